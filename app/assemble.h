@@ -1,0 +1,44 @@
+/* app/assemble.h - from a profile to a machine that can be started.
+ *
+ * The only code that knows both what a profile says and what devices are. */
+#pragma once
+
+#include "profiles/profile.h"
+#include "vmm/char/char.h"
+#include "vmm/core/vm.h"
+#include "vmm/display/display.h"
+#include "vmm/input/input.h"
+
+typedef struct Machine Machine;
+
+typedef struct {
+    const char *name;
+    /* Directory for what the machine makes at run time (serial sockets,
+     * firmware log); 0700, exists. */
+    const char *runtime_dir;
+    /* Every disk in throw-away mode, as `start --snapshot-mode`. */
+    bool snapshot;
+} MachineOptions;
+
+/* Opens images and firmware, creates the Vm and every device, realized and
+ * reset, not started. The profile is only read during the call. Errors name
+ * the profile's key. Blocks: main thread at start-up. */
+Machine *machine_new(const Profile *profile, const MachineOptions *options,
+                     const VmEvents *events, void *data, GError **error);
+/* Stops and frees everything, closes images last. NULL is fine. */
+void machine_free(Machine *machine);
+
+Vm *machine_vm(Machine *machine);
+Display *machine_display(Machine *machine); /* NULL: no display */
+Input *machine_input(Machine *machine);
+/* Serial port n (0..3), or NULL. */
+CharLink *machine_serial(Machine *machine, unsigned n);
+/* What the firmware printed to its debug port. */
+CharLink *machine_firmware_log(Machine *machine);
+
+/* Drives with removable media: "floppy0", "floppy1", "cd0".. path NULL ejects;
+ * force also opens a locked tray. Any thread but the VM's. */
+bool machine_change_media(Machine *machine, const char *drive, const char *path,
+                          bool read_only, bool force, GError **error);
+/* "floppy0: /x/dos.img\ncd0: (empty)\n", for `carrel show`. */
+char *machine_describe_drives(Machine *machine);

@@ -1,0 +1,148 @@
+/* devices/bus/pci.h - a conventional PCI bus and what a PCI function is.
+ *
+ * PCI Local Bus Specification 2.3. A function's class embeds PciDevice first
+ * (which embeds Device first) and its state struct embeds PciState first:
+ *
+ *   typedef struct { PciState pci; guint32 reg; } FooState;
+ *   typedef struct { PciDevice pci; FooState s; ... } Foo;
+ *   static const StateField foo_fields[] = {
+ *       STATE_SUB(FooState, pci, &pci_state_desc), ... };
+ *
+ * realize: pci_device_realize() first, then pci_add_bar()..., unrealize ends
+ * with pci_device_unrealize(); reset begins with pci_device_reset(); restored
+ * begins with pci_device_restored(). */
+#pragma once
+
+#include "vmm/core/device.h"
+#include "vmm/types.h"
+
+#define PCI_CONFIG_SIZE     256
+#define PCI_NUM_BARS        6
+#define PCI_DEVFN(slot, fn) ((guint8) (((slot) << 3) | (fn)))
+
+/* Offsets in configuration space, PCI 2.3 section 6.1 */
+#define PCI_VENDOR_ID            0x00
+#define PCI_DEVICE_ID            0x02
+#define PCI_COMMAND              0x04
+#define PCI_COMMAND_IO           0x0001
+#define PCI_COMMAND_MEMORY       0x0002
+#define PCI_COMMAND_MASTER       0x0004
+#define PCI_COMMAND_INTX_DISABLE 0x0400
+#define PCI_STATUS               0x06
+#define PCI_STATUS_INTERRUPT     0x0008
+#define PCI_STATUS_CAP_LIST      0x0010
+#define PCI_REVISION_ID          0x08
+#define PCI_CLASS_PROG           0x09
+#define PCI_CLASS_DEVICE         0x0a
+#define PCI_CACHE_LINE_SIZE      0x0c
+#define PCI_LATENCY_TIMER        0x0d
+#define PCI_HEADER_TYPE          0x0e
+#define PCI_HEADER_MULTI         0x80
+#define PCI_BAR0                 0x10
+#define PCI_SUBSYSTEM_VENDOR_ID  0x2c
+#define PCI_SUBSYSTEM_ID         0x2e
+#define PCI_ROM_ADDRESS          0x30
+#define PCI_CAPABILITY_LIST      0x34
+#define PCI_INTERRUPT_LINE       0x3c
+#define PCI_INTERRUPT_PIN        0x3d
+
+typedef struct PciBus PciBus;
+typedef struct PciDevice PciDevice;
+
+typedef struct {
+    guint8 config[PCI_CONFIG_SIZE];
+    guint8 intx_level; /* this function's INTx request, 0/1 */
+} PciState;
+extern const StateDesc pci_state_desc;
+
+typedef struct {
+    guint16 vendor, device, subsystem_vendor, subsystem;
+    guint16 class_device; /* base class << 8 | subclass */
+    guint8 prog_if, revision;
+    guint8 interrupt_pin; /* 0 none, 1 INTA# .. 4 */
+    bool multifunction;
+} PciIds;
+
+typedef enum {
+    PCI_BAR_NONE,
+    PCI_BAR_IO,
+    PCI_BAR_MEM32,
+    PCI_BAR_MEM64
+} PciBarType;
+
+typedef struct {
+    PciBarType type;
+    bool prefetch;
+    guint64 size;      /* bytes, power of two */
+    IoRegion *region;  /* trapped part, borrowed; or */
+    MemSlot *slot;     /* memory part, borrowed */
+    guint64 mapped_at; /* G_MAXUINT64: not mapped */
+} PciBar;
+
+struct PciDevice {
+    Device dev;
+    PciBus *bus;   /* link "bus", set before realize */
+    guint32 devfn; /* option "addr": slot << 3 | function */
+    const PciIds *ids;
+    PciState *state; /* inside the derived device's state struct */
+    guint8 wmask[PCI_CONFIG_SIZE];   /* bits the guest may write */
+    guint8 w1cmask[PCI_CONFIG_SIZE]; /* bits that writing 1 clears */
+    guint8 initial[PCI_CONFIG_SIZE]; /* config at reset */
+    PciBar bars[PCI_NUM_BARS];
+    Dma *dma; /* follows the bus-master bit */
+    /* Optional; runs after the generic write of [offset, offset+size), with
+     * the bus's config lock held; old holds the bytes before. */
+    void (*config_written)(PciDevice *pdev, unsigned offset, unsigned size,
+                           const guint8 *old);
+};
+
+/* The rows every PCI class puts into its PropDesc table. */
+/* clang-format off */
+#define PCI_PROPS(S, f) \
+    PROP_DEF_LINK(S, f.bus, "bus", true, "PCI bus it sits on"), \
+    PROP_DEF_U32(S, f.devfn, "addr", 0, 0, 255, NULL, "slot * 8 + function")
+/* clang-format on */
+
+/* Raises or lowers one of the four shared PIRQ inputs, ORed by the bus. Any
+ * thread; called with the bus's INTx leaf lock held. */
+typedef void (*PciSetIrq)(void *data, unsigned pirq, bool level);
+
+PciBus *pci_bus_new(DeviceEnv *env);
+void pci_bus_free(PciBus *bus); /* no device may be left on it */
+void pci_bus_set_irq_router(PciBus *bus, PciSetIrq set_irq, void *data);
+/* The lock of configuration space, for the host bridge's IoRegions. */
+GMutex *pci_bus_config_lock(PciBus *bus);
+/* Configuration access with config_lock held; absent functions read as
+ * all-ones. size 1, 2, 4; offset + size <= 256. */
+guint32 pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset,
+                            unsigned size);
+void pci_bus_config_write(PciBus *bus, guint8 devfn, unsigned offset,
+                          guint32 value, unsigned size);
+PciDevice *pci_bus_find(PciBus *bus, guint8 devfn); /* NULL: empty */
+
+/* Registers on pdev->bus; fills `initial` and the standard write masks.
+ * state points to the PciState in the derived device. False and error set
+ * when the address is taken. */
+bool pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
+                        PciState *state, GError **error);
+void pci_device_unrealize(PciDevice *pdev); /* half-realized is fine */
+void pci_device_reset(PciDevice *pdev); /* config = initial; unmaps, INTx off */
+void pci_device_restored(PciDevice *pdev); /* remaps from config */
+
+/* region or slot (either may be NULL) are mapped where the guest puts the
+ * BAR, while it decodes. size: power of two, >= 4 (I/O) or 16 (memory). */
+void pci_add_bar(PciDevice *pdev, unsigned index, PciBarType type,
+                 bool prefetch, guint64 size, IoRegion *region, MemSlot *slot);
+/* Adds a capability of len bytes (with its 2-byte header) to `initial`;
+ * returns its offset. */
+unsigned pci_add_capability(PciDevice *pdev, guint8 id, unsigned len);
+
+/* The function's INTx pin; honours the disable bit and the status bit. Any
+ * thread; may be called with the device's lock held. */
+void pci_set_intx(PciDevice *pdev, bool level);
+
+/* Little-endian access to config bytes of state, initial or a mask. */
+void pci_put16(guint8 *bytes, unsigned offset, guint16 value);
+void pci_put32(guint8 *bytes, unsigned offset, guint32 value);
+guint16 pci_get16(const guint8 *bytes, unsigned offset);
+guint32 pci_get32(const guint8 *bytes, unsigned offset);

@@ -1,0 +1,44 @@
+/* tests/unit/fake-vm.h - a machine without a CPU: RAM, ports, MMIO, recorded
+ * interrupt lines, a clock that only moves when told to. Drives any device
+ * model register by register. */
+#pragma once
+
+#include "vmm/core/device.h"
+#include "vmm/io/io.h"
+#include "vmm/irq/irq.h"
+#include "vmm/loop/loop.h"
+#include "vmm/mem/dma.h"
+#include "vmm/mem/guest-mem.h"
+
+typedef struct {
+    DeviceEnv env; /* first: what devices get */
+    MemBacking *ram;
+    guint ram_size;
+    bool level[IRQ_PINS];  /* as the controllers see them, ORed */
+    guint rises[IRQ_PINS]; /* edges 0 -> 1 since the start */
+    guint msis;            /* messages sent */
+    guint64 last_msi_address;
+    guint32 last_msi_data;
+    guint requests; /* device_request() calls */
+    MachineRequest last_request;
+    GString *log; /* everything logged, one line each */
+} FakeVm;
+
+FakeVm *fake_vm_new(gsize ram_size); /* RAM at 0, multiple of 4096 */
+void fake_vm_free(FakeVm *vm);
+
+/* device_new + options by the caller + realize + reset; asserts success. */
+void fake_vm_realize(FakeVm *vm, Device *dev);
+
+guint8 fake_in8(FakeVm *vm, guint16 port);
+guint16 fake_in16(FakeVm *vm, guint16 port);
+guint32 fake_in32(FakeVm *vm, guint16 port);
+void fake_out8(FakeVm *vm, guint16 port, guint8 value);
+void fake_out16(FakeVm *vm, guint16 port, guint16 value);
+void fake_out32(FakeVm *vm, guint16 port, guint32 value);
+guint64 fake_mmio_read(FakeVm *vm, Gpa addr, unsigned size);
+void fake_mmio_write(FakeVm *vm, Gpa addr, guint64 value, unsigned size);
+
+guint8 *fake_ram(FakeVm *vm); /* host pointer to guest address 0 */
+/* Lets guest time pass and dispatches whatever became ready. */
+void fake_advance(FakeVm *vm, gint64 ns);

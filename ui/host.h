@@ -1,0 +1,112 @@
+/* ui/host.h - what the terminal interface needs from the program.
+ *
+ * The TUI shows and asks; app/ answers by this table (app/tui-host.c over the
+ * control sockets, or a fake in tests). Every call is made on the main thread
+ * and returns within 10 ms; slow work answers through a callback on the main
+ * thread's GMainContext. */
+#pragma once
+
+#include "vmm/display/display.h"
+#include "vmm/input/input.h"
+
+typedef enum {
+    UI_STATE_OFF,
+    UI_STATE_STARTING,
+    UI_STATE_RUNNING,
+    UI_STATE_PAUSED,
+    UI_STATE_STOPPING,
+    UI_STATE_CRASHED
+} UiMachineState;
+
+/* One row of the machine list; strings are never NULL ("" when unknown). */
+typedef struct {
+    char *name, *summary; /* summary: template or description */
+    UiMachineState state;
+    char *reason;                /* why it crashed or stopped */
+    guint pid;                   /* 0: not running */
+    double cpu;                  /* percent of one host CPU, all threads */
+    guint64 memory;              /* guest RAM, bytes */
+    guint64 memory_used;         /* resident beside and in guest RAM, bytes */
+    guint64 disk_rate, net_rate; /* bytes/s */
+    gint64 uptime_s;
+    char *display; /* "vnc unix", "vnc :5900" */
+    char *notes;   /* "A: boot", "22->2222" */
+    bool is_protected, throw_away;
+} UiMachine;
+UiMachine *ui_machine_new(const char *name);
+void ui_machine_free(UiMachine *m);
+
+typedef enum {
+    UI_START,
+    UI_STOP, /* power button, then asks after the timeout */
+    UI_FORCE_OFF,
+    UI_RESTART,
+    UI_RESET,
+    UI_PAUSE,
+    UI_RESUME,
+    UI_DELETE,  /* to the trash */
+    UI_RESTORE, /* out of the trash */
+    UI_PROTECT,
+    UI_UNPROTECT
+} UiAction;
+
+typedef void (*UiDone)(void *data, const GError *error);
+
+/* An attached console: the machine's screen and keyboard. */
+typedef struct UiConsole UiConsole;
+typedef struct {
+    void (*changed)(void *data); /* new frame or damage: draw soon */
+    void (*closed)(void *data, const char *reason);
+} UiConsoleEvents;
+
+typedef struct UiHostOps {
+    /* GPtrArray of UiMachine (free function set), name order. */
+    GPtrArray *(*list)(void *host);
+    /* changed(data) runs when list() would answer differently. */
+    void (*watch)(void *host, void (*changed)(void *data), void *data);
+    void (*action)(void *host, const char *name, UiAction action, UiDone done,
+                   void *data);
+    /* settings: NULL-terminated "section.key=value". */
+    void (*create)(void *host, const char *name, const char *template_id,
+                   const char *const *settings, bool start, UiDone done,
+                   void *data);
+    /* Profile text as it would be written, for the preview; error set when a
+     * setting is invalid: the message names the key. */
+    char *(*preview)(void *host, const char *name, const char *template_id,
+                     const char *const *settings, GError **error);
+
+    UiConsole *(*console_open)(void *host, const char *name,
+                               const UiConsoleEvents *events, void *data,
+                               GError **error);
+    void (*console_close)(UiConsole *console);
+    /* The mapped frame, validated, whole mapping len bytes; valid until the
+     * next changed() returns. NULL before the guest set a mode. */
+    const ScreenHeader *(*console_screen)(UiConsole *console, gsize *ret_len);
+    void (*console_input)(UiConsole *console, const InputEvent *events,
+                          unsigned n);
+    guint (*console_leds)(UiConsole *console);
+    /* path NULL ejects. drive: "floppy0", "cd0". */
+    void (*console_media)(UiConsole *console, const char *drive,
+                          const char *path, UiDone done, void *data);
+    void (*console_screenshot)(UiConsole *console, const char *path,
+                               UiDone done, void *data);
+    /* Connected stream of serial port n, or -1 with error set; the caller
+     * owns it. */
+    int (*console_serial)(UiConsole *console, unsigned n, GError **error);
+
+    /* Paths of the logs of a machine: source "vmm", "serial", "firmware"; the
+     * file may not exist yet. */
+    char *(*log_path)(void *host, const char *name, const char *source);
+    /* One line for the top right: "host 16c 64G  KVM ok". */
+    char *(*host_summary)(void *host);
+    /* "" or a path/URL for a VNC viewer. */
+    char *(*view_address)(void *host, const char *name);
+} UiHostOps;
+
+/* ui/tui/tui.c: runs the interface until the person leaves; returns the
+ * program's exit code. attach: machine whose console opens first, or NULL. */
+typedef struct {
+    const char *attach;
+    bool ascii, no_color, no_mouse, read_only;
+} TuiOptions;
+int tui_run(const UiHostOps *ops, void *host, const TuiOptions *options);

@@ -1,0 +1,58 @@
+/* vmm/block/block.h - asynchronous disk backends. */
+#pragma once
+
+#include <sys/uio.h>
+
+#include "vmm/types.h"
+
+typedef enum { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD } BlockOp;
+
+/* Embedded in the device's own request, so submitting allocates nothing.
+ * offset and the iov total are bytes and multiples of info.logical_size.
+ * The iov memory must stay valid until done() runs. */
+typedef struct BlockReq BlockReq;
+struct BlockReq {
+    BlockOp op;
+    guint64 offset, len; /* len: DISCARD only, bytes */
+    const struct iovec *iov;
+    unsigned n_iov;
+    /* Runs exactly once, on the loop given to block_open(), never inside
+     * block_submit(). result: 0, -EIO, -ENOSPC, -EROFS, -EOPNOTSUPP, -EINVAL
+     * (past the end) or -ECANCELED. */
+    void (*done)(BlockReq *req, int result);
+    gpointer priv[4]; /* backend's */
+};
+
+typedef struct {
+    guint64 bytes;                                /* capacity */
+    guint32 logical_size, physical_size, max_iov; /* bytes, bytes, entries */
+    bool read_only, can_discard, is_cdrom;
+} BlockInfo;
+
+typedef struct {
+    const char *path, *format; /* format: "raw", "iso" (qcow2 later) */
+    bool read_only, direct;
+    bool snapshot; /* writes go to an anonymous overlay and are thrown away */
+    bool use_pool; /* thread pool even where io_uring works (tests) */
+} BlockSpec;
+
+#define CARREL_BLOCK_ERROR (carrel_block_error_quark())
+GQuark carrel_block_error_quark(void);
+typedef enum {
+    CARREL_BLOCK_ERROR_LOCKED, /* another process has the image open */
+    CARREL_BLOCK_ERROR_FORMAT, /* unknown format name, or size impossible */
+} CarrelBlockError;
+
+/* The format is what the caller says; never guessed from content. Locks the
+ * image (OFD locks on the bytes QEMU uses: shared for read-only, exclusive
+ * for writing; snapshot opens read-only). NULL and error set:
+ * G_FILE_ERROR_* or CARREL_BLOCK_ERROR_*; the message names the file, the
+ * cause, and what to do. Blocks: set-up thread or pool. */
+Block *block_open(const BlockSpec *spec, Loop *loop, GError **error);
+const BlockInfo *block_info(const Block *block);
+const char *block_path(const Block *block);
+/* Any thread. */
+void block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs);
+void block_cancel_all(Block *block); /* done(-ECANCELED) for what can stop */
+bool block_is_idle(Block *block);
+void block_close(Block *block); /* requires block_is_idle(); NULL is fine */

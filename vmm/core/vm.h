@@ -1,0 +1,78 @@
+/* vmm/core/vm.h - one virtual machine: states, threads, the pause protocol.
+ *
+ *            +--> PAUSED <--+
+ *   NEW -> RUNNING ---------+--> STOPPED | CRASHED
+ *
+ * Threads: loop "vm:<name>" (all life-cycle work), one "vcpu:<n>" each. */
+#pragma once
+
+#include "vmm/core/device.h"
+#include "vmm/cpu/cpu.h"
+#include "vmm/types.h"
+
+typedef enum {
+    VM_NEW,
+    VM_RUNNING,
+    VM_PAUSED,
+    VM_STOPPED, /* powered off by guest or owner */
+    VM_CRASHED  /* the engine cannot go on; vm_reason() says why */
+} VmState;
+
+typedef struct {
+    const char *name;
+    CpuConfig cpu;
+    const CpuBackendOps *backend; /* NULL: KVM */
+} VmConfig;
+
+typedef struct {
+    /* Loop thread. reason: one line; for VM_CRASHED several. */
+    void (*state_changed)(void *data, VmState state, const char *reason);
+    void (*log)(void *data, const char *source, const char *line); /* any */
+    void (*was_reset)(void *data, const char *why); /* loop thread */
+} VmEvents;
+
+/* Opens the backend and starts the loop. NULL and error set (CARREL_CPU_ERROR,
+ * G_FILE_ERROR). */
+Vm *vm_new(const VmConfig *config, const VmEvents *events, void *data,
+           GError **error);
+/* Stops the vCPUs, unrealizes the devices in reverse order, ends the loop.
+ * Not on the loop thread. NULL is fine. */
+void vm_free(Vm *vm);
+
+const char *vm_name(const Vm *vm);
+DeviceEnv *vm_env(Vm *vm);
+Loop *vm_loop(Vm *vm);
+
+/* Takes ownership of dev and realizes it on the loop; before vm_start(). On
+ * failure dev is freed. Order of adding is the order of realize and reset. */
+bool vm_add_device(Vm *vm, Device *dev, GError **error);
+Device *vm_find_device(Vm *vm, const char *id); /* borrowed or NULL */
+void vm_foreach_device(Vm *vm, void (*fn)(Device *dev, void *data), void *data);
+
+/* All of these: any thread but the VM's own; they return when it is done.
+ * False and error set when the state does not allow it. */
+bool vm_start(Vm *vm, bool paused, GError **error);
+bool vm_pause(Vm *vm, GError **error);
+bool vm_resume(Vm *vm, GError **error);
+bool vm_reset(Vm *vm, ResetKind kind, GError **error);
+/* Powers off without asking the guest. */
+bool vm_stop(Vm *vm, const char *reason, GError **error);
+/* Guest-visible press of the power button; the hook comes from the machine's
+ * power management chip. False: the machine has none. */
+bool vm_power_button(Vm *vm);
+void vm_set_power_button(Vm *vm, void (*press)(void *data), void *data);
+
+/* Any thread. */
+VmState vm_state(Vm *vm);
+const char *vm_state_name(VmState state); /* "running" */
+char *vm_reason(Vm *vm);                  /* copy; "" while running */
+unsigned vm_n_vcpus(const Vm *vm);
+CpuStats vm_cpu_stats(Vm *vm, unsigned vcpu);
+/* ns of CPU time used by a vCPU's thread. */
+guint64 vm_vcpu_cpu_ns(Vm *vm, unsigned vcpu);
+char *vm_describe_cpu(Vm *vm);
+guint vm_reset_count(Vm *vm);
+
+/* Pause, run fn on the loop, go on: for saving state. Not from the loop. */
+bool vm_with_paused(Vm *vm, void (*fn)(Vm *vm, void *data), void *data,
+                    GError **error);

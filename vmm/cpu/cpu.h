@@ -1,0 +1,95 @@
+/* vmm/cpu/cpu.h - what a CPU backend is.
+ *
+ * KVM is the first (vmm/cpu/kvm); a software CPU may follow. Nothing above
+ * this folder calls a KVM ioctl. A backend serves one VM; it implements the
+ * memory, interrupt and eventfd ops of the other modules and runs vCPUs. */
+#pragma once
+
+#include "vmm/io/io.h"
+#include "vmm/irq/irq.h"
+#include "vmm/mem/guest-mem.h"
+#include "vmm/types.h"
+
+#define CARREL_CPU_ERROR (carrel_cpu_error_quark())
+GQuark carrel_cpu_error_quark(void);
+typedef enum {
+    CARREL_CPU_ERROR_NO_KVM,     /* /dev/kvm absent */
+    CARREL_CPU_ERROR_PERMISSION, /* /dev/kvm not ours to open */
+    CARREL_CPU_ERROR_UNSUPPORTED /* capability or model missing */
+} CarrelCpuError;
+
+typedef enum {
+    CPU_EXIT_CONTINUE, /* handled inside: run again */
+    CPU_EXIT_KICKED,   /* somebody called kick */
+    CPU_EXIT_HALTED,   /* only without an in-kernel interrupt controller */
+    CPU_EXIT_SHUTDOWN, /* triple fault */
+    CPU_EXIT_RESET,    /* the backend was asked for a system reset */
+    CPU_EXIT_POWEROFF,
+    CPU_EXIT_ERROR /* cannot go on: see report() */
+} CpuExit;
+
+typedef struct {
+    const char *model; /* "host", "486", ...: a name of cpu_models[] */
+    unsigned n_vcpus;  /* 1..64 */
+    guint32 tsc_khz;   /* 0: the host's; else only if the backend can */
+    bool hide_hypervisor;
+} CpuConfig;
+
+typedef struct {
+    guint64 rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp, r[8], rip, rflags;
+    guint64 cr0, cr2, cr3, cr4, efer;
+    struct {
+        guint16 selector;
+        guint64 base;
+        guint32 limit;
+    } cs, ss, ds, es;
+} CpuRegs;
+
+/* Counters of one vCPU since start. */
+typedef struct {
+    guint64 exits, pio, mmio, halts, irq_windows, signals, other;
+} CpuStats;
+
+typedef struct {
+    const char *name; /* "kvm" */
+    /* NULL and error set; the message says what to do about it. */
+    CpuBackend *(*open)(const CpuConfig *config, IoSpace *ports, IoSpace *mmio,
+                        GError **error);
+    void (*close)(CpuBackend *b); /* all vCPU threads have ended */
+    const MemBackendOps *mem;
+    const IrqBackendOps *irq;
+    const IoBackendOps *io;
+
+    /* vCPU's own thread, before its first run. */
+    bool (*vcpu_init)(CpuBackend *b, unsigned index, GError **error);
+    CpuExit (*vcpu_run)(CpuBackend *b, unsigned index); /* own thread */
+    /* Any thread: makes a running or about-to-run vcpu_run() return
+     * CPU_EXIT_KICKED soon. */
+    void (*vcpu_kick)(CpuBackend *b, unsigned index);
+    /* Own thread: completes a half-done port or MMIO instruction so that the
+     * registers are those between two instructions. */
+    void (*vcpu_settle)(CpuBackend *b, unsigned index);
+    /* Every vCPU parked; loop thread. Power-on state; APs wait for INIT. */
+    bool (*reset)(CpuBackend *b, GError **error);
+    /* Parked or own thread. */
+    bool (*get_regs)(CpuBackend *b, unsigned index, CpuRegs *ret_regs);
+    /* Text for people: cause, registers, instruction bytes, what to try.
+     * Parked or own thread; free with g_free. */
+    char *(*report)(CpuBackend *b, unsigned index);
+    CpuStats (*stats)(CpuBackend *b, unsigned index); /* any thread */
+    /* Before the first run: which CPU, TSC, what is in the kernel. */
+    char *(*describe)(CpuBackend *b);
+    /* Guest clock stops and goes on with the machine (kvmclock, TSC). */
+    void (*clock_stop)(CpuBackend *b);
+    void (*clock_start)(CpuBackend *b);
+} CpuBackendOps;
+
+/* vmm/cpu/kvm/kvm.c */
+extern const CpuBackendOps kvm_backend_ops;
+
+/* Named CPU models for guests; see vmm/cpu/cpu-model.c for the table. */
+typedef struct {
+    const char *name, *summary;
+} CpuModelInfo;
+const CpuModelInfo *cpu_models(unsigned *ret_n);
+bool cpu_model_exists(const char *name);

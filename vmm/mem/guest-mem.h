@@ -1,0 +1,76 @@
+/* vmm/mem/guest-mem.h - guest-physical memory: backings and the slots that
+ * show parts of them to the guest.
+ *
+ * A backing is a memfd of host memory (guest RAM, a ROM image, video RAM). A
+ * slot maps a range of one backing at a guest address and can be moved,
+ * hidden or made read-only at any time: PAM shadowing is two slots over the
+ * same addresses of which one is mapped; a frame buffer's BAR is one slot
+ * that moves. Mapped slots never overlap. */
+#pragma once
+
+#include "vmm/types.h"
+
+typedef enum {
+    MEM_RO, /* guest writes exit as MMIO (and are dropped there) */
+    MEM_RW
+} MemAccess;
+
+/* How the CPU backend learns of slots. All return 0 or -errno; they may be
+ * called on any thread, one at a time. slot is 0..511. */
+typedef struct {
+    int (*slot_set)(void *backend, unsigned slot, Gpa gpa, guint64 len,
+                    void *host, bool read_only, bool log_dirty);
+    int (*slot_clear)(void *backend, unsigned slot);
+    /* One bit per 4 KiB page of the slot, set since the last call. */
+    int (*dirty_fetch)(void *backend, unsigned slot, guint64 *bitmap);
+} MemBackendOps;
+
+GuestMem *guest_mem_new(void);
+void guest_mem_free(GuestMem *mem); /* frees all slots and backings */
+/* Before the first map. */
+void guest_mem_set_backend(GuestMem *mem, const MemBackendOps *ops,
+                           void *backend);
+
+/* Zeroed memory of len bytes (multiple of 4096), owned by mem. name is for
+ * reports and saved state. NULL and error set on ENOMEM and the like. */
+MemBacking *mem_backing_new(GuestMem *mem, const char *name, guint64 len,
+                            GError **error);
+void *mem_backing_host(MemBacking *backing); /* host address, len bytes */
+guint64 mem_backing_len(const MemBacking *backing);
+int mem_backing_fd(const MemBacking *backing); /* the memfd, borrowed */
+
+/* len and offset: bytes, multiples of 4096, inside the backing. Starts
+ * unmapped. Set-up thread. */
+MemSlot *mem_slot_new(GuestMem *mem, const char *name, MemBacking *backing,
+                      guint64 offset, guint64 len);
+void mem_slot_free(MemSlot *slot); /* unmaps; NULL is fine */
+
+/* Map, move or change access; returns at once and may run inside a register
+ * handler. 0, -EEXIST (overlaps another mapped slot), -EINVAL (unaligned or
+ * past 2^52), -errno of the backend. */
+int mem_slot_map(MemSlot *slot, Gpa gpa, MemAccess access);
+void mem_slot_unmap(MemSlot *slot);
+bool mem_slot_is_mapped(const MemSlot *slot, Gpa *ret_gpa);
+
+/* Dirty log: off at first. While on, guest and DMA writes set page bits.
+ * dirty_fetch ORs one bit per 4 KiB page into bitmap ((len/4096+63)/64 words)
+ * and clears them in the slot; false when nothing was written. Loop thread. */
+void mem_slot_set_dirty_log(MemSlot *slot, bool on);
+bool mem_slot_dirty_fetch(MemSlot *slot, guint64 *bitmap);
+
+/* Host pointer for [gpa, gpa+len) if it lies in one mapped slot (and is
+ * writable when `write`), else NULL. Valid until the slot is unmapped; for
+ * set-up code and reports, device models use Dma. */
+void *guest_mem_ptr(GuestMem *mem, Gpa gpa, guint64 len, bool write);
+
+/* As dma_read/dma_write without a device; part of a range outside memory
+ * fails with -EFAULT, nothing copied. Any thread. */
+int guest_mem_read(GuestMem *mem, Gpa gpa, void *dst, gsize len);
+int guest_mem_write(GuestMem *mem, Gpa gpa, const void *src, gsize len);
+
+/* Bytes of everything in backings, for the memory figures. */
+guint64 guest_mem_total(const GuestMem *mem);
+void guest_mem_foreach_slot(GuestMem *mem,
+                            void (*fn)(const char *name, Gpa gpa, guint64 len,
+                                       MemAccess access, void *data),
+                            void *data);

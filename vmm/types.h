@@ -1,0 +1,30 @@
+/* vmm/types.h - forward declarations; headers include this, not each other. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef guint64 Gpa; /* guest-physical address, in bytes */
+typedef struct Block Block;
+typedef struct CharLink CharLink;
+typedef struct CpuBackend CpuBackend;
+typedef struct Device Device;
+typedef struct DeviceClass DeviceClass;
+typedef struct DeviceEnv DeviceEnv; /* io spaces, dma, irqs, loop of one VM */
+typedef struct Display Display;
+typedef struct Dma Dma;
+typedef struct GuestMem GuestMem;
+typedef struct Input Input;
+typedef struct IoRegion IoRegion;
+typedef struct IoSpace IoSpace;
+typedef struct IrqChip IrqChip;
+typedef struct IrqLine IrqLine;
+typedef struct Loop Loop;
+typedef struct MemBacking MemBacking;
+typedef struct MemSlot MemSlot;
+typedef struct Msi Msi;
+typedef struct NetLink NetLink;
+typedef struct StateDesc StateDesc;
+typedef struct Timer Timer;
+typedef struct Viewer Viewer;
+typedef struct Vm Vm;
