@@ -89,6 +89,7 @@ struct PciDevice {
     guint8 w1cmask[PCI_CONFIG_SIZE]; /* bits that writing 1 clears */
     guint8 initial[PCI_CONFIG_SIZE]; /* config at reset */
     PciBar bars[PCI_NUM_BARS];
+    unsigned cap_end; /* where the next capability goes */
     Dma *dma; /* follows the bus-master bit */
     /* Optional; runs after the generic write of [offset, offset+size), with
      * the bus's config lock held; old holds the bytes before. */
@@ -110,6 +111,9 @@ typedef void (*PciSetIrq)(void *data, unsigned pirq, bool level);
 PciBus *pci_bus_new(DeviceEnv *env);
 void pci_bus_free(PciBus *bus); /* no device may be left on it */
 void pci_bus_set_irq_router(PciBus *bus, PciSetIrq set_irq, void *data);
+/* Tells the router all four levels again, after it changed its routes. Takes
+ * the INTx leaf lock; any thread. */
+void pci_bus_refresh_irqs(PciBus *bus);
 /* The lock of configuration space, for the host bridge's IoRegions. */
 GMutex *pci_bus_config_lock(PciBus *bus);
 /* Configuration access with config_lock held; absent functions read as

@@ -1,0 +1,522 @@
+/* devices/bus/pci.c - conventional PCI: configuration space, BARs, INTx.
+ *
+ * PCI Local Bus Specification 2.3, chapter 6. One bus, no bridges, no
+ * expansion ROM registers and no parity errors: the machines that use it hand
+ * option ROMs over by fw_cfg. */
+#include "devices/bus/pci.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/io/io.h"
+#include "vmm/mem/dma.h"
+#include "vmm/mem/guest-mem.h"
+
+/* BARs lose against what a machine maps at fixed addresses (priority 0), so a
+ * guest cannot hide a chip-set register behind a card. */
+#define BAR_PRIORITY (-1)
+#define NOT_MAPPED   G_MAXUINT64
+#define FIRST_CAP    0x40
+#define BAR_IO       0x1u
+#define BAR_MEM64    0x4u
+#define BAR_PREFETCH 0x8u
+#define IO_LIMIT     0x10000u
+#define PHYS_LIMIT   (G_GUINT64_CONSTANT(1) << 52)
+
+/* Detected parity, signalled and received aborts, master parity error */
+#define STATUS_W1C 0xf900u
+#define COMMAND_WMASK                                                          \
+    (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | 0x0100 |       \
+     PCI_COMMAND_INTX_DISABLE)
+
+typedef struct {
+    PciDevice *pdev;
+    bool disabled; /* command register's INTx disable, mirrored */
+    bool driven;   /* counted in asserted[] */
+} PciFunction;
+
+struct PciBus {
+    DeviceEnv *env;
+    GMutex config_lock; /* L1 guards config bytes, BAR mappings, conflicts */
+    bool conflicts;     /* a BAR could not be mapped: something is in the way */
+    PciFunction functions[256]; /* .pdev: config_lock; the rest: intx_lock */
+    GMutex intx_lock;           /* L2 guards INTx levels and asserted[] */
+    unsigned asserted[4];       /* functions that drive each PIRQ */
+    PciSetIrq set_irq;
+    void *set_irq_data;
+};
+
+/* clang-format off */
+static const StateField pci_fields[] = {
+    STATE_BLOB(PciState, config),
+    STATE_FIELD(PciState, intx_level, STATE_U8),
+    STATE_FIELDS_END
+};
+/* clang-format on */
+
+static bool
+pci_state_check(const void *state, GError **error)
+{
+    const PciState *s = state;
+
+    if (s->intx_level > 1) {
+        g_set_error(error, CARREL_STATE_ERROR, CARREL_STATE_ERROR_INVALID,
+                    "pci: intx_level is %u, allowed are 0 and 1",
+                    s->intx_level);
+        return false;
+    }
+    return true;
+}
+
+const StateDesc pci_state_desc = {
+    .name = "pci",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(PciState),
+    .fields = pci_fields,
+    .check = pci_state_check,
+};
+
+void
+pci_put16(guint8 *bytes, unsigned offset, guint16 value)
+{
+    bytes[offset] = (guint8) value;
+    bytes[offset + 1] = (guint8) (value >> 8);
+}
+
+void
+pci_put32(guint8 *bytes, unsigned offset, guint32 value)
+{
+    pci_put16(bytes, offset, (guint16) value);
+    pci_put16(bytes, offset + 2, (guint16) (value >> 16));
+}
+
+guint16
+pci_get16(const guint8 *bytes, unsigned offset)
+{
+    return (guint16) (bytes[offset] | bytes[offset + 1] << 8);
+}
+
+guint32
+pci_get32(const guint8 *bytes, unsigned offset)
+{
+    return pci_get16(bytes, offset) | (guint32) pci_get16(bytes, offset + 2)
+                                          << 16;
+}
+
+/* A function's pin reaches the inputs rotated by its slot, so that the INTA#
+ * of neighbours do not all share one line; slot 1 pin A is PIRQA. */
+static unsigned
+pirq_of(const PciDevice *pdev)
+{
+    return (pdev->ids->interrupt_pin + (pdev->devfn >> 3) + 2u) & 3;
+}
+
+static void
+intx_update_locked(PciBus *bus, PciFunction *f)
+{
+    PciDevice *pdev = f->pdev;
+    bool want = pdev->state->intx_level != 0 && !f->disabled &&
+                pdev->ids->interrupt_pin != 0;
+    unsigned pirq = pirq_of(pdev);
+
+    if (want == f->driven)
+        return;
+    f->driven = want;
+    bus->asserted[pirq] += want ? 1u : -1u;
+    if (bus->asserted[pirq] == (want ? 1u : 0u) && bus->set_irq != NULL)
+        bus->set_irq(bus->set_irq_data, pirq, want);
+}
+
+static void
+intx_sync(PciDevice *pdev)
+{
+    PciBus *bus = pdev->bus;
+    PciFunction *f = &bus->functions[pdev->devfn];
+
+    g_mutex_lock(&bus->intx_lock);
+    f->disabled = (pci_get16(pdev->state->config, PCI_COMMAND) &
+                   PCI_COMMAND_INTX_DISABLE) != 0;
+    intx_update_locked(bus, f);
+    g_mutex_unlock(&bus->intx_lock);
+}
+
+void
+pci_set_intx(PciDevice *pdev, bool level)
+{
+    PciBus *bus = pdev->bus;
+
+    g_mutex_lock(&bus->intx_lock);
+    pdev->state->intx_level = level;
+    intx_update_locked(bus, &bus->functions[pdev->devfn]);
+    g_mutex_unlock(&bus->intx_lock);
+}
+
+PciBus *
+pci_bus_new(DeviceEnv *env)
+{
+    PciBus *bus = g_new0(PciBus, 1);
+
+    bus->env = env;
+    g_mutex_init(&bus->config_lock);
+    g_mutex_init(&bus->intx_lock);
+    return bus;
+}
+
+void
+pci_bus_free(PciBus *bus)
+{
+    if (bus == NULL)
+        return;
+    for (unsigned i = 0; i < G_N_ELEMENTS(bus->functions); i++)
+        g_warn_if_fail(bus->functions[i].pdev == NULL);
+    g_mutex_clear(&bus->config_lock);
+    g_mutex_clear(&bus->intx_lock);
+    g_free(bus);
+}
+
+void
+pci_bus_set_irq_router(PciBus *bus, PciSetIrq set_irq, void *data)
+{
+    g_mutex_lock(&bus->intx_lock);
+    bus->set_irq = set_irq;
+    bus->set_irq_data = data;
+    g_mutex_unlock(&bus->intx_lock);
+}
+
+void
+pci_bus_refresh_irqs(PciBus *bus)
+{
+    g_mutex_lock(&bus->intx_lock);
+    for (unsigned pirq = 0; pirq < 4 && bus->set_irq != NULL; pirq++)
+        bus->set_irq(bus->set_irq_data, pirq, bus->asserted[pirq] != 0);
+    g_mutex_unlock(&bus->intx_lock);
+}
+
+GMutex *
+pci_bus_config_lock(PciBus *bus)
+{
+    return &bus->config_lock;
+}
+
+PciDevice *
+pci_bus_find(PciBus *bus, guint8 devfn)
+{
+    return bus->functions[devfn].pdev;
+}
+
+static guint64
+mem_bar_wanted(const PciDevice *pdev, const PciBar *bar, unsigned reg)
+{
+    const guint8 *config = pdev->state->config;
+    guint32 low = pci_get32(config, reg) & ~0xfu;
+    guint64 addr = low;
+    guint64 limit = G_MAXUINT32;
+
+    /* All address bits one is the size probe, not a place. */
+    if (low != 0 && low == (pci_get32(pdev->wmask, reg) & ~0xfu))
+        return NOT_MAPPED;
+    if (bar->type == PCI_BAR_MEM64) {
+        addr |= (guint64) pci_get32(config, reg + 4) << 32;
+        limit = PHYS_LIMIT;
+    }
+    if (addr == 0 || addr >= limit || bar->size > limit - addr)
+        return NOT_MAPPED;
+    return addr;
+}
+
+/* Where the guest wants the BAR now; NOT_MAPPED: nowhere. */
+static guint64
+bar_wanted(const PciDevice *pdev, unsigned index)
+{
+    const PciBar *bar = &pdev->bars[index];
+    guint16 command = pci_get16(pdev->state->config, PCI_COMMAND);
+    unsigned reg = PCI_BAR0 + 4 * index;
+
+    if (bar->type == PCI_BAR_NONE)
+        return NOT_MAPPED;
+    if (bar->type == PCI_BAR_IO) {
+        guint32 addr = pci_get32(pdev->state->config, reg) & ~3u;
+        if ((command & PCI_COMMAND_IO) == 0 || addr == 0 || addr >= IO_LIMIT ||
+            bar->size > IO_LIMIT - addr)
+            return NOT_MAPPED;
+        return addr;
+    }
+    if ((command & PCI_COMMAND_MEMORY) == 0)
+        return NOT_MAPPED;
+    return mem_bar_wanted(pdev, bar, reg);
+}
+
+static void
+bar_unmap(PciDevice *pdev, PciBar *bar)
+{
+    DeviceEnv *env = pdev->bus->env;
+
+    if (bar->mapped_at == NOT_MAPPED)
+        return;
+    if (bar->slot != NULL)
+        mem_slot_unmap(bar->slot);
+    if (bar->region != NULL)
+        io_unmap(bar->type == PCI_BAR_IO ? env->ports : env->mmio, bar->region);
+    bar->mapped_at = NOT_MAPPED;
+}
+
+static int
+bar_map(PciDevice *pdev, PciBar *bar, guint64 addr)
+{
+    DeviceEnv *env = pdev->bus->env;
+    IoSpace *space = bar->type == PCI_BAR_IO ? env->ports : env->mmio;
+    int ret;
+
+    if (bar->region != NULL) {
+        ret = io_map(space, bar->region, addr, BAR_PRIORITY);
+        if (ret < 0)
+            return ret;
+    }
+    if (bar->slot != NULL) {
+        ret = mem_slot_map(bar->slot, addr, MEM_RW);
+        if (ret < 0) {
+            if (bar->region != NULL)
+                io_unmap(space, bar->region);
+            return ret;
+        }
+    }
+    bar->mapped_at = addr;
+    return 0;
+}
+
+/* Returns true when something was unmapped, so that others may fit now. */
+static bool
+update_mappings(PciDevice *pdev)
+{
+    bool freed = false;
+
+    for (unsigned i = 0; i < PCI_NUM_BARS; i++) {
+        PciBar *bar = &pdev->bars[i];
+        if (bar->mapped_at != NOT_MAPPED &&
+            bar_wanted(pdev, i) != bar->mapped_at) {
+            bar_unmap(pdev, bar);
+            freed = true;
+        }
+    }
+    for (unsigned i = 0; i < PCI_NUM_BARS; i++) {
+        PciBar *bar = &pdev->bars[i];
+        guint64 want = bar_wanted(pdev, i);
+        int ret;
+        if (want == bar->mapped_at)
+            continue;
+        ret = bar_map(pdev, bar, want);
+        if (ret < 0) {
+            pdev->bus->conflicts = true;
+            device_guest_error(
+                &pdev->dev, "BAR %u cannot be at 0x%" G_GINT64_MODIFIER "x: %s",
+                i, want, g_strerror(-ret));
+        }
+    }
+    return freed;
+}
+
+/* A guest may swap two BARs by way of an overlap: whoever had to stay out
+ * gets its place as soon as the other has left. */
+static void
+retry_conflicts(PciBus *bus)
+{
+    bus->conflicts = false;
+    for (unsigned i = 0; i < G_N_ELEMENTS(bus->functions); i++)
+        if (bus->functions[i].pdev != NULL)
+            (void) update_mappings(bus->functions[i].pdev);
+}
+
+static void
+config_changed(PciDevice *pdev)
+{
+    PciBus *bus = pdev->bus;
+    guint16 command = pci_get16(pdev->state->config, PCI_COMMAND);
+
+    dma_set_enabled(pdev->dma, (command & PCI_COMMAND_MASTER) != 0);
+    intx_sync(pdev);
+    if (update_mappings(pdev) && bus->conflicts)
+        retry_conflicts(bus);
+}
+
+guint32
+pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset, unsigned size)
+{
+    PciDevice *pdev = bus->functions[devfn].pdev;
+    guint32 value = 0;
+
+    if (pdev == NULL || size > 4 || offset + size > PCI_CONFIG_SIZE)
+        return (guint32) (G_MAXUINT64 >> (64 - 8 * MIN(size, 4)));
+    for (unsigned i = 0; i < size; i++) {
+        guint8 byte = pdev->state->config[offset + i];
+        if (offset + i == PCI_STATUS) {
+            /* The bit shows the request even while the pin is disabled. */
+            g_mutex_lock(&bus->intx_lock);
+            byte &= (guint8) ~PCI_STATUS_INTERRUPT;
+            if (pdev->state->intx_level != 0)
+                byte |= PCI_STATUS_INTERRUPT;
+            g_mutex_unlock(&bus->intx_lock);
+        }
+        value |= (guint32) byte << (8 * i);
+    }
+    return value;
+}
+
+void
+pci_bus_config_write(PciBus *bus, guint8 devfn, unsigned offset, guint32 value,
+                     unsigned size)
+{
+    PciDevice *pdev = bus->functions[devfn].pdev;
+    guint8 old[4];
+
+    if (pdev == NULL || size > 4 || offset + size > PCI_CONFIG_SIZE)
+        return;
+    memcpy(old, pdev->state->config + offset, size);
+    for (unsigned i = 0; i < size; i++) {
+        guint8 *byte = &pdev->state->config[offset + i];
+        guint8 mask = pdev->wmask[offset + i];
+        guint8 in = (guint8) (value >> (8 * i));
+        *byte = (guint8) ((*byte & ~mask) | (in & mask));
+        *byte &= (guint8) ~(in & pdev->w1cmask[offset + i]);
+    }
+    if (offset < PCI_BAR0 + 4 * PCI_NUM_BARS)
+        config_changed(pdev);
+    if (pdev->config_written != NULL)
+        pdev->config_written(pdev, offset, size, old);
+}
+
+static void
+fill_standard_config(PciDevice *pdev, const PciIds *ids)
+{
+    guint8 *c = pdev->initial;
+
+    memset(c, 0, PCI_CONFIG_SIZE);
+    memset(pdev->wmask, 0, PCI_CONFIG_SIZE);
+    memset(pdev->w1cmask, 0, PCI_CONFIG_SIZE);
+    pci_put16(c, PCI_VENDOR_ID, ids->vendor);
+    pci_put16(c, PCI_DEVICE_ID, ids->device);
+    c[PCI_REVISION_ID] = ids->revision;
+    c[PCI_CLASS_PROG] = ids->prog_if;
+    pci_put16(c, PCI_CLASS_DEVICE, ids->class_device);
+    c[PCI_HEADER_TYPE] = ids->multifunction ? PCI_HEADER_MULTI : 0;
+    pci_put16(c, PCI_SUBSYSTEM_VENDOR_ID, ids->subsystem_vendor);
+    pci_put16(c, PCI_SUBSYSTEM_ID, ids->subsystem);
+    c[PCI_INTERRUPT_PIN] = ids->interrupt_pin;
+    pci_put16(pdev->wmask, PCI_COMMAND, COMMAND_WMASK);
+    pci_put16(pdev->w1cmask, PCI_STATUS, STATUS_W1C);
+    pdev->wmask[PCI_CACHE_LINE_SIZE] = 0xff;
+    pdev->wmask[PCI_LATENCY_TIMER] = 0xff;
+    pdev->wmask[PCI_INTERRUPT_LINE] = 0xff;
+}
+
+bool
+pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
+                   PciState *state, GError **error)
+{
+    PciBus *bus = pdev->bus;
+    PciFunction *f = &bus->functions[pdev->devfn & 0xff];
+
+    if (f->pdev != NULL) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
+                    "%s: PCI address %02x.%x is taken by %s; choose another "
+                    "slot",
+                    pdev->dev.id, pdev->devfn >> 3, pdev->devfn & 7,
+                    f->pdev->dev.id);
+        return false;
+    }
+    pdev->ids = ids;
+    pdev->state = state;
+    pdev->cap_end = FIRST_CAP;
+    pdev->config_written = NULL;
+    memset(pdev->bars, 0, sizeof pdev->bars);
+    for (unsigned i = 0; i < PCI_NUM_BARS; i++)
+        pdev->bars[i].mapped_at = NOT_MAPPED;
+    fill_standard_config(pdev, ids);
+    pdev->dma = dma_new(env->mem);
+    dma_set_enabled(pdev->dma, false);
+    g_mutex_lock(&bus->config_lock);
+    f->disabled = false;
+    f->driven = false;
+    f->pdev = pdev;
+    g_mutex_unlock(&bus->config_lock);
+    return true;
+}
+
+void
+pci_device_unrealize(PciDevice *pdev)
+{
+    PciBus *bus = pdev->bus;
+
+    if (bus == NULL || bus->functions[pdev->devfn & 0xff].pdev != pdev)
+        return; /* never got onto the bus */
+    g_mutex_lock(&bus->config_lock);
+    for (unsigned i = 0; i < PCI_NUM_BARS; i++)
+        bar_unmap(pdev, &pdev->bars[i]);
+    pci_set_intx(pdev, false);
+    bus->functions[pdev->devfn].pdev = NULL;
+    if (bus->conflicts)
+        retry_conflicts(bus);
+    g_mutex_unlock(&bus->config_lock);
+    dma_free(pdev->dma);
+    pdev->dma = NULL;
+}
+
+void
+pci_device_reset(PciDevice *pdev)
+{
+    g_mutex_lock(&pdev->bus->config_lock);
+    memcpy(pdev->state->config, pdev->initial, PCI_CONFIG_SIZE);
+    pci_set_intx(pdev, false);
+    config_changed(pdev);
+    g_mutex_unlock(&pdev->bus->config_lock);
+}
+
+void
+pci_device_restored(PciDevice *pdev)
+{
+    g_mutex_lock(&pdev->bus->config_lock);
+    config_changed(pdev);
+    g_mutex_unlock(&pdev->bus->config_lock);
+}
+
+void
+pci_add_bar(PciDevice *pdev, unsigned index, PciBarType type, bool prefetch,
+            guint64 size, IoRegion *region, MemSlot *slot)
+{
+    unsigned reg = PCI_BAR0 + 4 * index;
+    guint64 mask = ~(size - 1);
+    guint32 bits = prefetch ? BAR_PREFETCH : 0;
+
+    g_assert(index + (type == PCI_BAR_MEM64 ? 1 : 0) < PCI_NUM_BARS);
+    g_assert(size >= (type == PCI_BAR_IO ? 4 : 16) && (size & (size - 1)) == 0);
+    pdev->bars[index] = (PciBar){.type = type,
+                                 .prefetch = prefetch,
+                                 .size = size,
+                                 .region = region,
+                                 .slot = slot,
+                                 .mapped_at = NOT_MAPPED};
+    if (type == PCI_BAR_IO)
+        bits = BAR_IO;
+    else if (type == PCI_BAR_MEM64)
+        bits |= BAR_MEM64;
+    pci_put32(pdev->initial, reg, bits);
+    /* An I/O BAR, too, answers the probe in all 32 bits: firmware computes
+     * the size from the whole register. */
+    pci_put32(pdev->wmask, reg, (guint32) mask);
+    if (type == PCI_BAR_MEM64)
+        pci_put32(pdev->wmask, reg + 4, (guint32) (mask >> 32));
+}
+
+unsigned
+pci_add_capability(PciDevice *pdev, guint8 id, unsigned len)
+{
+    unsigned offset = pdev->cap_end;
+
+    g_assert(len >= 2 && offset + len <= PCI_CONFIG_SIZE);
+    pdev->initial[offset] = id;
+    pdev->initial[offset + 1] = pdev->initial[PCI_CAPABILITY_LIST];
+    pdev->initial[PCI_CAPABILITY_LIST] = (guint8) offset;
+    pdev->initial[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
+    pdev->cap_end = (offset + len + 3) & ~3u; /* dword aligned, PCI 2.3 6.7 */
+    return offset;
+}
