@@ -28,3 +28,8 @@ typedef struct StateDesc StateDesc;
 typedef struct Timer Timer;
 typedef struct Viewer Viewer;
 typedef struct Vm Vm;
+
+/* Units of time; everything in the engine is in nanoseconds. */
+#define NSEC_PER_SECOND G_GINT64_CONSTANT(1000000000)
+#define NSEC_PER_MSEC   G_GINT64_CONSTANT(1000000)
+#define NSEC_PER_USEC   G_GINT64_CONSTANT(1000)

@@ -1,0 +1,154 @@
+/* tests/unit/fake-vm.c - see fake-vm.h. */
+#include "tests/unit/fake-vm.h"
+
+static int
+fake_set_level(void *backend, unsigned pin, bool level)
+{
+    FakeVm *vm = backend;
+
+    if (level && !vm->level[pin])
+        vm->rises[pin]++;
+    vm->level[pin] = level;
+    return 0;
+}
+
+static int
+fake_send_msi(void *backend, guint64 address, guint32 data)
+{
+    FakeVm *vm = backend;
+
+    vm->msis++;
+    vm->last_msi_address = address;
+    vm->last_msi_data = data;
+    return 0;
+}
+
+static const IrqBackendOps fake_irq_ops = {
+    .set_level = fake_set_level,
+    .send_msi = fake_send_msi,
+};
+
+static void
+fake_request(DeviceEnv *env, MachineRequest what, const char *detail)
+{
+    FakeVm *vm = (FakeVm *) (void *) env;
+
+    vm->requests++;
+    vm->last_request = what;
+    if (detail != NULL)
+        g_string_append_printf(vm->log, "request: %s\n", detail);
+}
+
+static void
+fake_log(DeviceEnv *env, const char *source, const char *line)
+{
+    FakeVm *vm = (FakeVm *) (void *) env;
+
+    g_string_append_printf(vm->log, "%s: %s\n", source, line);
+}
+
+FakeVm *
+fake_vm_new(gsize ram_size)
+{
+    FakeVm *vm = g_new0(FakeVm, 1);
+
+    vm->env.vm_name = "fake";
+    vm->env.loop = loop_new_manual();
+    vm->env.ports = io_space_new(IO_PORT);
+    vm->env.mmio = io_space_new(IO_MMIO);
+    vm->env.mem = guest_mem_new();
+    vm->env.irq = irq_chip_new(&fake_irq_ops, vm);
+    vm->env.request = fake_request;
+    vm->env.log = fake_log;
+    vm->log = g_string_new(NULL);
+    io_space_set_memory(vm->env.mmio, vm->env.mem);
+    vm->ram_size = (guint) ram_size;
+    vm->ram = mem_backing_new(vm->env.mem, "ram", ram_size, NULL);
+    g_assert(vm->ram != NULL);
+    MemSlot *slot = mem_slot_new(vm->env.mem, "ram", vm->ram, 0, ram_size);
+    int ret = mem_slot_map(slot, 0, MEM_RW);
+    g_assert(ret == 0);
+    return vm;
+}
+
+void
+fake_vm_free(FakeVm *vm)
+{
+    loop_free(vm->env.loop);
+    irq_chip_free(vm->env.irq);
+    io_space_free(vm->env.ports);
+    io_space_free(vm->env.mmio);
+    guest_mem_free(vm->env.mem);
+    g_string_free(vm->log, TRUE);
+    g_free(vm);
+}
+
+void
+fake_vm_realize(FakeVm *vm, Device *dev)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!device_realize(dev, &vm->env, &error))
+        g_error("%s: %s", dev->id, error->message);
+    device_reset(dev, RESET_COLD);
+}
+
+guint8
+fake_in8(FakeVm *vm, guint16 port)
+{
+    return (guint8) io_read(vm->env.ports, port, 1);
+}
+
+guint16
+fake_in16(FakeVm *vm, guint16 port)
+{
+    return (guint16) io_read(vm->env.ports, port, 2);
+}
+
+guint32
+fake_in32(FakeVm *vm, guint16 port)
+{
+    return (guint32) io_read(vm->env.ports, port, 4);
+}
+
+void
+fake_out8(FakeVm *vm, guint16 port, guint8 value)
+{
+    io_write(vm->env.ports, port, value, 1);
+}
+
+void
+fake_out16(FakeVm *vm, guint16 port, guint16 value)
+{
+    io_write(vm->env.ports, port, value, 2);
+}
+
+void
+fake_out32(FakeVm *vm, guint16 port, guint32 value)
+{
+    io_write(vm->env.ports, port, value, 4);
+}
+
+guint64
+fake_mmio_read(FakeVm *vm, Gpa addr, unsigned size)
+{
+    return io_read(vm->env.mmio, addr, size);
+}
+
+void
+fake_mmio_write(FakeVm *vm, Gpa addr, guint64 value, unsigned size)
+{
+    io_write(vm->env.mmio, addr, value, size);
+}
+
+guint8 *
+fake_ram(FakeVm *vm)
+{
+    return mem_backing_host(vm->ram);
+}
+
+void
+fake_advance(FakeVm *vm, gint64 ns)
+{
+    loop_advance(vm->env.loop, ns);
+}
