@@ -5,6 +5,8 @@
 #include <string.h>
 
 /* bus, chipset, firmware */
+extern const DeviceClass i440fx_class;
+extern const DeviceClass piix3_class;
 
 /* legacy */
 
@@ -16,6 +18,8 @@
 
 static const DeviceClass *const registry[] = {
     /* bus, chipset, firmware */
+    &i440fx_class,
+    &piix3_class,
 
     /* legacy */
 

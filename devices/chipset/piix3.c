@@ -1,0 +1,204 @@
+/* devices/chipset/piix3.c - Intel 82371SB ISA bridge (8086:7000).
+ *
+ * Intel 82371FB/82371SB (PIIX/PIIX3) data sheet (290550): PIRQ routing and
+ * the reset control register. Its interrupt, DMA and timer blocks are models
+ * of their own; ELCR belongs to the CPU backend's interrupt controllers.
+ * Left out: X-bus chip selects, SMI sources (registers are plain storage). */
+#include "devices/chipset/piix3.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "devices/bus/pci.h"
+#include "vmm/irq/irq.h"
+
+#define PIIX3_PIRQRC     0x60 /* four bytes, section 2.3.8 */
+#define PIIX3_PIRQRC_OFF 0x80
+#define RCR_SYSTEM_RESET 0x02 /* hard reset, not only the CPU */
+#define RCR_CPU_RESET    0x04 /* 0 -> 1 starts the reset */
+#define N_PIRQS          4
+#define N_IRQS           16
+/* 3..7, 9..12, 14 and 15; the others are reserved */
+#define ROUTABLE_IRQS 0xdef8u
+
+typedef struct {
+    PciState pci;
+    guint8 reset_control;
+} Piix3State;
+
+typedef struct {
+    PciDevice pci;
+    Piix3State s;
+    IrqLine *lines[N_IRQS];
+    /* Read under the bus's INTx lock, written under its config lock. */
+    _Atomic guint8 routes[N_PIRQS];
+    bool levels[N_PIRQS]; /* INTx lock: as the bus told us */
+} Piix3;
+
+static const PciIds piix3_ids = {
+    .vendor = 0x8086,
+    .device = 0x7000,
+    .subsystem_vendor = 0x1af4,
+    .subsystem = 0x1100,
+    .class_device = 0x0601,
+    .multifunction = true,
+};
+
+static void
+piix3_set_pirq(void *data, unsigned pirq, bool level)
+{
+    Piix3 *d = data;
+    guint32 asserted = 0;
+
+    d->levels[pirq] = level;
+    for (unsigned i = 0; i < N_PIRQS; i++) {
+        guint8 route =
+            atomic_load_explicit(&d->routes[i], memory_order_relaxed);
+        if (d->levels[i] && (route & PIIX3_PIRQRC_OFF) == 0)
+            asserted |= 1u << (route & 0xf);
+    }
+    for (unsigned irq = 0; irq < N_IRQS; irq++)
+        if (d->lines[irq] != NULL)
+            irq_line_set(d->lines[irq], (asserted >> irq & 1) != 0);
+}
+
+static void
+update_routes(Piix3 *d)
+{
+    for (unsigned i = 0; i < N_PIRQS; i++)
+        atomic_store_explicit(&d->routes[i], d->s.pci.config[PIIX3_PIRQRC + i],
+                              memory_order_relaxed);
+    pci_bus_refresh_irqs(d->pci.bus);
+}
+
+static void
+piix3_config_written(PciDevice *pdev, unsigned offset, unsigned size,
+                     const guint8 *old)
+{
+    if (offset < PIIX3_PIRQRC + N_PIRQS && PIIX3_PIRQRC < offset + size)
+        update_routes(DEVICE_OF(Piix3, &pdev->dev));
+}
+
+guint8
+piix3_reset_control_read(Device *dev)
+{
+    return DEVICE_OF(Piix3, dev)->s.reset_control;
+}
+
+void
+piix3_reset_control_write(Device *dev, guint8 value)
+{
+    Piix3 *d = DEVICE_OF(Piix3, dev);
+    bool rises = (value & RCR_CPU_RESET) != 0 &&
+                 (d->s.reset_control & RCR_CPU_RESET) == 0;
+
+    d->s.reset_control = value & (RCR_SYSTEM_RESET | RCR_CPU_RESET);
+    if (rises && (value & RCR_SYSTEM_RESET) != 0)
+        device_request(dev, MACHINE_RESET_COLD, "port 0xcf9, hard reset");
+    else if (rises)
+        device_request(dev, MACHINE_RESET_WARM, "port 0xcf9, soft reset");
+}
+
+static void
+fill_config(PciDevice *pdev)
+{
+    guint8 *c = pdev->initial;
+
+    pci_put16(c, PCI_COMMAND, 0x0007);
+    pci_put16(c, PCI_STATUS, 0x0200);
+    pci_put16(pdev->wmask, PCI_COMMAND, 0x0108);
+    c[0x4c] = 0x4d; /* ISA recovery time */
+    c[0x4e] = 0x03; /* X-bus: RTC and keyboard selected */
+    memset(c + PIIX3_PIRQRC, PIIX3_PIRQRC_OFF, N_PIRQS);
+    c[0x69] = 0x02; /* top of memory */
+    c[0x70] = 0x80; /* MBIRQ0 off */
+    c[0x76] = 0x0c; /* DMA F channel selects */
+    c[0x77] = 0x0c;
+    c[0xa0] = 0x08; /* SMI control */
+    c[0xa8] = 0x0f; /* fast-off timer */
+    memset(pdev->wmask + 0x40, 0xff, 0xc0);
+    memset(pdev->wmask + PIIX3_PIRQRC, 0x8f, N_PIRQS);
+}
+
+static bool
+piix3_realize(Device *dev, DeviceEnv *env, GError **error)
+{
+    Piix3 *d = DEVICE_OF(Piix3, dev);
+
+    if (!pci_device_realize(&d->pci, env, &piix3_ids, &d->s.pci, error))
+        return false;
+    fill_config(&d->pci);
+    d->pci.config_written = piix3_config_written;
+    for (unsigned irq = 0; irq < N_IRQS; irq++)
+        if ((ROUTABLE_IRQS >> irq & 1) != 0)
+            d->lines[irq] = irq_line_new(env, irq);
+    for (unsigned i = 0; i < N_PIRQS; i++)
+        atomic_init(&d->routes[i], PIIX3_PIRQRC_OFF);
+    pci_bus_set_irq_router(d->pci.bus, piix3_set_pirq, d);
+    return true;
+}
+
+static void
+piix3_unrealize(Device *dev)
+{
+    Piix3 *d = DEVICE_OF(Piix3, dev);
+
+    if (d->lines[3] != NULL)
+        pci_bus_set_irq_router(d->pci.bus, NULL, NULL);
+    for (unsigned irq = 0; irq < N_IRQS; irq++)
+        g_clear_pointer(&d->lines[irq], irq_line_free);
+    pci_device_unrealize(&d->pci);
+}
+
+static void
+piix3_restored(Device *dev)
+{
+    Piix3 *d = DEVICE_OF(Piix3, dev);
+
+    pci_device_restored(&d->pci);
+    update_routes(d);
+}
+
+static void
+piix3_reset(Device *dev, ResetKind kind)
+{
+    Piix3 *d = DEVICE_OF(Piix3, dev);
+
+    pci_device_reset(&d->pci);
+    d->s.reset_control = 0;
+    update_routes(d);
+}
+
+/* clang-format off */
+static const PropDesc piix3_props[] = {
+    PCI_PROPS(Piix3, pci),
+    PROP_END
+};
+
+static const StateField piix3_fields[] = {
+    STATE_SUB(Piix3State, pci, &pci_state_desc),
+    STATE_FIELD(Piix3State, reset_control, STATE_U8),
+    STATE_FIELDS_END
+};
+/* clang-format on */
+
+static const StateDesc piix3_state = {
+    .name = "piix3",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(Piix3State),
+    .fields = piix3_fields,
+};
+
+const DeviceClass piix3_class = {
+    .name = "piix3",
+    .summary = "Intel PIIX3 ISA bridge",
+    .size = sizeof(Piix3),
+    .props = piix3_props,
+    .state = &piix3_state,
+    .state_offset = G_STRUCT_OFFSET(Piix3, s),
+    .realize = piix3_realize,
+    .unrealize = piix3_unrealize,
+    .reset = piix3_reset,
+    .restored = piix3_restored,
+};
