@@ -1,0 +1,209 @@
+/* profiles/check-rules.c - rules that join several keys of a profile. One
+ * function a rule, one row each in the table at the end. */
+#include "profiles/profile-internal.h"
+
+#include <string.h>
+
+enum { MAX_IDE_UNITS = 4 }; /* two channels with two drives each */
+
+typedef struct {
+    const Profile *profile;
+    GPtrArray *findings;
+} Rules;
+
+static unsigned
+section_line(const Profile *profile, const char *section)
+{
+    for (guint i = 0; i < profile->lines->len; i++) {
+        const Line *line = g_ptr_array_index(profile->lines, i);
+        if (line->kind == LINE_SECTION && strcmp(line->section, section) == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* Runs fn for every section of a numbered kind that the profile has. */
+static unsigned
+for_each(const Rules *rules, const char *pattern,
+         void (*fn)(const Rules *rules, const char *section))
+{
+    const SchemaSection *all;
+    unsigned n, found = 0;
+
+    all = schema_sections(&n);
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < all[i].count; k++) {
+            g_autofree char *name = g_strdup_printf(
+                "%.*s%u", (int) strlen(all[i].section) - 1, all[i].section, k);
+            if (strcmp(all[i].section, pattern) != 0 ||
+                !profile_has_section(rules->profile, name))
+                continue;
+            found++;
+            if (fn != NULL)
+                fn(rules, name);
+        }
+    return found;
+}
+
+static const char *
+get(const Rules *rules, const char *section, const char *key)
+{
+    g_autofree char *full = g_strdup_printf("%s.%s", section, key);
+    return profile_get_string(rules->profile, full);
+}
+
+static void
+disk_has_path(const Rules *rules, const char *section)
+{
+    g_autofree char *full = g_strdup_printf("%s.path", section);
+
+    if (!profile_has(rules->profile, full))
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, section), full,
+                       g_strdup_printf("is missing; name the image file or "
+                                       "block device of [%s]",
+                                       section));
+}
+
+static void
+rule_disk_paths(const Rules *rules)
+{
+    for_each(rules, "disk#", disk_has_path);
+}
+
+static void
+serial_has_path(const Rules *rules, const char *section)
+{
+    g_autofree char *full = g_strdup_printf("%s.path", section);
+
+    if (strcmp(get(rules, section, "kind"), "file") == 0 &&
+        *profile_get_string(rules->profile, full) == '\0')
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, section), full,
+                       g_strdup("is missing; kind=file needs the file's "
+                                "path"));
+}
+
+static void
+rule_serial_paths(const Rules *rules)
+{
+    for_each(rules, "serial#", serial_has_path);
+    if (profile_has_section(rules->profile, "firmware-log"))
+        serial_has_path(rules, "firmware-log");
+}
+
+static void
+rule_ide_units(const Rules *rules)
+{
+    unsigned disks = for_each(rules, "disk#", NULL);
+    unsigned cds = for_each(rules, "cd#", NULL);
+
+    if (disks + cds > MAX_IDE_UNITS)
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, "cd0"), "cd0",
+                       g_strdup_printf("%u disks and %u CD drives; the IDE "
+                                       "controller has place for %d together",
+                                       disks, cds, MAX_IDE_UNITS));
+}
+
+/* Not loopback: everybody who can reach the host sees the screen. */
+static bool
+listens_to_the_world(const char *listen)
+{
+    return g_str_has_prefix(listen, "tcp:") &&
+           !g_str_has_prefix(listen, "tcp:127.") &&
+           !g_str_has_prefix(listen, "tcp:localhost:") &&
+           !g_str_has_prefix(listen, "tcp:[::1]:");
+}
+
+static void
+rule_vnc_password(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+
+    if (profile_get_bool(p, "vnc.enabled") &&
+        listens_to_the_world(profile_get_string(p, "vnc.listen")) &&
+        *profile_get_string(p, "vnc.password") == '\0')
+        profile_report(rules->findings, true, profile_get_line(p, "vnc.listen"),
+                       "vnc.password",
+                       g_strdup("is missing; a screen that other hosts can "
+                                "reach needs a password (or listen on "
+                                "127.0.0.1)"));
+}
+
+static void
+rule_one_disk_twice(const Rules *rules)
+{
+    static const char *const writable[] = {"floppy0", "floppy1", "disk0",
+                                           "disk1",   "disk2",   "disk3"};
+    g_autoptr(GHashTable) users =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(writable); i++) {
+        g_autofree char *full = g_strdup_printf("%s.path", writable[i]);
+        char *path = profile_get_path(rules->profile, full);
+        const char *other =
+            path != NULL ? g_hash_table_lookup(users, path) : NULL;
+        if (other != NULL)
+            profile_report(rules->findings, true,
+                           profile_get_line(rules->profile, full), full,
+                           g_strdup_printf("[%s] has the same file; two "
+                                           "drives would destroy it",
+                                           other));
+        if (path != NULL)
+            g_hash_table_replace(users, path, (gpointer) writable[i]);
+    }
+}
+
+static void
+rule_smp_needs_a_pentium(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+
+    if (profile_get_u64(p, "machine.cpus") > 1 &&
+        strcmp(profile_get_string(p, "machine.cpu-model"), "486") == 0)
+        profile_report(rules->findings, false,
+                       profile_get_line(p, "machine.cpus"), "machine.cpus",
+                       g_strdup("a 486 has no local APIC: the guest will use "
+                                "one processor"));
+}
+
+static void
+rule_smp_needs_acpi(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+
+    if (profile_get_u64(p, "machine.cpus") > 1 &&
+        !profile_get_bool(p, "machine.acpi"))
+        profile_report(rules->findings, false,
+                       profile_get_line(p, "machine.acpi"), "machine.acpi",
+                       g_strdup("without ACPI most systems find one "
+                                "processor only"));
+}
+
+static void
+rule_screen_for_vnc(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+
+    if (profile_has(p, "vnc.enabled") && profile_get_bool(p, "vnc.enabled") &&
+        strcmp(profile_get_string(p, "display.model"), "none") == 0)
+        profile_report(rules->findings, false,
+                       profile_get_line(p, "vnc.enabled"), "vnc.enabled",
+                       g_strdup("there is no display to show; set "
+                                "display.model=vga or vnc.enabled=false"));
+}
+
+void
+profile_check_rules(const Profile *profile, GPtrArray *findings)
+{
+    static void (*const rules[])(const Rules *rules) = {
+        rule_disk_paths,     rule_serial_paths,   rule_ide_units,
+        rule_vnc_password,   rule_one_disk_twice, rule_smp_needs_a_pentium,
+        rule_smp_needs_acpi, rule_screen_for_vnc,
+    };
+    const Rules context = {profile, findings};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++)
+        rules[i](&context);
+}

@@ -1,0 +1,211 @@
+/* profiles/schema.c - the table of everything that machine.ini may say, and
+ * the rules of single values. Rules that join several keys are in check.c. */
+#include "profiles/schema.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+enum {
+    MAX_WORD = 64,     /* longest section or key for which we suggest */
+    MAX_TEXT = 256,    /* ordinary strings */
+    MAX_PATH = 4095,   /* PATH_MAX without the final zero */
+    MAX_SERIAL = 20,   /* ATA IDENTIFY words 10-19 */
+    MAX_PASSWORD = 8,  /* the VNC challenge uses a 56-bit key: 8 bytes */
+    SCHEMA_VERSION = 1 /* of the file format */
+};
+
+static const char *
+check_listen(const char *text)
+{
+    static const char allowed[] =
+        "unix, or tcp:ADDRESS:PORT such as tcp:127.0.0.1:5901";
+    guint8 address[sizeof(struct in6_addr)];
+    guint64 port;
+
+    if (strcmp(text, "unix") == 0)
+        return NULL;
+    if (!g_str_has_prefix(text, "tcp:"))
+        return allowed;
+    const char *colon = strrchr(text + 4, ':');
+    if (colon == NULL || !schema_parse_u64(colon + 1, &port) || port == 0 ||
+        port > 65535)
+        return allowed;
+    g_autofree char *host = g_strndup(text + 4, (gsize) (colon - text - 4));
+    gsize len = strlen(host);
+    if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = '\0';
+        return inet_pton(AF_INET6, host + 1, address) == 1 ? NULL : allowed;
+    }
+    if (strcmp(host, "localhost") == 0)
+        return NULL;
+    return inet_pton(AF_INET, host, address) == 1 ? NULL : allowed;
+}
+
+static const char *
+check_id(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        if (!g_ascii_islower(*c) && !g_ascii_isdigit(*c) && *c != '-')
+            return "lower-case letters, digits and '-'";
+    return NULL;
+}
+
+static const char *
+check_megabytes(const char *text)
+{
+    guint64 bytes;
+
+    if (schema_parse_size(text, &bytes) && bytes % MIB != 0)
+        return "a multiple of 1M";
+    return NULL;
+}
+
+static const char *
+check_tsc(const char *text)
+{
+    guint64 khz;
+
+    if (schema_parse_u64(text, &khz) && khz != 0 && khz < 1000)
+        return "0 (the host's), or 1000 kHz and more";
+    return NULL;
+}
+
+/* clang-format off */
+static const SchemaSection sections[] = {
+    { "machine",      0, 0, "the machine as a whole" },
+    { "display",      0, 0, "the graphics card" },
+    { "vnc",          0, 0, "the screen over the network" },
+    { "floppy#",      2, 0, "floppy drives A: and B:; the section makes the drive, path is the disk in it" },
+    { "disk#",        4, 0, "hard disks; disks and CD drives together are at most four" },
+    { "cd#",          4, 0, "CD drives; the section makes the drive, path is the disc in it" },
+    { "serial#",      4, 0, "serial ports COM1 to COM4" },
+    { "firmware-log", 0, 0, "what the firmware prints to its debug port" },
+    { "template",     0, SCHEMA_TEMPLATE, "what a template file says about itself" },
+};
+
+#define BOOLS "true|false"
+#define DRIVES "floppy|cd|disk"
+#define T SCHEMA_TEMPLATE
+
+/* section, key, type, flags, min, max, choices, default, unit, since, help, check */
+static const SchemaKey keys[] = {
+    { "machine", "schema", SCHEMA_INT, 0, 1, SCHEMA_VERSION, NULL, "1", NULL, "0.1", "version of the file format", NULL },
+    { "machine", "description", SCHEMA_STRING, 0, 0, MAX_TEXT, NULL, "", NULL, "0.1", "one line about the machine, shown in lists", NULL },
+    { "machine", "template", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.1", "the template it was made from; for information", check_id },
+    { "machine", "chipset", SCHEMA_ENUM, 0, 0, 0, "pc-i440fx", "pc-i440fx", NULL, "0.1", "main board: pc-i440fx is a PC of 1996 with PCI and ISA", NULL },
+    { "machine", "memory", SCHEMA_SIZE, 0, 1 * MIB, 64 * GIB, NULL, "128M", NULL, "0.1", "RAM of the guest", check_megabytes },
+    { "machine", "cpus", SCHEMA_INT, 0, 1, 64, NULL, "1", NULL, "0.1", "number of processors", NULL },
+    { "machine", "cpu-model", SCHEMA_ENUM, 0, 0, 0, "host|486|pentium|pentium3|qemu64", "host", NULL, "0.1", "the processor that the guest sees; host is the host's own", NULL },
+    { "machine", "tsc-khz", SCHEMA_INT, 0, 0, 10000000, NULL, "0", "kHz", "0.1", "speed of the time stamp counter; 0 is the host's; slower helps old programs that count loops", check_tsc },
+    { "machine", "hide-hypervisor", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "do not tell the guest that it runs in a virtual machine", NULL },
+    { "machine", "acpi", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "give the guest ACPI tables; false for systems that stumble over them", NULL },
+    { "machine", "firmware", SCHEMA_FILE, 0, 1, MAX_PATH, NULL, "bios-256k.bin", NULL, "0.1", "BIOS: a name looked up in the firmware folders, or a path", NULL },
+    { "machine", "vga-firmware", SCHEMA_FILE, 0, 0, MAX_PATH, NULL, "vgabios-stdvga.bin", NULL, "0.1", "BIOS of the graphics card: a name or a path", NULL },
+    { "machine", "boot", SCHEMA_LIST, 0, 0, 0, DRIVES, "floppy,cd,disk", NULL, "0.1", "kinds of drives to start from, in order", NULL },
+    { "machine", "boot-menu", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "let the BIOS offer a choice of drives at start (Esc)", NULL },
+    { "machine", "rtc", SCHEMA_ENUM, 0, 0, 0, "utc|localtime", "utc", NULL, "0.1", "what the guest's clock shows; DOS and Windows want localtime", NULL },
+    { "machine", "debug-exit", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "add a port by which a test program in the guest ends the machine", NULL },
+    { "machine", "protected", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "refuse to delete, rename or overwrite the machine", NULL },
+
+    { "display", "model", SCHEMA_ENUM, 0, 0, 0, "vga|none", "vga", NULL, "0.1", "graphics card; none leaves the serial ports only", NULL },
+    { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 256 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600", NULL },
+
+    { "vnc", "enabled", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "serve the screen to VNC viewers", NULL },
+    { "vnc", "listen", SCHEMA_STRING, 0, 1, MAX_TEXT, NULL, "unix", NULL, "0.1", "unix: a socket only this user can open; tcp:ADDRESS:PORT: the network", check_listen },
+    { "vnc", "password", SCHEMA_STRING, SCHEMA_SECRET | SCHEMA_ASCII, 0, MAX_PASSWORD, NULL, "", NULL, "0.1", "password of VNC viewers, up to 8 characters; empty asks for none", NULL },
+    { "vnc", "view-only", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "viewers see the screen but cannot type or point", NULL },
+    { "vnc", "websocket", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "also accept browsers (WebSocket) on the same port", NULL },
+
+    { "floppy#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "image of the floppy in the drive; empty for no disk", NULL },
+    { "floppy#", "type", SCHEMA_ENUM, 0, 0, 0, "auto|360K|720K|1.2M|1.44M|2.88M", "auto", NULL, "0.1", "the drive; auto takes the one that fits the image, else 1.44M", NULL },
+    { "floppy#", "read-only", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "write-protect the disk", NULL },
+    { "floppy#", "snapshot", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "throw away what the guest writes when the machine ends", NULL },
+
+    { "disk#", "path", SCHEMA_PATH, 0, 1, MAX_PATH, NULL, "", NULL, "0.1", "image file or block device", NULL },
+    { "disk#", "format", SCHEMA_ENUM, 0, 0, 0, "raw", "raw", NULL, "0.1", "format of the file; never guessed from its content", NULL },
+    { "disk#", "model", SCHEMA_ENUM, 0, 0, 0, "ide", "ide", NULL, "0.1", "how the guest sees the disk", NULL },
+    { "disk#", "read-only", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "the guest cannot write", NULL },
+    { "disk#", "snapshot", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "throw away what the guest writes when the machine ends", NULL },
+    { "disk#", "direct", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "bypass the host's page cache (O_DIRECT)", NULL },
+    { "disk#", "serial", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SERIAL, NULL, "", NULL, "0.1", "serial number that the guest sees; empty for one made of the disk's number", NULL },
+
+    { "cd#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "image of the disc in the drive; empty for no disc", NULL },
+    { "cd#", "format", SCHEMA_ENUM, 0, 0, 0, "iso", "iso", NULL, "0.1", "format of the file; never guessed from its content", NULL },
+    { "cd#", "model", SCHEMA_ENUM, 0, 0, 0, "ide", "ide", NULL, "0.1", "how the guest sees the drive", NULL },
+
+    { "serial#", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|pty|socket|file|null", "pane", NULL, "0.1", "the other end: pane (carrel console --serial), a pty, a Unix socket, a file, or nothing", NULL },
+    { "serial#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "file: where the output goes; socket: its path; pty: a link to it", NULL },
+
+    { "firmware-log", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|file|null", "pane", NULL, "0.1", "where the firmware's messages go: pane keeps the last ones for carrel logs", NULL },
+    { "firmware-log", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the file of kind=file", NULL },
+
+    { "template", "id", SCHEMA_STRING, T, 1, MAX_WORD, NULL, "", NULL, "0.1", "name of the template and of its file", check_id },
+    { "template", "title", SCHEMA_STRING, T, 1, MAX_TEXT, NULL, "", NULL, "0.1", "name for people", NULL },
+    { "template", "summary", SCHEMA_STRING, T, 0, MAX_TEXT, NULL, "", NULL, "0.1", "one line: what it is good for", NULL },
+    { "template", "needs", SCHEMA_LIST, T, 0, 0, DRIVES, "", NULL, "0.1", "media of which one must be given to start", NULL },
+    { "template", "os", SCHEMA_ENUM, T, 0, 0, "any|dos|linux|windows|bsd|other", "any", NULL, "0.1", "family of the guest's operating system", NULL },
+};
+/* clang-format on */
+
+#undef T
+
+const SchemaSection *
+schema_sections(unsigned *ret_n)
+{
+    *ret_n = G_N_ELEMENTS(sections);
+    return sections;
+}
+
+const SchemaKey *
+schema_keys(unsigned *ret_n)
+{
+    *ret_n = G_N_ELEMENTS(keys);
+    return keys;
+}
+
+const SchemaSection *
+schema_find_section(const char *section)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(sections); i++) {
+        const SchemaSection *s = &sections[i];
+        gsize stem = strlen(s->section) - 1;
+
+        if (s->count == 0 && strcmp(section, s->section) == 0)
+            return s;
+        /* one digit: counts stay below ten, so disk00 is no second disk0 */
+        if (s->count > 0 && strncmp(section, s->section, stem) == 0 &&
+            section[stem] >= '0' &&
+            (unsigned) (section[stem] - '0') < s->count &&
+            section[stem + 1] == '\0')
+            return s;
+    }
+    return NULL;
+}
+
+const SchemaKey *
+schema_find(const char *section, const char *key)
+{
+    const SchemaSection *s = schema_find_section(section);
+
+    for (unsigned i = 0; s != NULL && i < G_N_ELEMENTS(keys); i++)
+        if (strcmp(keys[i].section, s->section) == 0 &&
+            strcmp(keys[i].key, key) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+const SchemaKey *
+schema_find_full(const char *full_key)
+{
+    const char *dot = strchr(full_key, '.');
+
+    if (dot == NULL)
+        return NULL;
+    g_autofree char *section = g_strndup(full_key, (gsize) (dot - full_key));
+    return schema_find(section, dot + 1);
+}
