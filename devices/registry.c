@@ -5,6 +5,7 @@
 #include <string.h>
 
 /* bus, chipset, firmware */
+extern const DeviceClass fw_cfg_class;
 extern const DeviceClass i440fx_class;
 extern const DeviceClass piix3_class;
 
@@ -18,6 +19,7 @@ extern const DeviceClass piix3_class;
 
 static const DeviceClass *const registry[] = {
     /* bus, chipset, firmware */
+    &fw_cfg_class,
     &i440fx_class,
     &piix3_class,
 

@@ -1,0 +1,220 @@
+/* vmm/boot/descriptor.c - see descriptor.h.
+ *
+ * RFC 8259 read in one pass without a tree: a scanner walks the text, keeps
+ * the path of keys it is in, and remembers the one string that matters. Left
+ * out: numbers are skipped, not converted; duplicate keys: the first wins. */
+#include "vmm/boot/descriptor.h"
+
+#include <string.h>
+
+#define MAX_DEPTH 32u
+
+typedef struct {
+    const char *at, *end;
+    const char *why; /* first problem, NULL: none */
+    char *image;     /* what was found */
+} Scanner;
+
+/* Where a value sits, as far as it matters. */
+typedef enum { PLACE_ROOT, PLACE_MAPPING, PLACE_EXECUTABLE, PLACE_OTHER } Place;
+
+static bool
+fail(Scanner *s, const char *why)
+{
+    if (s->why == NULL)
+        s->why = why;
+    return false;
+}
+
+static void
+skip_space(Scanner *s)
+{
+    while (s->at < s->end && strchr(" \t\r\n", *s->at) != NULL && *s->at != 0)
+        s->at++;
+}
+
+/* Skips space and takes the character if it is next. */
+static bool
+accept(Scanner *s, char c)
+{
+    skip_space(s);
+    if (s->at == s->end || *s->at != c)
+        return false;
+    s->at++;
+    return true;
+}
+
+static bool
+read_hex4(Scanner *s, guint32 *ret_value)
+{
+    guint32 value = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        if (s->at == s->end || !g_ascii_isxdigit(*s->at))
+            return fail(s, "bad \\u escape");
+        value = value << 4 | (guint32) g_ascii_xdigit_value(*s->at++);
+    }
+    *ret_value = value;
+    return true;
+}
+
+/* After "\u"; joins a surrogate pair. */
+static bool
+read_unicode(Scanner *s, GString *out)
+{
+    guint32 c, low;
+
+    if (!read_hex4(s, &c))
+        return false;
+    if (c >= 0xd800 && c < 0xdc00) {
+        if (s->end - s->at < 2 || s->at[0] != '\\' || s->at[1] != 'u')
+            return fail(s, "half a surrogate pair");
+        s->at += 2;
+        if (!read_hex4(s, &low))
+            return false;
+        if (low < 0xdc00 || low > 0xdfff)
+            return fail(s, "half a surrogate pair");
+        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+    } else if (c == 0 || (c >= 0xdc00 && c <= 0xdfff)) {
+        return fail(s, "character that cannot be in a name");
+    }
+    g_string_append_unichar(out, c);
+    return true;
+}
+
+static bool
+read_escape(Scanner *s, GString *out)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char *p;
+    char c;
+
+    if (s->at == s->end)
+        return fail(s, "ends inside a string");
+    c = *s->at++;
+    if (c == 'u')
+        return read_unicode(s, out);
+    p = c != 0 ? strchr(from, c) : NULL;
+    if (p == NULL)
+        return fail(s, "unknown escape");
+    g_string_append_c(out, to[p - from]);
+    return true;
+}
+
+/* At the opening quote. */
+static bool
+read_string(Scanner *s, GString *out)
+{
+    g_string_truncate(out, 0);
+    if (!accept(s, '"'))
+        return fail(s, "a string is missing");
+    while (s->at < s->end) {
+        char c = *s->at++;
+        if (c == '"')
+            return true;
+        if ((guint8) c < 0x20)
+            return fail(s, "control character in a string");
+        if (c != '\\')
+            g_string_append_c(out, c);
+        else if (!read_escape(s, out))
+            return false;
+    }
+    return fail(s, "ends inside a string");
+}
+
+static Place
+place_of(Place outer, const char *key)
+{
+    if (outer == PLACE_ROOT && strcmp(key, "mapping") == 0)
+        return PLACE_MAPPING;
+    if (outer == PLACE_MAPPING && strcmp(key, "executable") == 0)
+        return PLACE_EXECUTABLE;
+    return PLACE_OTHER;
+}
+
+/* true, false, null and numbers: which one does not matter here. */
+static bool
+skip_word(Scanner *s)
+{
+    const char *start = s->at;
+
+    while (s->at < s->end &&
+           (g_ascii_isalnum(*s->at) || strchr("+-.", *s->at) != NULL) &&
+           *s->at != 0)
+        s->at++;
+    return s->at > start || fail(s, "a value is missing");
+}
+
+static bool read_value(Scanner *s, Place place, bool wanted, unsigned depth);
+
+static bool
+read_object(Scanner *s, Place place, unsigned depth)
+{
+    g_autoptr(GString) key = g_string_new(NULL);
+
+    if (accept(s, '}'))
+        return true;
+    do {
+        bool wanted;
+        if (!read_string(s, key))
+            return false;
+        if (!accept(s, ':'))
+            return fail(s, "':' is missing");
+        wanted = (place == PLACE_MAPPING || place == PLACE_EXECUTABLE) &&
+                 strcmp(key->str, "filename") == 0;
+        if (!read_value(s, place_of(place, key->str), wanted, depth))
+            return false;
+    } while (accept(s, ','));
+    return accept(s, '}') || fail(s, "'}' is missing");
+}
+
+static bool
+read_array(Scanner *s, unsigned depth)
+{
+    if (accept(s, ']'))
+        return true;
+    do {
+        if (!read_value(s, PLACE_OTHER, false, depth))
+            return false;
+    } while (accept(s, ','));
+    return accept(s, ']') || fail(s, "']' is missing");
+}
+
+/* The recursion is bounded by MAX_DEPTH. */
+static bool
+read_value(Scanner *s, Place place, bool wanted, unsigned depth)
+{
+    if (depth >= MAX_DEPTH)
+        return fail(s, "nested too deeply");
+    if (accept(s, '{'))
+        return read_object(s, place, depth + 1);
+    if (accept(s, '['))
+        return read_array(s, depth + 1);
+    if (s->at == s->end || *s->at != '"')
+        return skip_word(s);
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (!read_string(s, text))
+        return false;
+    if (wanted && s->image == NULL)
+        s->image = g_strdup(text->str);
+    return true;
+}
+
+char *
+descriptor_image(const char *json, gsize len, const char **ret_why)
+{
+    Scanner s = {.at = json, .end = json + len};
+
+    if (read_value(&s, PLACE_ROOT, false, 0)) {
+        skip_space(&s);
+        if (s.at != s.end)
+            (void) fail(&s, "text after the end");
+        else if (s.image == NULL)
+            (void) fail(&s, "names no image");
+    }
+    if (s.why != NULL)
+        g_clear_pointer(&s.image, g_free);
+    if (ret_why != NULL)
+        *ret_why = s.why;
+    return s.image;
+}

@@ -1,0 +1,180 @@
+/* vmm/boot/firmware.c - see firmware.h. */
+#include "vmm/boot/firmware.h"
+
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "vmm/boot/descriptor.h"
+
+#define MAX_IMAGE      (16 << 20) /* the space below 4 GiB that a ROM can use */
+#define MIN_IMAGE      512        /* an option ROM is at least one block */
+#define MAX_DESCRIPTOR (256 << 10)
+
+static const char *const image_dirs[] = {
+    "/usr/share/seabios",       "/usr/share/vgabios",
+    "/usr/share/seavgabios",    "/usr/share/qemu",
+    "/usr/share/qemu-firmware", "/usr/local/share/seabios",
+    "/usr/local/share/qemu",    NULL,
+};
+
+static const char *const descriptor_dirs[] = {
+    "/etc/qemu/firmware",
+    "/usr/share/qemu/firmware",
+    NULL,
+};
+
+G_DEFINE_QUARK(carrel - firmware - error - quark, carrel_firmware_error)
+
+static char *
+in_directory(const char *dir, const char *name)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+
+    if (!g_file_test(path, G_FILE_TEST_IS_REGULAR))
+        return NULL;
+    return g_steal_pointer(&path);
+}
+
+static char *
+by_environment(const char *name)
+{
+    const char *list = g_getenv("CARREL_FIRMWARE_PATH");
+
+    if (list == NULL || *list == '\0')
+        return NULL;
+    g_auto(GStrv) dirs = g_strsplit(list, ":", -1);
+    for (unsigned i = 0; dirs[i] != NULL; i++) {
+        char *path = *dirs[i] != '\0' ? in_directory(dirs[i], name) : NULL;
+        if (path != NULL)
+            return path;
+    }
+    return NULL;
+}
+
+/* Bytes of a regular file, or -1; asked before reading, so that a disk image
+ * given by mistake is not read into memory. */
+static gint64
+file_size(const char *path)
+{
+    GStatBuf st;
+
+    return g_stat(path, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : -1;
+}
+
+/* The image of one descriptor, if it has the wanted file name. */
+static char *
+by_descriptor(const char *file, const char *name)
+{
+    g_autofree char *json = NULL;
+    g_autofree char *image = NULL;
+    g_autofree char *base = NULL;
+    gsize len;
+
+    if (!g_str_has_suffix(file, ".json") || file_size(file) > MAX_DESCRIPTOR ||
+        !g_file_get_contents(file, &json, &len, NULL))
+        return NULL;
+    image = descriptor_image(json, len, NULL);
+    if (image == NULL || !g_path_is_absolute(image))
+        return NULL;
+    base = g_path_get_basename(image);
+    if (strcmp(base, name) != 0 || !g_file_test(image, G_FILE_TEST_IS_REGULAR))
+        return NULL;
+    return g_steal_pointer(&image);
+}
+
+static int
+compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* Descriptors rank by file name: "50-..." before "60-...". */
+static char *
+by_descriptors(const char *dir, const char *name)
+{
+    g_autoptr(GDir) handle = g_dir_open(dir, 0, NULL);
+    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+    const char *entry;
+    char *found = NULL;
+
+    if (handle == NULL)
+        return NULL;
+    while ((entry = g_dir_read_name(handle)) != NULL)
+        g_ptr_array_add(files, g_build_filename(dir, entry, NULL));
+    g_ptr_array_sort(files, compare_paths);
+    for (guint i = 0; i < files->len && found == NULL; i++)
+        found = by_descriptor(g_ptr_array_index(files, i), name);
+    return found;
+}
+
+char *
+firmware_find(const char *name)
+{
+    char *path;
+
+    if (strchr(name, '/') != NULL)
+        return g_file_test(name, G_FILE_TEST_IS_REGULAR) ? g_strdup(name)
+                                                         : NULL;
+    path = by_environment(name);
+    for (unsigned i = 0; path == NULL && image_dirs[i] != NULL; i++)
+        path = in_directory(image_dirs[i], name);
+    for (unsigned i = 0; path == NULL && descriptor_dirs[i] != NULL; i++)
+        path = by_descriptors(descriptor_dirs[i], name);
+    return path;
+}
+
+static void
+set_missing(const char *name, GError **error)
+{
+    g_autofree char *dirs = g_strjoinv(", ", (char **) image_dirs);
+
+    if (strchr(name, '/') != NULL)
+        g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_MISSING,
+                    "firmware '%s' is not there; check the path, or leave the "
+                    "setting empty to use the distribution's",
+                    name);
+    else
+        g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_MISSING,
+                    "firmware '%s' was not found; install it (Debian, Ubuntu: "
+                    "seabios; Fedora: seabios-bin seavgabios-bin; Arch: "
+                    "seabios) or name its directory in CARREL_FIRMWARE_PATH; "
+                    "searched: %s",
+                    name, dirs);
+}
+
+static void
+set_invalid(const char *path, gint64 len, GError **error)
+{
+    g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_INVALID,
+                "firmware '%s' has %" G_GINT64_FORMAT " bytes, a ROM image "
+                "has 512 bytes to 16 MiB; reinstall the package or choose "
+                "another file",
+                path, len);
+}
+
+GBytes *
+firmware_load(const char *name, GError **error)
+{
+    g_autofree char *path = firmware_find(name);
+    g_autofree char *data = NULL;
+    gsize len = 0;
+
+    if (path == NULL) {
+        set_missing(name, error);
+        return NULL;
+    }
+    if (file_size(path) > MAX_IMAGE) {
+        set_invalid(path, file_size(path), error);
+        return NULL;
+    }
+    if (!g_file_get_contents(path, &data, &len, error)) {
+        g_prefix_error(error, "firmware '%s': ", path);
+        return NULL;
+    }
+    if (len < MIN_IMAGE || len > MAX_IMAGE) {
+        set_invalid(path, (gint64) len, error);
+        return NULL;
+    }
+    return g_bytes_new_take(g_steal_pointer(&data), len);
+}
