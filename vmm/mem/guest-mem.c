@@ -370,6 +370,29 @@ mem_slot_is_mapped(const MemSlot *s, Gpa *ret_gpa)
     return s->mapped;
 }
 
+int
+mem_slot_set_offset(MemSlot *s, guint64 offset)
+{
+    int ret = 0;
+
+    if (offset % MEM_PAGE != 0 || offset > s->backing->len ||
+        s->len > s->backing->len - offset)
+        return -EINVAL;
+    g_mutex_lock(&s->mem->lock);
+    if (s->offset != offset) {
+        bool was_mapped = s->mapped;
+        slot_unmap_locked(s);
+        s->offset = offset;
+        if (was_mapped) {
+            ret = backend_set(s);
+            s->mapped = ret == 0;
+            mem_publish(s->mem);
+        }
+    }
+    g_mutex_unlock(&s->mem->lock);
+    return ret;
+}
+
 /* ---- dirty log ---- */
 
 static gsize

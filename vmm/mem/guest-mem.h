@@ -52,6 +52,11 @@ int mem_slot_map(MemSlot *slot, Gpa gpa, MemAccess access);
 void mem_slot_unmap(MemSlot *slot);
 bool mem_slot_is_mapped(const MemSlot *slot, Gpa *ret_gpa);
 
+/* Shows another part of the backing, where it is mapped if it is: a banked
+ * window. offset as in mem_slot_new(). The pages' dirty bits are lost. As
+ * mem_slot_map(). 0, -EINVAL, -errno of the backend (then unmapped). */
+int mem_slot_set_offset(MemSlot *slot, guint64 offset);
+
 /* Dirty log: off at first. While on, guest and DMA writes set page bits.
  * dirty_fetch ORs one bit per 4 KiB page into bitmap ((len/4096+63)/64 words)
  * and clears them in the slot; false when nothing was written. Loop thread. */
