@@ -10,6 +10,7 @@ extern const DeviceClass i440fx_class;
 extern const DeviceClass piix3_class;
 
 /* legacy */
+extern const DeviceClass i8237_class;
 
 /* serial */
 
@@ -24,6 +25,7 @@ static const DeviceClass *const registry[] = {
     &piix3_class,
 
     /* legacy */
+    &i8237_class,
 
     /* serial */
 
