@@ -8,9 +8,11 @@
 extern const DeviceClass fw_cfg_class;
 extern const DeviceClass i440fx_class;
 extern const DeviceClass piix3_class;
+extern const DeviceClass piix4_pm_class;
 
 /* legacy */
 extern const DeviceClass i8237_class;
+extern const DeviceClass mc146818_class;
 
 /* serial */
 
@@ -23,9 +25,11 @@ static const DeviceClass *const registry[] = {
     &fw_cfg_class,
     &i440fx_class,
     &piix3_class,
+    &piix4_pm_class,
 
     /* legacy */
     &i8237_class,
+    &mc146818_class,
 
     /* serial */
 

@@ -1,0 +1,10 @@
+/* devices/legacy/rtc.h - real-time clock: CMOS bytes the machine presets. */
+#pragma once
+
+#include "vmm/core/device.h"
+
+extern const DeviceClass mc146818_class;
+
+/* Puts a byte into what a cold reset loads. Any time before that reset, also
+ * before realize. The clock's own registers (0x00-0x0D, 0x32) are ignored. */
+void rtc_set_cmos(Device *dev, guint8 index, guint8 value);
