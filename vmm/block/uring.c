@@ -1,0 +1,326 @@
+/* vmm/block/uring.c - disk requests on an io_uring, one ring a disk.
+ *
+ * Whoever submits enters the kernel itself, with all of its batch at once;
+ * results wake the loop through the disk's eventfd. What the ring does not
+ * finish (a short read, an interrupted or refused operation) goes on in the
+ * pool, which knows how to, so the ring's code has only the straight way.
+ * Left out: polled I/O and registered buffers. */
+#include "vmm/block/block-internal.h"
+
+#if CARREL_HAVE_URING
+
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+
+#include "vmm/core/sysutil.h"
+
+#define DEPTH      128 /* requests in the kernel at once; the rest waits */
+#define REAP_BATCH 32
+
+struct Uring {
+    Block *block;
+    int fd; /* borrowed from the image */
+
+    GMutex lock; /* L2 guards ring, waiting, in_ring, cancels, broken */
+    struct io_uring ring;
+    BlockQueue waiting; /* no room in the ring yet */
+    unsigned in_ring;   /* submitted entries without a completion */
+    gsize cancels;      /* block_cancel_all() calls so far */
+    bool broken;        /* the kernel refuses to be entered: pool only */
+};
+
+/* ---- set-up ---- */
+
+/* A sandbox may let the ring be made and then forbid entering it. */
+static bool
+try_nop(struct io_uring *ring)
+{
+    struct io_uring_cqe *cqe;
+    struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+
+    if (sqe == NULL)
+        return false;
+    io_uring_prep_nop(sqe);
+    if (io_uring_submit_and_wait(ring, 1) != 1 ||
+        io_uring_peek_cqe(ring, &cqe) != 0)
+        return false;
+    io_uring_cqe_seen(ring, cqe);
+    return true;
+}
+
+static bool
+knows_operations(struct io_uring *ring)
+{
+    static const int needed[] = {IORING_OP_READV, IORING_OP_WRITEV,
+                                 IORING_OP_FSYNC, IORING_OP_FALLOCATE,
+                                 IORING_OP_ASYNC_CANCEL};
+    struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+    bool ok = probe != NULL;
+
+    for (gsize i = 0; ok && i < G_N_ELEMENTS(needed); i++)
+        ok = io_uring_opcode_supported(probe, needed[i]) != 0;
+    io_uring_free_probe(probe);
+    return ok;
+}
+
+Uring *
+uring_new(Block *block)
+{
+    Uring *uring = g_new0(Uring, 1);
+
+    uring->block = block;
+    uring->fd = block->driver->ring_fd(block->image);
+    g_mutex_init(&uring->lock);
+    if (uring->fd < 0 || io_uring_queue_init(DEPTH, &uring->ring, 0) < 0)
+        goto no_ring;
+    /* older kernels read the iovecs after the submitter has returned */
+    if ((uring->ring.features & IORING_FEAT_SUBMIT_STABLE) == 0 ||
+        !knows_operations(&uring->ring) || !try_nop(&uring->ring) ||
+        io_uring_register_eventfd(&uring->ring, block->event_fd) < 0) {
+        io_uring_queue_exit(&uring->ring);
+        goto no_ring;
+    }
+    return uring;
+no_ring:
+    g_mutex_clear(&uring->lock);
+    g_free(uring);
+    return NULL;
+}
+
+void
+uring_free(Uring *uring)
+{
+    if (uring == NULL)
+        return;
+    io_uring_queue_exit(&uring->ring);
+    g_mutex_clear(&uring->lock);
+    g_free(uring);
+}
+
+/* ---- submit ---- */
+
+static void
+prepare(Uring *uring, struct io_uring_sqe *sqe, BlockReq *req)
+{
+    switch (req->op) {
+    case BLOCK_READ:
+        io_uring_prep_readv(sqe, uring->fd, req->iov, req->n_iov, req->offset);
+        break;
+    case BLOCK_WRITE:
+        io_uring_prep_writev(sqe, uring->fd, req->iov, req->n_iov, req->offset);
+        break;
+    case BLOCK_DISCARD:
+        io_uring_prep_fallocate(sqe, uring->fd,
+                                FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                (off_t) req->offset, (off_t) req->len);
+        break;
+    case BLOCK_FLUSH:
+    default: io_uring_prep_fsync(sqe, uring->fd, IORING_FSYNC_DATASYNC); break;
+    }
+    io_uring_sqe_set_data(sqe, req);
+    *block_req_generation(req) = uring->cancels;
+}
+
+/* Enters the kernel with the n prepared entries; returns how many it took and
+ * takes the others back out of the ring. Without SQPOLL the kernel looks at
+ * the tail only inside the call, so moving it back is safe. */
+static unsigned
+enter(Uring *uring, unsigned n)
+{
+    struct io_uring_sq *sq = &uring->ring.sq;
+    int rc;
+
+    do {
+        rc = io_uring_submit(&uring->ring);
+    } while (rc == -EINTR);
+    unsigned taken = rc > 0 ? (unsigned) rc : 0;
+    if (taken < n) {
+        unsigned tail = __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE);
+        sq->sqe_head = sq->sqe_tail = tail;
+        __atomic_store_n(sq->ktail, tail, __ATOMIC_RELEASE);
+    }
+    if (rc < 0 && rc != -EAGAIN && rc != -EBUSY)
+        uring->broken = true;
+    uring->in_ring += taken;
+    return taken;
+}
+
+/* Lock held. Fills the ring from the waiting queue; what must not or cannot
+ * go through it is left in *to_pool. */
+static void
+pump(Uring *uring, BlockQueue *to_pool)
+{
+    const BlockDriver *driver = uring->block->driver;
+    BlockReq *batch[DEPTH];
+    unsigned n = 0;
+
+    if (uring->broken)
+        block_queue_append(to_pool, &uring->waiting);
+    while (uring->waiting.head != NULL && uring->in_ring + n < DEPTH) {
+        BlockReq *req = uring->waiting.head;
+        gsize total = 0;
+        (void) block_iov_total(req->iov, req->n_iov, &total); /* checked */
+        if (!driver->ring_ok(uring->block->image, req, total)) {
+            block_queue_push(to_pool, block_queue_pop(&uring->waiting));
+            continue;
+        }
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+        if (sqe == NULL)
+            break;
+        prepare(uring, sqe, req);
+        batch[n++] = block_queue_pop(&uring->waiting);
+    }
+    if (n == 0)
+        return;
+    for (unsigned i = enter(uring, n); i < n; i++)
+        block_queue_push(to_pool, batch[i]);
+}
+
+void
+uring_submit(Uring *uring, BlockQueue *list)
+{
+    BlockQueue to_pool = {0};
+
+    g_mutex_lock(&uring->lock);
+    block_queue_append(&uring->waiting, list);
+    pump(uring, &to_pool);
+    g_mutex_unlock(&uring->lock);
+    if (to_pool.head != NULL)
+        block_pool_submit(uring->block, &to_pool);
+}
+
+/* ---- results ---- */
+
+typedef struct {
+    BlockReq *req;
+    int res;
+} Completion;
+
+/* True when the request is finished with *ret_result; otherwise the pool has
+ * to go on with it. cancelled: cancel_all() was called since it went in. */
+static bool
+settle(BlockReq *req, int res, bool cancelled, int *ret_result)
+{
+    gsize total = 0;
+
+    switch (res) {
+    case -EINTR:
+    case -EAGAIN:
+    case -EINVAL: /* old kernels, odd file systems: the pool finds out */
+    case -EOPNOTSUPP:
+    case -ENODEV: return false;
+    case -ECANCELED: /* also when the thread that submitted it has ended */
+        *ret_result = -ECANCELED;
+        return cancelled;
+    default: break;
+    }
+    if (res < 0) {
+        *ret_result = block_map_errno(res);
+        return true;
+    }
+    *ret_result = 0;
+    if (req->op != BLOCK_READ && req->op != BLOCK_WRITE)
+        return true;
+    (void) block_iov_total(req->iov, req->n_iov, &total); /* checked */
+    *block_req_progress(req) = (gsize) res;
+    return (gsize) res == total;
+}
+
+/* Lock held. */
+static unsigned
+take_completions(Uring *uring, Completion *ret_done)
+{
+    struct io_uring_cqe *cqes[REAP_BATCH];
+    unsigned n = io_uring_peek_batch_cqe(&uring->ring, cqes, REAP_BATCH);
+
+    for (unsigned i = 0; i < n; i++)
+        ret_done[i] =
+            (Completion){io_uring_cqe_get_data(cqes[i]), cqes[i]->res};
+    io_uring_cq_advance(&uring->ring, n);
+    uring->in_ring -= n;
+    return n;
+}
+
+void
+uring_reap(Uring *uring)
+{
+    BlockQueue to_pool = {0};
+    Completion done[REAP_BATCH];
+    unsigned n, rounds = 0;
+
+    do {
+        g_mutex_lock(&uring->lock);
+        n = take_completions(uring, done);
+        gsize cancels = uring->cancels;
+        pump(uring, &to_pool);
+        g_mutex_unlock(&uring->lock);
+        for (unsigned i = 0; i < n; i++) {
+            BlockReq *req = done[i].req;
+            int result = 0;
+            if (req == NULL) /* a cancel request itself */
+                continue;
+            if (settle(req, done[i].res, *block_req_generation(req) != cancels,
+                       &result))
+                block_finish(uring->block, req, result);
+            else
+                block_queue_push(&to_pool, req);
+        }
+    } while (n == REAP_BATCH && ++rounds < 2 * DEPTH / REAP_BATCH);
+    if (n == REAP_BATCH) /* let the loop do something else first */
+        sys_eventfd_signal(uring->block->event_fd);
+    if (to_pool.head != NULL)
+        block_pool_submit(uring->block, &to_pool);
+}
+
+void
+uring_cancel(Uring *uring)
+{
+    BlockQueue stopped = {0};
+
+    g_mutex_lock(&uring->lock);
+    uring->cancels++;
+    block_queue_append(&stopped, &uring->waiting);
+    struct io_uring_sqe *sqe =
+        uring->in_ring > 0 ? io_uring_get_sqe(&uring->ring) : NULL;
+    if (sqe != NULL) {
+        /* kernels before 5.19 refuse these flags: then nothing is stopped */
+        io_uring_prep_cancel(sqe, NULL,
+                             IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY);
+        io_uring_sqe_set_data(sqe, NULL);
+        (void) enter(uring, 1); /* refused: the requests simply run on */
+    }
+    g_mutex_unlock(&uring->lock);
+    for (BlockReq *req; (req = block_queue_pop(&stopped)) != NULL;)
+        block_finish(uring->block, req, -ECANCELED);
+}
+
+#else /* !CARREL_HAVE_URING */
+
+Uring *
+uring_new(Block *block)
+{
+    return NULL;
+}
+
+void
+uring_free(Uring *uring)
+{
+}
+
+void
+uring_submit(Uring *uring, BlockQueue *list)
+{
+}
+
+void
+uring_reap(Uring *uring)
+{
+}
+
+void
+uring_cancel(Uring *uring)
+{
+}
+
+#endif
