@@ -90,7 +90,7 @@ struct PciDevice {
     guint8 initial[PCI_CONFIG_SIZE]; /* config at reset */
     PciBar bars[PCI_NUM_BARS];
     unsigned cap_end; /* where the next capability goes */
-    Dma *dma; /* follows the bus-master bit */
+    Dma *dma;         /* follows the bus-master bit */
     /* Optional; runs after the generic write of [offset, offset+size), with
      * the bus's config lock held; old holds the bytes before. */
     void (*config_written)(PciDevice *pdev, unsigned offset, unsigned size,

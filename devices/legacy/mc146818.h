@@ -1,4 +1,4 @@
-/* devices/legacy/rtc.h - real-time clock: CMOS bytes the machine presets. */
+/* devices/legacy/mc146818.h - real-time clock: CMOS bytes the machine presets. */
 #pragma once
 
 #include "vmm/core/device.h"

@@ -1,11 +1,11 @@
-/* devices/legacy/rtc.c - MC146818 real-time clock with 256 bytes of CMOS.
+/* devices/legacy/mc146818.c - MC146818 real-time clock with 256 bytes of CMOS.
  *
  * Motorola MC146818A data sheet; the PC's ports 70-73 and century byte 0x32.
  * The time is the host's plus an offset that moves when the guest sets it.
  * Flags are computed from the clock when somebody looks, so an idle RTC costs
  * nothing; a timer runs only for an enabled interrupt. Left out: square wave
  * output, daylight saving, and the NMI mask (bit 7 of port 70). */
-#include "devices/legacy/rtc.h"
+#include "devices/legacy/mc146818.h"
 
 #include <string.h>
 #include <time.h>
