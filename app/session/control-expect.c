@@ -1,0 +1,247 @@
+/* app/session/control-expect.c - waits for text on the screen or a serial port.
+ *
+ * Runs beside the machine, so nothing is missed between two looks of a client:
+ * a screen is read again after every change, a serial port's output is kept
+ * from the end of the last match on. */
+#include <string.h>
+
+#include "app/session/control-internal.h"
+#include "app/session/session-error.h"
+#include "vmm/core/sysutil.h"
+
+#define DEFAULT_TIMEOUT_S 60
+#define MAX_TIMEOUT_S     (24 * 3600)
+#define MAX_PATTERN       4096
+/* Screens change up to 60 times a second; matching needs no more than this. */
+#define LOOK_MS 50
+
+typedef struct {
+    PeerJob job; /* first */
+    ControlServer *server;
+    GRegex *regex;
+    GSource *timeout;
+    /* Screen: a viewer makes the display scan for changes. */
+    Viewer *viewer;
+    int wake_fd;
+    GSource *wake, *look;
+    /* Serial. */
+    SerialTap *tap;
+    guint watch;
+} Expect;
+
+static void
+expect_free(Expect *expect)
+{
+    source_drop(&expect->timeout);
+    source_drop(&expect->wake);
+    source_drop(&expect->look);
+    if (expect->viewer != NULL)
+        viewer_detach(expect->viewer);
+    sys_close(&expect->wake_fd);
+    if (expect->tap != NULL)
+        serial_tap_unwatch(expect->tap, expect->watch);
+    g_regex_unref(expect->regex);
+    g_free(expect);
+}
+
+static void
+expect_cancel(PeerJob *job)
+{
+    expect_free((Expect *) job);
+}
+
+static gboolean
+on_timeout(gpointer data)
+{
+    Expect *expect = data;
+    Peer *peer = expect->job.peer;
+    gint64 id = expect->job.id;
+    GError *error =
+        g_error_new(CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_TIMEOUT,
+                    "'%s' did not appear on the %s in time",
+                    g_regex_get_pattern(expect->regex),
+                    expect->tap != NULL ? "serial port" : "screen");
+
+    peer_job_remove(&expect->job);
+    expect_free(expect);
+    peer_fail(peer, id, error);
+    return G_SOURCE_REMOVE;
+}
+
+/* True when it matched: then it has answered and is gone. */
+static bool
+expect_try(Expect *expect, const char *text)
+{
+    GMatchInfo *info = NULL;
+    int start = 0, end = 0;
+    bool matched = text != NULL && g_regex_match(expect->regex, text, 0, &info);
+
+    if (matched && g_match_info_fetch_pos(info, 0, &start, &end)) {
+        Peer *peer = expect->job.peer;
+        MessageOut *out = peer_answer(peer, expect->job.id);
+        message_put_string(out, "source",
+                           expect->tap != NULL ? "serial" : "screen");
+        message_begin_array(out, "match");
+        for (int i = 0; i < g_match_info_get_match_count(info); i++) {
+            g_autofree char *group = g_match_info_fetch(info, i);
+            message_put_string(out, NULL, group);
+        }
+        message_end(out);
+        if (expect->tap != NULL)
+            serial_tap_consume(expect->tap, (gsize) end);
+        peer_job_remove(&expect->job);
+        expect_free(expect);
+        peer_send(peer, out, -1);
+    }
+    g_match_info_free(info);
+    return matched;
+}
+
+static void
+look_at_serial(void *data)
+{
+    Expect *expect = data;
+    g_autofree char *text = serial_tap_unmatched(expect->tap);
+    expect_try(expect, text);
+}
+
+static bool
+look_at_screen(Expect *expect)
+{
+    const ControlConfig *config = &expect->server->config;
+    Rect rect;
+    unsigned n;
+
+    /* Taking the damage arms the next wake-up; before reading the text, so
+     * that a change in between wakes us again. */
+    if (viewer_begin(expect->viewer, &rect, 1, &n) != NULL)
+        viewer_end(expect->viewer);
+    g_autofree char *text = display_text(config->ops->display(config->machine));
+    return expect_try(expect, text);
+}
+
+static gboolean
+on_look(gpointer data)
+{
+    Expect *expect = data;
+    source_drop(&expect->look);
+    look_at_screen(expect);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_wake(int fd, GIOCondition condition, gpointer data)
+{
+    Expect *expect = data;
+    (void) sys_eventfd_drain(fd); /* only that it was set matters */
+    if (expect->look == NULL)
+        expect->look =
+            source_timeout(expect->server->context, LOOK_MS, on_look, expect);
+    return G_SOURCE_CONTINUE;
+}
+
+static bool
+watch_screen(Expect *expect, GError **error)
+{
+    const ControlConfig *config = &expect->server->config;
+    Display *display = config->ops->display(config->machine);
+    if (display == NULL) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_NOT_FOUND,
+                    "the machine has no screen; use the serial port");
+        return false;
+    }
+    expect->wake_fd = sys_eventfd(error);
+    if (expect->wake_fd < 0)
+        return false;
+    expect->wake = source_fd(expect->server->context, expect->wake_fd, G_IO_IN,
+                             on_wake, expect);
+    expect->viewer = display_attach(display, expect->wake_fd);
+    display_refresh_now(display);
+    return true;
+}
+
+static bool
+watch_serial(Expect *expect, gint64 port, GError **error)
+{
+    SerialTap *tap = port >= 0 && port < MACHINE_MAX_SERIAL
+                         ? expect->server->config.serial[port]
+                         : NULL;
+    if (tap == NULL) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_NOT_FOUND,
+                    "the machine has no serial port %" G_GINT64_FORMAT, port);
+        return false;
+    }
+    expect->tap = tap;
+    expect->watch = serial_tap_watch(tap, look_at_serial, expect);
+    return true;
+}
+
+static GRegex *
+compile(const Message *request, GError **error)
+{
+    const char *pattern = message_string(request, "regex", "");
+    gsize len = strlen(pattern);
+    if (len == 0 || len > MAX_PATTERN) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
+                    "expect: 'regex' must have 1 to %d bytes", MAX_PATTERN);
+        return NULL;
+    }
+    GRegexCompileFlags flags = G_REGEX_MULTILINE;
+    if (message_bool(request, "ignore_case", false))
+        flags |= G_REGEX_CASELESS;
+    GError *inner = NULL;
+    GRegex *regex = g_regex_new(pattern, flags, 0, &inner);
+    if (regex == NULL) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
+                    "expect: %s", inner->message);
+        g_error_free(inner);
+    }
+    return regex;
+}
+
+static bool
+request_timeout(const Message *request, guint *ret_ms, GError **error)
+{
+    double seconds = message_number(request, "timeout", DEFAULT_TIMEOUT_S);
+    if (!(seconds >= 0 && seconds <= MAX_TIMEOUT_S)) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
+                    "expect: 'timeout' is 0 to %d seconds", MAX_TIMEOUT_S);
+        return false;
+    }
+    *ret_ms = (guint) (seconds * 1000);
+    return true;
+}
+
+void
+expect_request(Peer *peer, gint64 id, const Message *request)
+{
+    GError *error = NULL;
+    guint timeout_ms = 0;
+    bool serial =
+        strcmp(message_string(request, "source", "screen"), "serial") == 0;
+    GRegex *regex = compile(request, &error);
+
+    if (regex == NULL || !request_timeout(request, &timeout_ms, &error)) {
+        if (regex != NULL)
+            g_regex_unref(regex);
+        peer_fail(peer, id, error);
+        return;
+    }
+    Expect *expect = g_new0(Expect, 1);
+    expect->server = peer->server;
+    expect->regex = regex;
+    expect->wake_fd = -1;
+    if (!(serial ? watch_serial(expect, message_int(request, "port", 0), &error)
+                 : watch_screen(expect, &error))) {
+        expect_free(expect);
+        peer_fail(peer, id, error);
+        return;
+    }
+    peer_job_add(peer, id, &expect->job, expect_cancel);
+    expect->timeout =
+        source_timeout(peer->server->context, timeout_ms, on_timeout, expect);
+    if (serial)
+        look_at_serial(expect);
+    else
+        look_at_screen(expect);
+}

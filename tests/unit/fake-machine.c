@@ -1,0 +1,270 @@
+/* tests/unit/fake-machine.c - a machine for tests of the control server. */
+#include "tests/unit/fake-machine.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <CUnit/CUnit.h>
+
+#include "app/session/session-error.h"
+
+static const char *
+fm_state(void *m)
+{
+    FakeMachine *fm = m;
+    return fm->state;
+}
+
+static bool
+fm_stop(void *m, guint timeout_s, bool force, GError **error)
+{
+    FakeMachine *fm = m;
+    g_string_append_printf(fm->calls, "stop %u %d\n", timeout_s, force);
+    return true;
+}
+
+static bool
+fm_reset(void *m, GError **error)
+{
+    FakeMachine *fm = m;
+    g_string_append(fm->calls, "reset\n");
+    return true;
+}
+
+static bool
+fm_pause(void *m, GError **error)
+{
+    FakeMachine *fm = m;
+    g_string_append(fm->calls, "pause\n");
+    fm->state = "paused";
+    return true;
+}
+
+static bool
+fm_resume(void *m, GError **error)
+{
+    g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
+                "machine 'fake' is not paused");
+    return false;
+}
+
+static Display *
+fm_display(void *m)
+{
+    FakeMachine *fm = m;
+    return fm->display;
+}
+
+static guint
+fm_source(void *m)
+{
+    FakeMachine *fm = m;
+    return ++fm->next_source;
+}
+
+static void
+fm_input(void *m, guint source, const InputEvent *events, unsigned n)
+{
+    FakeMachine *fm = m;
+    for (unsigned i = 0; i < n; i++) {
+        if (events[i].type == INPUT_KEY)
+            g_string_append_printf(fm->keys, "%c%u ",
+                                   events[i].value ? '+' : '-', events[i].code);
+    }
+}
+
+static void
+fm_release(void *m, guint source)
+{
+    FakeMachine *fm = m;
+    g_string_append_printf(fm->calls, "release %u\n", source);
+}
+
+static guint
+fm_leds(void *m)
+{
+    return 2;
+}
+
+static bool
+fm_absolute(void *m)
+{
+    return false;
+}
+
+static int
+fm_serial(void *m, unsigned port, bool replay, GError **error)
+{
+    int pair[2];
+    if (port != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_NOT_FOUND,
+                    "no serial port %u", port);
+        return -1;
+    }
+    (void) !write(pair[1], "boot\n", 5);
+    close(pair[1]);
+    return pair[0];
+}
+
+static bool
+fm_media(void *m, const char *drive, const char *path, bool read_only,
+         bool force, GError **error)
+{
+    FakeMachine *fm = m;
+    g_string_append_printf(fm->calls, "media %s %s %d %d\n", drive,
+                           path != NULL ? path : "-", read_only, force);
+    return true;
+}
+
+static char *
+fm_drives(void *m)
+{
+    return g_strdup("floppy0: (empty)\n");
+}
+
+static void
+fm_stats(void *m, MachineStats *ret_stats)
+{
+    *ret_stats = (MachineStats){.ram = 1 << 20, .n_vcpus = 1};
+    ret_stats->vcpu[0].exits.exits = 7;
+}
+
+static char *
+fm_log_path(void *m, const char *source)
+{
+    return NULL;
+}
+
+static char *
+fm_view(void *m)
+{
+    return g_strdup("");
+}
+
+static const MachineOps fake_ops = {
+    .state = fm_state,
+    .stop = fm_stop,
+    .reset = fm_reset,
+    .pause = fm_pause,
+    .resume = fm_resume,
+    .power_button = fm_reset,
+    .display = fm_display,
+    .input_source = fm_source,
+    .input = fm_input,
+    .input_release = fm_release,
+    .leds = fm_leds,
+    .has_absolute = fm_absolute,
+    .serial = fm_serial,
+    .change_media = fm_media,
+    .drives = fm_drives,
+    .stats = fm_stats,
+    .log_path = fm_log_path,
+    .view_address = fm_view,
+};
+
+static void
+fm_quit(void *data)
+{
+    FakeMachine *fm = data;
+    fm->quits++;
+}
+
+FakeMachine *
+fake_machine_new(void)
+{
+    FakeMachine *fm = g_new0(FakeMachine, 1);
+    int pair[2];
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    fm->context = g_main_context_new();
+    fm->guest_fd = pair[0];
+    fm->taps[0] = serial_tap_new(pair[1], NULL, fm->context);
+    fm->display = display_new();
+    fm->state = "running";
+    fm->calls = g_string_new(NULL);
+    fm->keys = g_string_new(NULL);
+    ControlConfig config = {.name = "fake",
+                            .ops = &fake_ops,
+                            .machine = fm,
+                            .serial = fm->taps,
+                            .quit = fm_quit,
+                            .quit_data = fm};
+    fm->server = control_server_new(&config, -1, fm->context);
+    return fm;
+}
+
+void
+fake_machine_free(FakeMachine *fm)
+{
+    control_server_free(fm->server);
+    serial_tap_free(fm->taps[0]);
+    close(fm->guest_fd);
+    display_free(fm->display);
+    g_string_free(fm->calls, TRUE);
+    g_string_free(fm->keys, TRUE);
+    g_main_context_unref(fm->context);
+    g_free(fm);
+}
+
+int
+fake_machine_connect(FakeMachine *fm)
+{
+    int pair[2];
+    CU_ASSERT_EQUAL_FATAL(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    control_server_add(fm->server, pair[0]);
+    return pair[1];
+}
+
+void
+fake_machine_settle(FakeMachine *fm)
+{
+    while (g_main_context_iteration(fm->context, FALSE)) {
+    }
+}
+
+char *
+fake_machine_line(FakeMachine *fm, int fd)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    gint64 deadline = g_get_monotonic_time() + 5 * G_USEC_PER_SEC;
+
+    while (g_get_monotonic_time() < deadline) {
+        char c;
+        g_main_context_iteration(fm->context, FALSE);
+        ssize_t n = recv(fd, &c, 1, 0);
+        if (n == 0 || (n < 0 && errno != EAGAIN))
+            return NULL;
+        if (n == 1 && c == '\n')
+            return g_string_free(g_steal_pointer(&line), FALSE);
+        if (n == 1)
+            g_string_append_c(line, c);
+    }
+    return NULL;
+}
+
+char *
+fake_machine_ask(FakeMachine *fm, int fd, const char *text)
+{
+    gsize left = strlen(text);
+    while (left > 0) {
+        ssize_t n = send(fd, text, left, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN)
+            break;
+        text += n > 0 ? n : 0;
+        left -= n > 0 ? (gsize) n : 0;
+        g_main_context_iteration(fm->context, FALSE);
+    }
+    return fake_machine_line(fm, fd);
+}
+
+bool
+fake_machine_hung_up(FakeMachine *fm, int fd)
+{
+    char chunk[4096];
+    ssize_t n;
+    fake_machine_settle(fm);
+    while ((n = recv(fd, chunk, sizeof chunk, 0)) > 0) {
+    }
+    return n == 0 || errno != EAGAIN;
+}
