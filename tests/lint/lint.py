@@ -184,7 +184,8 @@ def own_include_first(tree):
             continue
         own = path[:-2] + '.h'
         listed = list(includes(tree, path))
-        if own in tree.paths and listed and listed[0][2] != own:
+        if own in tree.paths and listed and not (
+                listed[0][2] == own or listed[0][2].endswith('-internal.h')):
             yield path, listed[0][0], f'include "{own}" first'
 
 
