@@ -1,0 +1,83 @@
+/* vmm/cpu/kvm/kvm-internal.h - shared by the files of the KVM backend.
+ * API: Documentation/virt/kvm/api.rst of the kernel. */
+#pragma once
+
+#include <linux/kvm.h>
+#include <pthread.h>
+
+#include "vmm/cpu/cpu.h"
+
+#define KVM_MAX_MSI_ROUTES 1024u
+#define KVM_FIRST_MSI_GSI  ((unsigned) IRQ_PINS)
+
+/* Everything of a vCPU that a reset puts back, taken at creation. */
+typedef struct {
+    struct kvm_regs regs;
+    struct kvm_sregs sregs;
+    struct kvm_fpu fpu;
+    struct kvm_lapic_state lapic;
+    struct kvm_vcpu_events events;
+    struct kvm_debugregs debugregs;
+    struct kvm_xcrs xcrs;
+    bool has_xcrs, has_debugregs, has_events;
+    GArray *msrs; /* struct kvm_msr_entry */
+} KvmVcpuState;
+
+typedef struct {
+    int fd;
+    struct kvm_run *run;
+    pthread_t thread;
+    bool has_thread; /* atomic: thread is valid */
+    KvmVcpuState pristine;
+    CpuStats stats;      /* written by the vCPU thread, read by anyone */
+    char *error;         /* why CPU_EXIT_ERROR */
+    guint64 retried_rip; /* emulation failure already tried again at rip - 1 */
+} KvmVcpu;
+
+struct CpuBackend {
+    int kvm_fd, vm_fd;
+    CpuConfig config;
+    char *model_name;
+    guint32 tsc_khz;
+    gsize run_size;
+    IoSpace *ports, *mmio;
+    KvmVcpu *vcpus;
+    struct kvm_irqchip pristine_chips[3]; /* PIC master, slave, IOAPIC */
+    struct kvm_pit_state2 pristine_pit;
+    struct kvm_clock_data clock; /* kvmclock while stopped */
+
+    GMutex route_lock; /* L2 guards routes and the routing ioctl */
+    struct {
+        bool used;
+        guint64 address;
+        guint32 data;
+    } routes[KVM_MAX_MSI_ROUTES];
+};
+
+extern const MemBackendOps kvm_mem_ops; /* kvm-mem.c */
+extern const IrqBackendOps kvm_irq_ops; /* kvm-irq.c */
+extern const IoBackendOps kvm_io_ops;   /* kvm-irq.c */
+
+/* kvm-irq.c: the 8259s, IOAPIC and PIT, and the first routing table. */
+bool kvm_create_irqchip(CpuBackend *b, GError **error);
+
+/* kvm-cpuid.c: supported leaves through the model into each vCPU. */
+bool kvm_set_cpuid(CpuBackend *b, GError **error);
+
+/* kvm-reset.c */
+bool kvm_save_pristine(CpuBackend *b, GError **error);
+bool kvm_reset(CpuBackend *b, GError **error);
+void kvm_free_pristine(CpuBackend *b);
+
+/* kvm-exit.c: what KVM_RUN returned for, on the vCPU's thread. */
+CpuExit kvm_handle_exit(CpuBackend *b, unsigned index);
+CpuExit kvm_handle_errno(CpuBackend *b, unsigned index, int err);
+
+/* kvm-report.c */
+bool kvm_get_regs(CpuBackend *b, unsigned index, CpuRegs *ret_regs);
+char *kvm_report(CpuBackend *b, unsigned index);
+
+/* ioctl with EINTR retried; -1 and errno, or the result. */
+int kvm_ioctl(int fd, unsigned long request, void *arg);
+/* KVM_CHECK_EXTENSION of the VM; 0 when absent. */
+int kvm_check(CpuBackend *b, int capability);
