@@ -15,6 +15,7 @@ extern const DeviceClass i8237_class;
 extern const DeviceClass mc146818_class;
 
 /* serial */
+extern const DeviceClass uart16550_class;
 
 /* storage */
 
@@ -32,6 +33,7 @@ static const DeviceClass *const registry[] = {
     &mc146818_class,
 
     /* serial */
+    &uart16550_class,
 
     /* storage */
 
