@@ -318,6 +318,25 @@ def registry_names(tree):
                 f'class "{name}" has no unit test of its name'
 
 
+def listed_sources(tree):
+    """every source is built: some meson.build above it names it"""
+    for path in tree.c_files():
+        if not path.endswith('.c'):
+            continue
+        name = re.sub(r'^(?:test|fuzz)-', '', os.path.basename(path)[:-2])
+        folder = os.path.dirname(path)
+        while True:
+            build = os.path.join(folder, 'meson.build')
+            rest = re.escape(os.path.relpath(path, folder or '.'))
+            if build in tree.paths and re.search(
+                    rf"'(?:{rest}|{re.escape(name)})'", tree.text(build)):
+                break
+            if not folder:
+                yield path, 1, 'no meson.build names it'
+                break
+            folder = os.path.dirname(folder)
+
+
 def formatting(tree):
     """clang-format has nothing to change"""
     tool = shutil.which('clang-format-14') or shutil.which('clang-format')
@@ -383,6 +402,7 @@ RULES = {
     'lock-comments': lock_comments,
     'globals': globals_rule,
     'registry-names': registry_names,
+    'listed-sources': listed_sources,
     'formatting': formatting,
     'line-comments': line_comments,
     'todo': todo,

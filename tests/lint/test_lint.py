@@ -65,6 +65,12 @@ CASES = (
         'devices/registry.c': REGISTRY, 'devices/foo.c': CLASS % 'foo'},
      'no unit test'),
     ('registry-names', {'devices/registry.c': REGISTRY}, 'defined nowhere'),
+    ('listed-sources', {
+        'vmm/meson.build': "s = files('io/b.c')\n", 'vmm/io/a.c': OPEN,
+        'vmm/io/b.c': OPEN}, 'vmm/io/a.c'),
+    ('listed-sources', {
+        'tests/unit/meson.build': "t = {\n  'a': [],\n}\n",
+        'tests/unit/test-a.c': OPEN}, None),
     ('formatting', {'vmm/a.c': OPEN + 'int  a(void) { return 1; }\n'},
      'clang-format'),
     ('line-comments', {'vmm/a.c': OPEN + 'int a; // why\n'}, 'use /* */'),
