@@ -18,6 +18,7 @@ extern const DeviceClass mc146818_class;
 extern const DeviceClass uart16550_class;
 
 /* storage */
+extern const DeviceClass fdc_class;
 
 /* display */
 
@@ -36,6 +37,7 @@ static const DeviceClass *const registry[] = {
     &uart16550_class,
 
     /* storage */
+    &fdc_class,
 
     /* display */
 
