@@ -76,3 +76,11 @@ guint vm_reset_count(Vm *vm);
 /* Pause, run fn on the loop, go on: for saving state. Not from the loop. */
 bool vm_with_paused(Vm *vm, void (*fn)(Vm *vm, void *data), void *data,
                     GError **error);
+
+/* Unrealizes and frees all devices, last added first; the machine must have
+ * stopped (or never started). For owners of what devices link to: disks are
+ * closed between this and vm_free(). Not on the loop thread. */
+void vm_remove_devices(Vm *vm);
+
+/* Debugging: registers of every CPU as text. Only while paused or stopped. */
+char *vm_report(Vm *vm);

@@ -1,0 +1,178 @@
+/* vmm/core/vcpu.c - vCPU threads: run, stop when asked, say why they cannot go
+ * on. A vCPU thread never waits for the loop; it only waits to be released. */
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "vmm/core/vm-internal.h"
+
+/* A kick can meet a vCPU just before it enters KVM_RUN in a backend that has
+ * no flag for it; a second one costs nothing. */
+#define REKICK_US 5000
+
+static bool
+vcpu_should_wait(Vm *vm, Vcpu *v)
+{
+    return (vm->park || v->blocked) && !vm->quit;
+}
+
+/* Sleeps while the machine is parked; false: the thread is to end. */
+static bool
+vcpu_wait_released(Vm *vm, Vcpu *v)
+{
+    g_mutex_lock(&vm->vcpu_lock);
+    if (vcpu_should_wait(vm, v)) {
+        vm->n_parked++;
+        g_cond_broadcast(&vm->vcpu_cond);
+        while (vcpu_should_wait(vm, v))
+            g_cond_wait(&vm->vcpu_cond, &vm->vcpu_lock);
+        vm->n_parked--;
+    }
+    bool go_on = !vm->quit;
+    g_mutex_unlock(&vm->vcpu_lock);
+    return go_on;
+}
+
+static void
+vcpu_block(Vm *vm, Vcpu *v)
+{
+    g_mutex_lock(&vm->vcpu_lock);
+    v->blocked = true;
+    g_mutex_unlock(&vm->vcpu_lock);
+}
+
+static void
+vcpu_handle(Vm *vm, Vcpu *v, CpuExit exit)
+{
+    switch (exit) {
+    case CPU_EXIT_SHUTDOWN:
+        vcpu_block(vm, v);
+        vm_triple_fault(vm);
+        break;
+    case CPU_EXIT_RESET:
+        vcpu_block(vm, v);
+        vm_post_op(vm, OP_RESET, RESET_WARM, VM_RUNNING,
+                   g_strdup("reset asked by the CPU"));
+        break;
+    case CPU_EXIT_POWEROFF:
+        vcpu_block(vm, v);
+        vm_post_op(vm, OP_STOP, RESET_COLD, VM_STOPPED,
+                   g_strdup("powered off by the guest"));
+        break;
+    case CPU_EXIT_ERROR:
+        vcpu_block(vm, v);
+        vm_post_op(vm, OP_STOP, RESET_COLD, VM_CRASHED,
+                   vm->ops->report(vm->backend, v->index));
+        break;
+    case CPU_EXIT_CONTINUE:
+    case CPU_EXIT_KICKED:
+    case CPU_EXIT_HALTED:
+    default: break;
+    }
+}
+
+static gpointer
+vcpu_main(gpointer data)
+{
+    Vcpu *v = data;
+    Vm *vm = v->vm;
+    g_autoptr(GError) error = NULL;
+
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    v->posix = pthread_self();
+    __atomic_store_n(&v->has_posix, true, __ATOMIC_RELEASE);
+    if (!vm->ops->vcpu_init(vm->backend, v->index, &error)) {
+        vcpu_block(vm, v);
+        vm_post_op(vm, OP_STOP, RESET_COLD, VM_CRASHED,
+                   g_strdup(error->message));
+    }
+    while (vcpu_wait_released(vm, v))
+        vcpu_handle(vm, v, vm->ops->vcpu_run(vm->backend, v->index));
+    return NULL;
+}
+
+void
+vm_threads_start(Vm *vm)
+{
+    for (unsigned i = 0; i < vm->n_vcpus; i++) {
+        g_autofree char *name = g_strdup_printf("vcpu:%u", i);
+        vm->vcpus[i].vm = vm;
+        vm->vcpus[i].index = i;
+        vm->vcpus[i].thread = g_thread_new(name, vcpu_main, &vm->vcpus[i]);
+    }
+}
+
+static void
+kick_all(Vm *vm)
+{
+    for (unsigned i = 0; i < vm->n_vcpus; i++)
+        if (vm->vcpus[i].thread != NULL)
+            vm->ops->vcpu_kick(vm->backend, i);
+}
+
+static unsigned
+n_threads(const Vm *vm)
+{
+    return vm->n_vcpus > 0 && vm->vcpus[0].thread != NULL ? vm->n_vcpus : 0;
+}
+
+void
+vm_park(Vm *vm)
+{
+    g_mutex_lock(&vm->vcpu_lock);
+    vm->park = true;
+    while (vm->n_parked < n_threads(vm)) {
+        kick_all(vm);
+        g_cond_wait_until(&vm->vcpu_cond, &vm->vcpu_lock,
+                          g_get_monotonic_time() + REKICK_US);
+    }
+    g_mutex_unlock(&vm->vcpu_lock);
+}
+
+void
+vm_unpark(Vm *vm)
+{
+    g_mutex_lock(&vm->vcpu_lock);
+    vm->park = false;
+    g_cond_broadcast(&vm->vcpu_cond);
+    g_mutex_unlock(&vm->vcpu_lock);
+}
+
+void
+vm_unblock(Vm *vm)
+{
+    g_mutex_lock(&vm->vcpu_lock);
+    for (unsigned i = 0; i < vm->n_vcpus; i++)
+        vm->vcpus[i].blocked = false;
+    g_cond_broadcast(&vm->vcpu_cond);
+    g_mutex_unlock(&vm->vcpu_lock);
+}
+
+void
+vm_threads_join(Vm *vm)
+{
+    g_mutex_lock(&vm->vcpu_lock);
+    vm->quit = true;
+    g_cond_broadcast(&vm->vcpu_cond);
+    g_mutex_unlock(&vm->vcpu_lock);
+    kick_all(vm);
+    for (unsigned i = 0; i < vm->n_vcpus; i++) {
+        if (vm->vcpus[i].thread != NULL)
+            g_thread_join(vm->vcpus[i].thread);
+        vm->vcpus[i].thread = NULL;
+    }
+}
+
+guint64
+vm_vcpu_cpu_ns(Vm *vm, unsigned vcpu)
+{
+    Vcpu *v = &vm->vcpus[vcpu];
+    struct timespec ts;
+    clockid_t clock;
+
+    if (vcpu >= vm->n_vcpus ||
+        !__atomic_load_n(&v->has_posix, __ATOMIC_ACQUIRE) ||
+        pthread_getcpuclockid(v->posix, &clock) != 0 ||
+        clock_gettime(clock, &ts) != 0)
+        return 0;
+    return (guint64) ts.tv_sec * NSEC_PER_SECOND + (guint64) ts.tv_nsec;
+}

@@ -1,0 +1,92 @@
+/* vmm/core/vm-internal.h - shared by vm.c (life cycle) and vcpu.c (threads). */
+#pragma once
+
+#include <pthread.h>
+
+#include "vmm/core/vm.h"
+
+typedef struct {
+    Vm *vm;
+    unsigned index;
+    GThread *thread;
+    pthread_t posix; /* for its CPU clock */
+    bool has_posix;  /* atomic: posix is valid */
+    bool blocked;    /* crashed or reset pending: not to be run (vcpu_lock) */
+} Vcpu;
+
+typedef enum {
+    OP_START,
+    OP_PAUSE,
+    OP_RESUME,
+    OP_RESET,
+    OP_STOP,
+    OP_CALL
+} VmOpKind;
+
+/* One life-cycle request. Waiters sleep on vm->op_cond; requests of devices
+ * have no waiter and are freed by the loop. */
+typedef struct {
+    VmOpKind kind;
+    bool paused;         /* START: stay paused */
+    ResetKind reset;     /* RESET */
+    VmState final_state; /* STOP */
+    char *reason;        /* STOP, RESET; owned */
+    void (*fn)(Vm *vm, void *data);
+    void *data;
+    bool has_waiter, done; /* done: op_lock */
+    GError *error;
+} VmOp;
+
+struct Vm {
+    DeviceEnv env; /* first: devices hold &env */
+    char *name;
+    const CpuBackendOps *ops;
+    CpuBackend *backend;
+    unsigned n_vcpus;
+    Vcpu *vcpus;
+    VmEvents events;
+    void *data;
+    GPtrArray *devices; /* loop thread */
+
+    GMutex state_lock; /* L2 guards state, reason */
+    VmState state;
+    char *reason;
+    guint resets; /* atomic */
+
+    /* parking */
+    GMutex vcpu_lock; /* L2 guards park, quit, n_parked, Vcpu.blocked */
+    GCond vcpu_cond;  /* parked or released */
+    bool park, quit;
+    unsigned n_parked;
+
+    /* operations: one at a time on the loop */
+    GMutex op_lock; /* L2 guards VmOp.done */
+    GCond op_cond;
+    GQueue ops_waiting; /* loop thread */
+    VmOp *op;           /* loop thread: the one under way */
+    bool parked_for_op; /* loop thread: it was running before the op */
+    Timer *quiet_timer; /* polls is_quiet */
+    gint64 quiet_limit; /* host ns */
+
+    /* storm guard, loop thread */
+    gint64 fault_window;
+    guint faults_in_window;
+
+    void (*press_power)(void *data); /* set-up, then constant */
+    void *press_power_data;
+};
+
+/* vcpu.c. Loop thread. */
+void vm_threads_start(Vm *vm);
+void vm_threads_join(Vm *vm);
+/* Parks every vCPU and waits for it; idempotent. */
+void vm_park(Vm *vm);
+void vm_unpark(Vm *vm);
+/* After a reset: blocked vCPUs may run again. Parked. */
+void vm_unblock(Vm *vm);
+
+/* vm.c: queues a request without a waiter. Any thread. */
+void vm_post_op(Vm *vm, VmOpKind kind, ResetKind reset, VmState final_state,
+                char *reason);
+/* vm.c: a triple fault; resets, or gives up when it does nothing else. */
+void vm_triple_fault(Vm *vm);
