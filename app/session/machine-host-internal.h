@@ -1,0 +1,32 @@
+/* app/session/machine-host-internal.h - shared by machine-host.c and
+ * machine-host-ops.c. */
+#pragma once
+
+#include "app/assemble.h"
+#include "app/session/control-server.h"
+#include "app/session/machine-host.h"
+#include "app/session/machine-log.h"
+
+struct MachineHost {
+    char *name;
+    Machine *machine;
+    ControlServer *server;
+    MachineLog *log;
+    SerialTap *taps[MACHINE_MAX_SERIAL];
+    SerialTap *firmware_tap;
+    GMainLoop *main_loop;
+    gint64 started_us;
+    guint64 ram; /* bytes */
+    bool stopping;
+    bool force_after; /* when stop_timer fires */
+    guint stop_timer;
+    const char *end_state; /* NULL while it lives */
+    char *end_reason;
+};
+
+/* The operations the control server may use; the machine is the host. */
+extern const MachineOps machine_host_ops;
+
+void machine_host_say(MachineHost *host, const char *line);
+/* A connected stream of the link, or -1 and error set. */
+int machine_host_attach(CharLink *link, bool replay, GError **error);

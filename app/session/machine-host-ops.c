@@ -1,0 +1,288 @@
+/* app/session/machine-host-ops.c - what clients may do to a real machine. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app/session/machine-host-internal.h"
+#include "app/session/session-dir.h"
+#include "app/session/session-error.h"
+
+static Vm *
+host_vm(void *m)
+{
+    MachineHost *host = m;
+    return machine_vm(host->machine);
+}
+
+static const char *
+host_state(void *m)
+{
+    MachineHost *host = m;
+    VmState state = vm_state(host_vm(host));
+    if (host->stopping && state == VM_RUNNING)
+        return "stopping";
+    return vm_state_name(state);
+}
+
+static void
+stop_timer_clear(MachineHost *host)
+{
+    if (host->stop_timer != 0)
+        g_source_remove(host->stop_timer);
+    host->stop_timer = 0;
+}
+
+static gboolean
+stop_timed_out(gpointer data)
+{
+    MachineHost *host = data;
+    host->stop_timer = 0;
+    host->stopping = false;
+    if (host->force_after) {
+        machine_host_say(host, "the guest did not power off in time: forced");
+        (void) vm_stop(host_vm(host), "forced off after the timeout", NULL);
+    } else {
+        machine_host_say(host, "the guest did not power off in time");
+        control_server_state(host->server, host_state(host),
+                             "the guest did not power off in time");
+    }
+    return G_SOURCE_REMOVE;
+}
+
+static bool
+stop_gently(MachineHost *host, guint timeout_s, bool force, GError **error)
+{
+    Vm *vm = host_vm(host);
+
+    if (vm_state(vm) == VM_PAUSED && !force) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
+                    "machine '%s' is paused and cannot react to its power "
+                    "button; resume it first or use --force",
+                    host->name);
+        return false;
+    }
+    if (vm_state(vm) != VM_PAUSED && vm_power_button(vm)) {
+        machine_host_say(host, "power button pressed");
+        host->stopping = true;
+        host->force_after = force;
+        stop_timer_clear(host);
+        if (timeout_s > 0)
+            host->stop_timer =
+                g_timeout_add_seconds(timeout_s, stop_timed_out, host);
+        control_server_state(host->server, host_state(host),
+                             "power button pressed");
+        return true;
+    }
+    if (force)
+        return vm_stop(vm, "forced off", error);
+    g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
+                "machine '%s' has no power button; use --force", host->name);
+    return false;
+}
+
+static bool
+host_stop(void *m, guint timeout_s, bool force, GError **error)
+{
+    MachineHost *host = m;
+    if (force && timeout_s == 0)
+        return vm_stop(host_vm(host), "forced off", error);
+    return stop_gently(host, timeout_s, force, error);
+}
+
+void
+machine_host_terminate(MachineHost *host, guint timeout_s)
+{
+    if (host->stopping || !stop_gently(host, timeout_s, true, NULL))
+        (void) vm_stop(host_vm(host), "terminated", NULL);
+}
+
+static bool
+host_reset(void *m, GError **error)
+{
+    return vm_reset(host_vm(m), RESET_COLD, error);
+}
+
+static bool
+host_pause(void *m, GError **error)
+{
+    Vm *vm = host_vm(m);
+    return vm_state(vm) == VM_PAUSED || vm_pause(vm, error);
+}
+
+static bool
+host_resume(void *m, GError **error)
+{
+    Vm *vm = host_vm(m);
+    return vm_state(vm) == VM_RUNNING || vm_resume(vm, error);
+}
+
+static bool
+host_power_button(void *m, GError **error)
+{
+    if (vm_power_button(host_vm(m)))
+        return true;
+    g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
+                "the machine has no power button");
+    return false;
+}
+
+static Display *
+host_display(void *m)
+{
+    MachineHost *host = m;
+    return machine_display(host->machine);
+}
+
+static guint
+host_input_source(void *m)
+{
+    MachineHost *host = m;
+    Input *input = machine_input(host->machine);
+    return input != NULL ? input_new_source(input) : 0;
+}
+
+static void
+host_input(void *m, guint source, const InputEvent *events, unsigned n)
+{
+    MachineHost *host = m;
+    Input *input = machine_input(host->machine);
+    if (input != NULL)
+        input_post(input, source, events, n);
+}
+
+static void
+host_input_release(void *m, guint source)
+{
+    MachineHost *host = m;
+    Input *input = machine_input(host->machine);
+    if (input != NULL)
+        input_release_all(input, source);
+}
+
+static guint
+host_leds(void *m)
+{
+    MachineHost *host = m;
+    Input *input = machine_input(host->machine);
+    return input != NULL ? input_leds(input) : 0;
+}
+
+static bool
+host_has_absolute(void *m)
+{
+    MachineHost *host = m;
+    Input *input = machine_input(host->machine);
+    return input != NULL && input_has_absolute(input);
+}
+
+static int
+host_serial(void *m, unsigned port, bool replay, GError **error)
+{
+    MachineHost *host = m;
+    CharLink *link = machine_serial(host->machine, port);
+    if (link == NULL) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_NOT_FOUND,
+                    "machine '%s' has no serial port %u; add one with "
+                    "`carrel set %s serial%u.kind=pane`",
+                    host->name, port, host->name, port);
+        return -1;
+    }
+    return machine_host_attach(link, replay, error);
+}
+
+static bool
+host_change_media(void *m, const char *drive, const char *path, bool read_only,
+                  bool force, GError **error)
+{
+    MachineHost *host = m;
+    if (!machine_change_media(host->machine, drive, path, read_only, force,
+                              error))
+        return false;
+    g_autofree char *line = g_strdup_printf(
+        "%s: %s", drive, path != NULL ? path : "medium ejected");
+    machine_host_say(host, line);
+    return true;
+}
+
+static char *
+host_drives(void *m)
+{
+    MachineHost *host = m;
+    return machine_describe_drives(host->machine);
+}
+
+static guint64
+resident_bytes(void)
+{
+    g_autofree char *text = NULL;
+    unsigned long pages = 0;
+    if (!g_file_get_contents("/proc/self/statm", &text, NULL, NULL) ||
+        sscanf(text, "%*u %lu", &pages) != 1)
+        return 0;
+    return (guint64) pages * (guint64) sysconf(_SC_PAGESIZE);
+}
+
+static void
+host_stats(void *m, MachineStats *ret_stats)
+{
+    MachineHost *host = m;
+    Vm *vm = host_vm(host);
+    struct rusage usage = {.ru_utime = {0}};
+
+    (void) getrusage(RUSAGE_SELF, &usage); /* cannot fail */
+    gint64 us =
+        (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * G_USEC_PER_SEC +
+        usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+    ret_stats->uptime_ms =
+        (guint64) ((g_get_monotonic_time() - host->started_us) / 1000);
+    ret_stats->cpu_ns = (guint64) us * 1000;
+    ret_stats->ram = host->ram;
+    ret_stats->resident = resident_bytes();
+    ret_stats->resets = vm_reset_count(vm);
+    ret_stats->n_vcpus = MIN(vm_n_vcpus(vm), MACHINE_MAX_VCPUS);
+    for (unsigned i = 0; i < ret_stats->n_vcpus; i++) {
+        ret_stats->vcpu[i].exits = vm_cpu_stats(vm, i);
+        ret_stats->vcpu[i].cpu_ns = vm_vcpu_cpu_ns(vm, i);
+    }
+}
+
+static char *
+host_log_path(void *m, const char *source)
+{
+    static const char *const sources[] = {"vmm",     "firmware", "serial0",
+                                          "serial1", "serial2",  "serial3"};
+    MachineHost *host = m;
+    for (gsize i = 0; i < G_N_ELEMENTS(sources); i++) {
+        if (strcmp(source, sources[i]) == 0)
+            return session_log_file(host->name, source);
+    }
+    return NULL;
+}
+
+static char *
+host_view_address(void *m)
+{
+    return g_strdup("");
+}
+
+const MachineOps machine_host_ops = {
+    .state = host_state,
+    .stop = host_stop,
+    .reset = host_reset,
+    .pause = host_pause,
+    .resume = host_resume,
+    .power_button = host_power_button,
+    .display = host_display,
+    .input_source = host_input_source,
+    .input = host_input,
+    .input_release = host_input_release,
+    .leds = host_leds,
+    .has_absolute = host_has_absolute,
+    .serial = host_serial,
+    .change_media = host_change_media,
+    .drives = host_drives,
+    .stats = host_stats,
+    .log_path = host_log_path,
+    .view_address = host_view_address,
+};

@@ -1,0 +1,280 @@
+/* app/session/machine-host.c - a machine with its control server, in the
+ * process that runs it.
+ *
+ * Life: machine_host_new() -> run -> the Vm stops or crashes on its loop
+ * thread -> that is posted to the main thread -> the main loop ends -> free.
+ * Nothing here lets a full disk, a client or a lost terminal end the guest. */
+#include "app/session/machine-host.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "app/assemble.h"
+#include "app/session/control-server.h"
+#include "app/session/machine-host-internal.h"
+#include "app/session/machine-log.h"
+#include "app/session/session-dir.h"
+#include "app/session/session-error.h"
+#include "profiles/paths.h"
+#include "vmm/core/sysutil.h"
+
+#define VMM_LOG_LIMIT (1024 * 1024)
+
+/* A change of state on its way from the loop thread to the main thread. */
+typedef struct {
+    MachineHost *host;
+    VmState state;
+    char *reason;
+} StateNote;
+
+void
+machine_host_say(MachineHost *host, const char *line)
+{
+    machine_log_line(host->log, "machine", line);
+}
+
+static void
+host_end(MachineHost *host, const char *state, const char *reason)
+{
+    if (host->end_state != NULL)
+        return;
+    host->end_state = state;
+    host->end_reason = g_strdup(reason);
+    g_autofree char *line = g_strdup_printf("%s: %s", state, reason);
+    machine_host_say(host, line);
+    g_main_loop_quit(host->main_loop);
+}
+
+static gboolean
+note_arrived(gpointer data)
+{
+    StateNote *note = data;
+    MachineHost *host = note->host;
+    const char *name = vm_state_name(note->state);
+
+    if (note->state == VM_STOPPED || note->state == VM_CRASHED) {
+        host_end(host, note->state == VM_STOPPED ? "stopped" : "crashed",
+                 note->reason);
+    } else {
+        machine_host_say(host, name);
+        if (host->server != NULL)
+            control_server_state(host->server, name, note->reason);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+static void
+note_free(gpointer data)
+{
+    StateNote *note = data;
+    g_free(note->reason);
+    g_free(note);
+}
+
+/* Loop thread. */
+static void
+on_state(void *data, VmState state, const char *reason)
+{
+    StateNote *note = g_new0(StateNote, 1);
+    *note = (StateNote){data, state, g_strdup(reason != NULL ? reason : "")};
+    GSource *source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, note_arrived, note, note_free);
+    g_source_attach(source, NULL);
+    g_source_unref(source);
+}
+
+/* Any thread. */
+static void
+on_log(void *data, const char *source, const char *line)
+{
+    MachineHost *host = data;
+    machine_log_line(host->log, source, line);
+}
+
+/* Loop thread. */
+static void
+on_reset(void *data, const char *why)
+{
+    MachineHost *host = data;
+    g_autofree char *line =
+        g_strdup_printf("reset: %s", why != NULL ? why : "");
+    machine_log_line(host->log, "machine", line);
+}
+
+static const VmEvents host_events = {on_state, on_log, on_reset};
+
+static Profile *
+load_profile(const char *name, GError **error)
+{
+    g_autofree char *throw_away = session_throw_away_profile(name);
+    g_autofree char *saved = paths_machine_file(name);
+    bool is_throw_away = g_file_test(throw_away, G_FILE_TEST_EXISTS);
+    const char *file = is_throw_away ? throw_away : saved;
+
+    if (!g_file_test(file, G_FILE_TEST_EXISTS)) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_NOT_FOUND,
+                    "there is no machine '%s'; `carrel list` shows all", name);
+        return NULL;
+    }
+    Profile *profile = profile_load(file, error);
+    if (profile != NULL && !profile_validate(profile, error))
+        g_clear_pointer(&profile, profile_free);
+    return profile;
+}
+
+int
+machine_host_attach(CharLink *link, bool replay, GError **error)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        sys_error(error, errno, "serial port");
+        return -1;
+    }
+    char_attach_fd(link, pair[1], replay);
+    return pair[0];
+}
+
+static SerialTap *
+tap_of(MachineHost *host, CharLink *link, const char *log_name)
+{
+    int fd = link != NULL ? machine_host_attach(link, true, NULL) : -1;
+    if (fd < 0)
+        return NULL; /* no port, or no descriptor left: no log, no expect */
+    g_autofree char *file = session_log_file(host->name, log_name);
+    return serial_tap_new(fd, file, g_main_context_default());
+}
+
+static void
+open_taps(MachineHost *host)
+{
+    for (unsigned i = 0; i < MACHINE_MAX_SERIAL; i++) {
+        g_autofree char *log_name = g_strdup_printf("serial%u", i);
+        host->taps[i] =
+            tap_of(host, machine_serial(host->machine, i), log_name);
+    }
+    host->firmware_tap =
+        tap_of(host, machine_firmware_log(host->machine), "firmware");
+}
+
+static bool
+build_machine(MachineHost *host, const MachineHostOptions *options,
+              GError **error)
+{
+    Profile *profile = load_profile(host->name, error);
+    if (profile == NULL)
+        return false;
+    g_autofree char *runtime = session_runtime_dir(host->name);
+    MachineOptions machine_options = {.name = host->name,
+                                      .runtime_dir = runtime,
+                                      .snapshot = options->snapshot};
+    host->ram = profile_get_u64(profile, "machine.memory");
+    host->machine =
+        machine_new(profile, &machine_options, &host_events, host, error);
+    profile_free(profile);
+    return host->machine != NULL;
+}
+
+static void
+on_quit_request(void *data)
+{
+    MachineHost *host = data;
+    host_end(host, "stopped", "ended by a client's request");
+}
+
+MachineHost *
+machine_host_new(const MachineHostOptions *options, GError **error)
+{
+    MachineHost *host = g_new0(MachineHost, 1);
+    g_autofree char *log_file = session_log_file(options->name, "vmm");
+    int listen_fd = options->listen_fd;
+
+    host->name = g_strdup(options->name);
+    host->started_us = g_get_monotonic_time();
+    host->main_loop = g_main_loop_new(NULL, FALSE);
+    host->log = machine_log_new(log_file, false, VMM_LOG_LIMIT);
+    machine_host_say(host, "starting");
+    if (!build_machine(host, options, error)) {
+        sys_close(&listen_fd);
+        machine_host_free(host);
+        return NULL;
+    }
+    open_taps(host);
+    ControlConfig config = {.name = host->name,
+                            .ops = &machine_host_ops,
+                            .machine = host,
+                            .serial = host->taps,
+                            .quit = on_quit_request,
+                            .quit_data = host};
+    host->server =
+        control_server_new(&config, listen_fd, g_main_context_default());
+    if (!vm_start(machine_vm(host->machine), options->paused, error)) {
+        machine_host_free(host);
+        return NULL;
+    }
+    return host;
+}
+
+void
+machine_host_run(MachineHost *host)
+{
+    if (host->end_state == NULL)
+        g_main_loop_run(host->main_loop);
+}
+
+const char *
+machine_host_end_state(const MachineHost *host)
+{
+    return host->end_state != NULL ? host->end_state : "stopped";
+}
+
+const char *
+machine_host_end_reason(const MachineHost *host)
+{
+    return host->end_reason != NULL ? host->end_reason : "";
+}
+
+/* What was on the screen when the machine crashed, for whoever looks into it
+ * later. */
+static void
+save_last_screen(MachineHost *host)
+{
+    Display *display =
+        host->machine != NULL ? machine_display(host->machine) : NULL;
+    g_autofree char *dir = session_state_dir(host->name);
+    g_autofree char *file = g_build_filename(dir, "last-screen.txt", NULL);
+
+    if (display == NULL || strcmp(machine_host_end_state(host), "crashed") != 0)
+        return;
+    g_autofree char *text = display_text(display);
+    if (text != NULL)
+        (void) g_file_set_contents(file, text, -1, NULL); /* best effort */
+}
+
+void
+machine_host_free(MachineHost *host)
+{
+    if (host == NULL)
+        return;
+    save_last_screen(host);
+    if (host->stop_timer != 0)
+        g_source_remove(host->stop_timer);
+    if (host->server != NULL && host->end_state != NULL)
+        control_server_state(host->server, host->end_state, host->end_reason);
+    control_server_free(host->server);
+    machine_free(host->machine);
+    /* The ports are closed: what the guest said last is in the pipes, and
+     * notes of the loop thread are in the context. */
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    for (unsigned i = 0; i < MACHINE_MAX_SERIAL; i++)
+        serial_tap_free(host->taps[i]);
+    serial_tap_free(host->firmware_tap);
+    machine_log_free(host->log);
+    g_main_loop_unref(host->main_loop);
+    g_free(host->end_reason);
+    g_free(host->name);
+    g_free(host);
+}

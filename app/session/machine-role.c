@@ -1,0 +1,236 @@
+/* app/session/machine-role.c - the process of one machine.
+ *
+ * Leaves its terminal, locks its name, builds and runs the machine, writes the
+ * last word. How the start went is told to the starter by one line on a pipe,
+ * in the form of an answer of the control protocol. */
+#include "app/session/machine-role.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib-unix.h>
+
+#include "app/session/machine-host.h"
+#include "app/session/message.h"
+#include "app/session/session-dir.h"
+#include "app/session/session-error.h"
+#include "profiles/paths.h"
+#include "vmm/core/sysutil.h"
+
+/* What a guest gets to react to the power button when we are terminated. */
+#define TERMINATE_TIMEOUT_S 30
+/* libvncserver's select() aborts on descriptors from 1024 on: we have none. */
+#define MAX_DESCRIPTORS 1024
+
+/* Opened before anything can go wrong: a signal handler must not open. */
+static int signal_note_fd = -1;
+
+typedef struct {
+    const char *name;
+    bool paused, snapshot;
+    int status_fd;
+} RoleOptions;
+
+static bool
+parse_options(int argc, char **argv, RoleOptions *ret_options)
+{
+    RoleOptions options = {.status_fd = -1};
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--paused") == 0)
+            options.paused = true;
+        else if (strcmp(argv[i], "--snapshot") == 0)
+            options.snapshot = true;
+        else if (strcmp(argv[i], "--status-fd") == 0 && i + 1 < argc)
+            options.status_fd = atoi(argv[++i]);
+        else if (argv[i][0] != '-' && options.name == NULL)
+            options.name = argv[i];
+        else
+            return false;
+    }
+    *ret_options = options;
+    return options.name != NULL && options.name[0] != '.' &&
+           strchr(options.name, '/') == NULL;
+}
+
+/* One line, then the pipe is closed. */
+static void
+tell_starter(RoleOptions *options, GError *error)
+{
+    gsize len;
+    MessageOut *out = message_out_new();
+    message_put_bool(out, "ok", error == NULL);
+    message_put_int(out, "pid", getpid());
+    if (error != NULL) {
+        CarrelSessionError kind = session_error_kind(error);
+        message_begin_object(out, "error");
+        message_put_int(out, "code", session_error_exit_code(kind));
+        message_put_string(out, "id", session_error_id(kind));
+        message_put_string(out, "message", error->message);
+    }
+    g_autofree char *text = message_out_finish(out, &len);
+    if (options->status_fd >= 0)
+        (void) sys_write_all(options->status_fd, text,
+                             len); /* it may be gone */
+    sys_close(&options->status_fd);
+}
+
+static void
+on_fatal_signal(int number)
+{
+    static const struct {
+        int number;
+        const char *text;
+    } texts[] = {{SIGSEGV, "SIGSEGV\n"}, {SIGBUS, "SIGBUS\n"},
+                 {SIGILL, "SIGILL\n"},   {SIGFPE, "SIGFPE\n"},
+                 {SIGABRT, "SIGABRT\n"}, {SIGSYS, "SIGSYS\n"}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        if (texts[i].number == number)
+            (void) !write(signal_note_fd, texts[i].text, strlen(texts[i].text));
+    }
+    raise(number); /* SA_RESETHAND: now with the default action */
+}
+
+static void
+catch_fatal_signals(const char *name)
+{
+    static const int numbers[] = {SIGSEGV, SIGBUS,  SIGILL,
+                                  SIGFPE,  SIGABRT, SIGSYS};
+    g_autofree char *dir = session_state_dir(name);
+    g_autofree char *file = g_build_filename(dir, "signal", NULL);
+
+    signal_note_fd =
+        open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+#if !defined(__SANITIZE_ADDRESS__)
+    struct sigaction action = {.sa_handler = on_fatal_signal,
+                               .sa_flags = SA_RESETHAND | SA_NODEFER};
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+        sigaction(numbers[i], &action, NULL);
+#else
+    (void) numbers; /* the sanitizer reports these itself */
+    (void) on_fatal_signal;
+#endif
+}
+
+static void
+set_limits(void)
+{
+    struct rlimit files;
+    struct rlimit no_core = {0, 0};
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = MIN(files.rlim_max, MAX_DESCRIPTORS);
+        (void) setrlimit(RLIMIT_NOFILE, &files);
+    }
+    /* A core would hold the guest's memory. */
+    (void) setrlimit(RLIMIT_CORE, &no_core);
+    (void) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/* Away from the terminal: its end, its Ctrl-C and its output are not ours. */
+static void
+leave_terminal(const char *name)
+{
+    g_autofree char *errors = session_log_file(name, "stderr");
+    (void) setsid(); /* fails for a process group leader: then all is well */
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    umask(0077);
+
+    CARREL_AUTO_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    CARREL_AUTO_FD int out = open(
+        errors, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    (void) dup2(null, STDIN_FILENO);
+    (void) dup2(out >= 0 ? out : null, STDOUT_FILENO);
+    (void) dup2(out >= 0 ? out : null, STDERR_FILENO);
+}
+
+static gboolean
+on_terminate(gpointer data)
+{
+    machine_host_terminate(data, TERMINATE_TIMEOUT_S);
+    return G_SOURCE_CONTINUE;
+}
+
+static int
+run_machine(RoleOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    MachineHost *host = NULL;
+    int listen_fd = session_listen(options->name, &error);
+
+    if (listen_fd >= 0) {
+        MachineHostOptions host_options = {.name = options->name,
+                                           .paused = options->paused,
+                                           .snapshot = options->snapshot,
+                                           .listen_fd = listen_fd};
+        host = machine_host_new(&host_options, &error);
+    }
+    if (host == NULL) {
+        g_autofree char *reason =
+            g_strdup_printf("did not start: %s", error->message);
+        session_record_write(options->name, "stopped", reason);
+        tell_starter(options, error);
+        return session_error_exit_code(session_error_kind(error));
+    }
+    session_record_write(options->name, "running", "");
+    guint term = g_unix_signal_add(SIGTERM, on_terminate, host);
+    tell_starter(options, NULL);
+    machine_host_run(host);
+    g_source_remove(term);
+    bool crashed = strcmp(machine_host_end_state(host), "crashed") == 0;
+    session_record_write(options->name, machine_host_end_state(host),
+                         machine_host_end_reason(host));
+    machine_host_free(host);
+    return crashed ? 1 : 0;
+}
+
+/* The folder of a machine that is saved nowhere goes with it; after a crash it
+ * stays, so that people find out. */
+static void
+clean_up(const char *name, int code)
+{
+    g_autofree char *profile = session_throw_away_profile(name);
+    bool throw_away = g_file_test(profile, G_FILE_TEST_EXISTS);
+
+    if (throw_away && code != 0)
+        return;
+    session_runtime_remove(name);
+    if (throw_away)
+        session_state_remove(name);
+}
+
+int
+machine_role_main(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    RoleOptions options;
+
+    if (!parse_options(argc, argv, &options))
+        return session_error_exit_code(CARREL_SESSION_ERROR_USAGE);
+    if (options.status_fd >= 0)
+        (void) fcntl(options.status_fd, F_SETFD, FD_CLOEXEC);
+    set_limits();
+    if (!session_dirs_make(options.name, &error)) {
+        tell_starter(&options, error);
+        return session_error_exit_code(session_error_kind(error));
+    }
+    CARREL_AUTO_FD int lock = session_lock(options.name, &error);
+    if (lock < 0) {
+        tell_starter(&options, error);
+        return session_error_exit_code(session_error_kind(error));
+    }
+    leave_terminal(options.name);
+    catch_fatal_signals(options.name);
+    int code = run_machine(&options);
+    clean_up(options.name, code);
+    return code;
+}

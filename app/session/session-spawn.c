@@ -1,0 +1,113 @@
+/* app/session/session-spawn.c - starts the process of a machine. */
+#include "app/session/session-spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <glib-unix.h>
+
+#include "app/session/control-client.h"
+#include "app/session/session-error.h"
+#include "vmm/core/sysutil.h"
+
+#define STATUS_FD        3
+#define START_TIMEOUT_MS 60000
+#define MAX_STATUS       (64 * 1024)
+
+int
+session_spawn(const char *name, const SpawnOptions *options, GError **error)
+{
+    const char *program =
+        options->program != NULL ? options->program : "/proc/self/exe";
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    int ends[2];
+
+    if (!g_unix_open_pipe(ends, FD_CLOEXEC, error))
+        return -1;
+    CARREL_AUTO_FD int in = ends[0];
+    CARREL_AUTO_FD int out = ends[1];
+    const char *fixed[] = {program, "carrel",      "__machine",
+                           name,    "--status-fd", "3"};
+    for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++)
+        g_ptr_array_add(argv, (char *) fixed[i]);
+    if (options->paused)
+        g_ptr_array_add(argv, (char *) "--paused");
+    if (options->snapshot)
+        g_ptr_array_add(argv, (char *) "--snapshot");
+    g_ptr_array_add(argv, NULL);
+
+    /* Without DO_NOT_REAP_CHILD GLib forks twice: no zombie is left to a TUI
+     * that outlives the machine. */
+    int target = STATUS_FD;
+    if (!g_spawn_async_with_pipes_and_fds(
+            NULL, (const char *const *) argv->pdata, NULL,
+            G_SPAWN_FILE_AND_ARGV_ZERO, NULL, NULL, -1, -1, -1, &out, &target,
+            1, NULL, NULL, NULL, NULL, error)) {
+        g_prefix_error(error,
+                       "cannot start a process for machine '%s': ", name);
+        return -1;
+    }
+    (void) fcntl(in, F_SETFL, O_NONBLOCK); /* cannot fail on a pipe */
+    return sys_steal_fd(&in);
+}
+
+bool
+session_spawn_read(int fd, GString *text)
+{
+    char chunk[4096];
+    for (;;) {
+        ssize_t n = SYS_RETRY(read(fd, chunk, sizeof chunk));
+        if (n < 0)
+            return errno != EAGAIN;
+        if (n == 0 || text->len + (gsize) n > MAX_STATUS)
+            return true;
+        g_string_append_len(text, chunk, n);
+    }
+}
+
+bool
+session_spawn_result(const char *name, const char *text, GError **error)
+{
+    gsize len = strcspn(text, "\n");
+    if (len == 0) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_FAILED,
+                    "machine '%s' did not start: its process ended without a "
+                    "word; `carrel logs %s` may tell more",
+                    name, name);
+        return false;
+    }
+    g_autoptr(Message) status = message_parse(text, len, error);
+    if (status == NULL)
+        return false;
+    GError *refused = control_answer_error(status);
+    if (refused == NULL)
+        return true;
+    g_propagate_error(error, refused);
+    return false;
+}
+
+bool
+session_start(const char *name, const SpawnOptions *options, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    gint64 deadline = g_get_monotonic_time() + START_TIMEOUT_MS * 1000;
+    CARREL_AUTO_FD int fd = session_spawn(name, options, error);
+
+    if (fd < 0)
+        return false;
+    while (!session_spawn_read(fd, text)) {
+        gint64 left_ms = (deadline - g_get_monotonic_time()) / 1000;
+        struct pollfd pfd = {fd, POLLIN, 0};
+        if (left_ms <= 0 || SYS_RETRY(poll(&pfd, 1, (int) left_ms)) == 0) {
+            g_set_error(error, CARREL_SESSION_ERROR,
+                        CARREL_SESSION_ERROR_TIMEOUT,
+                        "machine '%s' has not started after %d s", name,
+                        START_TIMEOUT_MS / 1000);
+            return false;
+        }
+    }
+    return session_spawn_result(name, text->str, error);
+}
