@@ -12,14 +12,15 @@ min3(unsigned a, unsigned b, unsigned c)
     return MIN(MIN(a, b), c);
 }
 
-/* Optimal string alignment distance, letters without case; both at most
- * MAX_NAME bytes long. */
-static unsigned
-distance(const char *a, const char *b)
+unsigned
+schema_distance(const char *a, const char *b)
 {
     unsigned rows[3][MAX_NAME + 1] = {0};
-    unsigned na = (unsigned) strlen(a), nb = (unsigned) strlen(b);
+    gsize la = strlen(a), lb = strlen(b);
 
+    if (la > MAX_NAME || lb > MAX_NAME)
+        return G_MAXUINT;
+    unsigned na = (unsigned) la, nb = (unsigned) lb;
     for (unsigned j = 0; j <= nb; j++)
         rows[0][j] = j;
     for (unsigned i = 1; i <= na; i++) {
@@ -47,9 +48,7 @@ static void
 consider(Best *best, const char *wanted, const char *candidate,
          const char *shown)
 {
-    if (strlen(candidate) > MAX_NAME)
-        return;
-    unsigned d = distance(wanted, candidate);
+    unsigned d = schema_distance(wanted, candidate);
     /* a third of the letters wrong is a slip, more is another word */
     unsigned limit = MAX(1, (unsigned) strlen(wanted) / 3);
     if (d > limit || d >= best->distance)

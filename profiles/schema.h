@@ -69,6 +69,10 @@ char *schema_check_value(const SchemaKey *key, const char *value);
  * NULL when nothing is near. Free with g_free. */
 char *schema_nearest(const char *section, const char *key, bool in_template);
 
+/* Edits from a to b without regard to case: insert, delete, change a letter,
+ * swap neighbours. G_MAXUINT when one is longer than 64 bytes. */
+unsigned schema_distance(const char *a, const char *b);
+
 /* Readers of single values; false when text is not one. */
 bool schema_parse_bool(const char *text, bool *ret_value);
 bool schema_parse_u64(const char *text, guint64 *ret_value);

@@ -1,0 +1,314 @@
+/* app/app.c - see app.h: options, answers and failures of all verbs. */
+#include "app/app.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/names.h"
+#include "app/options.h"
+#include "app/store.h"
+#include "app/verbs.h"
+
+char *
+app_clean(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    GString *out = g_string_new(NULL);
+
+    for (const char *c = valid; *c != '\0'; c = g_utf8_next_char(c)) {
+        gunichar u = g_utf8_get_char(c);
+        if (g_unichar_iscntrl(u) && u != '\n' && u != '\t')
+            g_string_append_printf(out, "\\x%02x", (unsigned) u);
+        else
+            g_string_append_unichar(out, u);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static void
+report(const App *app, ExitCode code, const char *id, const char *hint,
+       const char *fix, const char *message)
+{
+    if (app->json) {
+        JsonWriter *w = json_writer_new();
+        json_begin_object(w, NULL);
+        json_put_int(w, "code", code);
+        json_put_string(w, "id", id);
+        json_put_string(w, "message", message);
+        json_put_string(w, "hint", hint);
+        json_put_string(w, "fix", fix);
+        g_autofree char *text = json_writer_finish(w);
+        fprintf(stderr, "%s\n", text);
+        return;
+    }
+    g_autofree char *clean = app_clean(message);
+    fprintf(stderr, "carrel: %s\n", clean);
+    if (hint != NULL)
+        fprintf(stderr, "  %s\n", hint);
+    if (fix != NULL)
+        fprintf(stderr, "  try: %s\n", fix);
+}
+
+int
+app_fail(const App *app, ExitCode code, const char *id, const char *hint,
+         const char *fix, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    g_autofree char *message = g_strdup_vprintf(fmt, args);
+    va_end(args);
+    report(app, code, id, hint, fix, message);
+    return code;
+}
+
+typedef struct {
+    ExitCode code;
+    const char *id, *hint;
+} Meaning;
+
+static Meaning
+explain_profile(int code)
+{
+    switch (code) {
+    case CARREL_PROFILE_ERROR_SYNTAX:
+        return (Meaning){EXIT_USAGE, "profile-syntax", NULL};
+    case CARREL_PROFILE_ERROR_KEY:
+        return (Meaning){EXIT_USAGE, "unknown-setting",
+                         "'carrel help settings' lists all settings"};
+    case CARREL_PROFILE_ERROR_TOO_BIG:
+        return (Meaning){EXIT_USAGE, "profile-too-big", NULL};
+    case CARREL_PROFILE_ERROR_NEWER:
+        return (Meaning){EXIT_USAGE, "profile-newer",
+                         "update carrel to use this machine"};
+    case CARREL_PROFILE_ERROR_CONFLICT:
+        return (Meaning){EXIT_STATE, "profile-changed", NULL};
+    case CARREL_PROFILE_ERROR_VALUE:
+    default: return (Meaning){EXIT_USAGE, "bad-value", NULL};
+    }
+}
+
+static Meaning
+explain_file(int code)
+{
+    switch (code) {
+    case G_FILE_ERROR_NOENT:
+        return (Meaning){EXIT_NOT_FOUND, "no-such-file", NULL};
+    case G_FILE_ERROR_EXIST: return (Meaning){EXIT_STATE, "exists", NULL};
+    case G_FILE_ERROR_ACCES:
+    case G_FILE_ERROR_PERM:
+        return (Meaning){EXIT_PRIVILEGE, "no-permission", NULL};
+    case G_FILE_ERROR_NOSPC:
+        return (Meaning){EXIT_FAILED, "disk-full",
+                         "make room and try again; nothing was lost"};
+    default: return (Meaning){EXIT_FAILED, "file", NULL};
+    }
+}
+
+static Meaning
+explain_store(int code)
+{
+    switch (code) {
+    case CARREL_STORE_ERROR_NOT_FOUND:
+        return (Meaning){EXIT_NOT_FOUND, "no-such-machine",
+                         "'carrel list' shows what there is"};
+    case CARREL_STORE_ERROR_EXISTS:
+        return (Meaning){EXIT_STATE, "exists", NULL};
+    case CARREL_STORE_ERROR_RUNNING:
+        return (Meaning){EXIT_STATE, "wrong-state", NULL};
+    case CARREL_STORE_ERROR_PROTECTED:
+    default: return (Meaning){EXIT_STATE, "protected", NULL};
+    }
+}
+
+static Meaning
+explain(const GError *error)
+{
+    if (error->domain == CARREL_PROFILE_ERROR)
+        return explain_profile(error->code);
+    if (error->domain == CARREL_STORE_ERROR)
+        return explain_store(error->code);
+    if (error->domain == G_FILE_ERROR)
+        return explain_file(error->code);
+    if (error->domain == CARREL_NAME_ERROR)
+        return (Meaning){EXIT_USAGE, "bad-name", NULL};
+    if (error->domain == G_OPTION_ERROR)
+        return (Meaning){EXIT_USAGE, "usage", NULL};
+    return (Meaning){EXIT_FAILED, "failed", NULL};
+}
+
+ExitCode
+app_error_code(const GError *error)
+{
+    return explain(error).code;
+}
+
+int
+app_fail_error(const App *app, const GError *error)
+{
+    Meaning m = explain(error);
+
+    report(app, m.code, m.id, m.hint, NULL, error->message);
+    return m.code;
+}
+
+void
+app_say(const App *app, const char *fmt, ...)
+{
+    va_list args;
+
+    if (app->quiet || app->json)
+        return;
+    va_start(args, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, args);
+    va_end(args);
+    g_autofree char *clean = app_clean(text);
+    printf("%s\n", clean);
+}
+
+void
+app_warn(const App *app, const char *fmt, ...)
+{
+    va_list args;
+
+    if (app->quiet)
+        return;
+    va_start(args, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, args);
+    va_end(args);
+    g_autofree char *clean = app_clean(text);
+    fprintf(stderr, "carrel: %s\n", clean);
+}
+
+void
+app_print_json(JsonWriter *w)
+{
+    g_autofree char *text = json_writer_finish(w);
+    printf("%s\n", text);
+}
+
+bool
+app_confirm(const App *app, const char *fmt, ...)
+{
+    char answer[8];
+    va_list args;
+
+    if (app->yes)
+        return true;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+        return false;
+    va_start(args, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, args);
+    va_end(args);
+    g_autofree char *clean = app_clean(text);
+    fprintf(stderr, "%s [y/N] ", clean);
+    if (fgets(answer, sizeof answer, stdin) == NULL)
+        return false;
+    return g_ascii_strcasecmp(g_strstrip(answer), "y") == 0 ||
+           g_ascii_strcasecmp(answer, "yes") == 0;
+}
+
+/* Columns on the terminal; what does not print has none. */
+static unsigned
+text_width(const char *text)
+{
+    unsigned width = 0;
+
+    for (const char *c = text; *c != '\0'; c = g_utf8_next_char(c)) {
+        gunichar u = g_utf8_get_char(c);
+        if (!g_unichar_iszerowidth(u))
+            width += g_unichar_iswide(u) ? 2 : 1;
+    }
+    return width;
+}
+
+void
+app_print_table(const App *app, const char *const *cells, unsigned n_rows,
+                unsigned n_columns)
+{
+    g_autofree unsigned *widths = g_new0(unsigned, n_columns);
+
+    for (unsigned i = 0; i < n_rows * n_columns; i++)
+        widths[i % n_columns] =
+            MAX(widths[i % n_columns], text_width(cells[i]));
+    for (unsigned row = 0; row < n_rows; row++) {
+        for (unsigned col = 0; col < n_columns; col++) {
+            g_autofree char *cell = app_clean(cells[row * n_columns + col]);
+            bool last = col == n_columns - 1;
+            unsigned pad = last ? 0 : widths[col] + 2 - text_width(cell);
+            if (row == 0 && app->color)
+                printf("\033[1m%s\033[0m%*s", cell, (int) pad, "");
+            else if (pad > 0 && pad < 1000)
+                printf("%s%*s", cell, (int) pad, "");
+            else
+                printf("%s", cell);
+        }
+        printf("\n");
+    }
+}
+
+static int
+wrong_arguments(const App *app, const Verb *verb, const char *message)
+{
+    g_autofree char *fix = g_strdup_printf("carrel %s --help", verb->name);
+
+    return app_fail(app, EXIT_USAGE, "usage", NULL, fix, "%s: %s", verb->name,
+                    message);
+}
+
+/* A "--" that only ended the options is no argument. */
+static void
+drop_separator(char **args)
+{
+    for (unsigned i = 0; args[i] != NULL; i++) {
+        if (strcmp(args[i], "--") != 0)
+            continue;
+        g_free(args[i]);
+        memmove(&args[i], &args[i + 1],
+                (g_strv_length(&args[i + 1]) + 1) * sizeof args[0]);
+        return;
+    }
+}
+
+int
+app_parse(App *app, char **argv, const GOptionEntry *entries, int min, int max,
+          char ***ret_args)
+{
+    const Verb *verb = verb_find(argv[0]);
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) args = g_strdupv(argv);
+    GlobalOptions global;
+
+    g_return_val_if_fail(verb != NULL, EXIT_FAILED);
+    g_autofree char *prgname = g_strdup_printf("carrel %s", verb->name);
+    g_autoptr(GOptionContext) context = g_option_context_new(verb->usage);
+    g_set_prgname(prgname); /* of the usage line */
+    options_init(&global, app);
+    options_add_to(context, &global, entries);
+    g_option_context_set_summary(context, verb->summary);
+    if (!g_option_context_parse_strv(context, &args, &error)) {
+        options_finish(&global, app, NULL);
+        return wrong_arguments(app, verb, error->message);
+    }
+    if (!options_finish(&global, app, &error))
+        return wrong_arguments(app, verb, error->message);
+    if (global.help) {
+        g_autofree char *help = g_option_context_get_help(context, FALSE, NULL);
+        printf("%s", help);
+        return EXIT_OK;
+    }
+    drop_separator(args);
+    int n = (int) g_strv_length(args) - 1;
+    if (n < min || (max >= 0 && n > max))
+        return wrong_arguments(app, verb,
+                               n < min ? "an argument is missing"
+                                       : "too many arguments");
+    if (app->read_only && (verb->flags & VERB_CHANGES))
+        return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
+                        "'%s' changes something; --read-only forbids it",
+                        verb->name);
+    *ret_args = g_strdupv(args + 1);
+    return -1;
+}

@@ -1,0 +1,115 @@
+/* app/main.c - the program: global options, then one verb of app/verbs.c.
+ * Without a verb: the terminal interface on a terminal, else the list. */
+#include <glib.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/app.h"
+#include "app/options.h"
+#include "app/verbs.h"
+#if __has_include("app/tui.h")
+#include "app/tui.h"
+#define HAVE_TUI_ENTRY 1
+#else
+#define HAVE_TUI_ENTRY 0
+#endif
+
+static void
+print_overview(GOptionContext *context)
+{
+    unsigned n;
+    const Verb *verbs = verbs_all(&n);
+    g_autofree char *help = g_option_context_get_help(context, FALSE, NULL);
+
+    printf("%s", help);
+    printf("Verbs:\n");
+    for (unsigned i = 0; i < n; i++)
+        if (!(verbs[i].flags & VERB_HIDDEN))
+            printf("  %-12s %s\n", verbs[i].name, verbs[i].summary);
+    printf("\n'carrel VERB --help' explains one of them; 'carrel' alone opens "
+           "the terminal\ninterface.\n");
+}
+
+static int
+run_verb(App *app, char **args)
+{
+    const Verb *verb = verb_find(args[0]);
+
+    if (verb != NULL)
+        return verb->run(app, (int) g_strv_length(args), args);
+    const Verb *near = verb_nearest(args[0]);
+    g_autofree char *fix = near != NULL
+                               ? g_strdup_printf("carrel %s", near->name)
+                               : g_strdup("carrel --help");
+    return app_fail(app, EXIT_USAGE, "no-such-verb", NULL, fix,
+                    "there is no verb '%s'", args[0]);
+}
+
+static int
+run_default(App *app)
+{
+    char *list[] = {"list", NULL};
+
+#if HAVE_TUI_ENTRY
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !app->json &&
+        !app->plain)
+        return app_tui_main(app, NULL);
+#endif
+    if (verb_find("list") == NULL)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel --help",
+                        "say what to do");
+    return run_verb(app, list);
+}
+
+static int
+run_options(App *app, char **argv)
+{
+    g_autoptr(GOptionContext) context =
+        g_option_context_new("VERB [NAME] [OPTIONS]");
+    g_auto(GStrv) args = g_strdupv(argv);
+    g_autoptr(GError) error = NULL;
+    GlobalOptions global;
+
+    options_init(&global, app);
+    const GOptionEntry entries[] = {
+        {"version", 0, 0, G_OPTION_ARG_NONE, &global.version,
+         "Print the version", NULL},
+        {NULL, 0, 0, 0, NULL, NULL, NULL},
+    };
+    options_add_to(context, &global, entries);
+    g_option_context_set_summary(context,
+                                 "A terminal workstation for virtual machines");
+    /* stop at the verb: what follows is the verb's */
+    g_option_context_set_strict_posix(context, TRUE);
+    bool ok = g_option_context_parse_strv(context, &args, &error);
+    if (!options_finish(&global, app, ok ? &error : NULL) || !ok)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel --help", "%s",
+                        error->message);
+    if (global.help) {
+        print_overview(context);
+        return EXIT_OK;
+    }
+    if (global.version) {
+        char *version[] = {"version", NULL};
+        return run_verb(app, version);
+    }
+    return args[1] != NULL ? run_verb(app, args + 1) : run_default(app);
+}
+
+int
+main(int argc, char **argv)
+{
+    App app = {0};
+
+    (void) argc;
+    setlocale(LC_ALL, "");
+    g_set_prgname("carrel");
+    int code = run_options(&app, argv);
+    /* an answer that did not arrive is no success: a full disk, say */
+    if (fflush(stdout) != 0 && code == EXIT_OK)
+        code = app_fail(&app, EXIT_FAILED, "output", NULL, NULL,
+                        "cannot write the answer");
+    return code;
+}

@@ -1,0 +1,115 @@
+/* app/options.c - see options.h. */
+#include "app/options.h"
+
+#include <string.h>
+#include <unistd.h>
+
+void
+options_init(GlobalOptions *global, const App *app)
+{
+    *global = (GlobalOptions){.json = app->json,
+                              .plain = app->plain,
+                              .quiet = app->quiet,
+                              .yes = app->yes,
+                              .dry_run = app->dry_run,
+                              .read_only = app->read_only,
+                              .verbose = app->verbose};
+}
+
+static gboolean
+count_verbose(const char *name, const char *value, gpointer data,
+              GError **error)
+{
+    GlobalOptions *global = data;
+
+    global->verbose++;
+    return TRUE;
+}
+
+void
+options_add_to(GOptionContext *context, GlobalOptions *global,
+               const GOptionEntry *entries)
+{
+    /* clang-format off */
+    const GOptionEntry common[] = {
+        { "json",       0,   0, G_OPTION_ARG_NONE, &global->json, "Answer in JSON, errors too", NULL },
+        { "plain",      0,   0, G_OPTION_ARG_NONE, &global->plain, "Plain lines: no colours, no tables", NULL },
+        { "color",      0,   0, G_OPTION_ARG_STRING, &global->color, "Colours: auto, never or always", "WHEN" },
+        { "quiet",      'q', 0, G_OPTION_ARG_NONE, &global->quiet, "Only say what was asked for, and errors", NULL },
+        { "verbose",    'v', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, (gpointer) count_verbose, "Say more; may be repeated", NULL },
+        { "yes",        'y', 0, G_OPTION_ARG_NONE, &global->yes, "Answer questions with yes", NULL },
+        { "dry-run",    'n', 0, G_OPTION_ARG_NONE, &global->dry_run, "Show what would be done, change nothing", NULL },
+        { "read-only",  0,   0, G_OPTION_ARG_NONE, &global->read_only, "Refuse every verb that changes something", NULL },
+        { "config-dir", 0,   0, G_OPTION_ARG_FILENAME, &global->config_dir, "Folder of settings and templates", "DIR" },
+        { NULL, 0, 0, 0, NULL, NULL, NULL },
+    };
+    const GOptionEntry help[] = {
+        { "help", 'h', 0, G_OPTION_ARG_NONE, &global->help, "Show this text", NULL },
+        { NULL, 0, 0, 0, NULL, NULL, NULL },
+    };
+    /* clang-format on */
+    GOptionGroup *group = g_option_group_new(
+        "global", "Options of all verbs:", "Show the options of all verbs",
+        global, NULL);
+
+    g_option_context_set_help_enabled(context, FALSE);
+    g_option_context_add_main_entries(context, help, NULL);
+    if (entries != NULL)
+        g_option_context_add_main_entries(context, entries, NULL);
+    g_option_group_add_entries(group, common);
+    g_option_context_add_group(context, group);
+}
+
+static bool
+decide_color(const char *when, const App *app, bool *ret_color)
+{
+    const char *no_color = g_getenv("NO_COLOR");
+    const char *term = g_getenv("TERM");
+
+    if (when == NULL || strcmp(when, "auto") == 0)
+        *ret_color = isatty(STDOUT_FILENO) && !app->plain &&
+                     (no_color == NULL || *no_color == '\0') && term != NULL &&
+                     strcmp(term, "dumb") != 0;
+    else if (strcmp(when, "always") == 0)
+        *ret_color = true;
+    else if (strcmp(when, "never") == 0)
+        *ret_color = false;
+    else
+        return false;
+    return true;
+}
+
+bool
+options_finish(GlobalOptions *global, App *app, GError **error)
+{
+    g_autofree char *color = g_steal_pointer(&global->color);
+    g_autofree char *config_dir = g_steal_pointer(&global->config_dir);
+
+    app->json = global->json;
+    app->plain = global->plain;
+    app->quiet = global->quiet;
+    app->yes = global->yes;
+    app->dry_run = global->dry_run;
+    app->read_only = global->read_only;
+    app->verbose = global->verbose;
+    if (config_dir != NULL)
+        g_setenv("CARREL_CONFIG_DIR", config_dir, TRUE);
+    if (color == NULL && app->color)
+        return true; /* --color before the verb stays */
+    if (decide_color(color, app, &app->color))
+        return true;
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--color is auto, never or always, not '%s'", color);
+    return false;
+}
+
+const char *const *
+options_names(void)
+{
+    static const char *const names[] = {
+        "--json",    "--plain",      "--color=",  "--quiet",
+        "--verbose", "--yes",        "--dry-run", "--read-only",
+        "--help",    "--config-dir", "--version", NULL};
+
+    return names;
+}

@@ -1,0 +1,25 @@
+/* app/options.h - the options that every verb has, before or behind it.
+ * Thread: main. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "app/app.h"
+
+typedef struct {
+    gboolean json, plain, quiet, yes, dry_run, read_only, help, version;
+    int verbose;
+    char *color, *config_dir;
+} GlobalOptions;
+
+/* Starts from what app already has. */
+void options_init(GlobalOptions *global, const App *app);
+/* entries (may be NULL) become the context's main options together with -h. */
+void options_add_to(GOptionContext *context, GlobalOptions *global,
+                    const GOptionEntry *entries);
+/* Copies what was read to app and frees the strings. False and error set
+ * (G_OPTION_ERROR) for a bad --color; error NULL: just free. */
+bool options_finish(GlobalOptions *global, App *app, GError **error);
+/* The option names, for completion ("--json", ...). */
+const char *const *options_names(void);

@@ -1,0 +1,75 @@
+/* app/verbs.c - the table of verbs. A new verb adds one row here, one
+ * prototype in app/verbs/run.h and one file in app/verbs/. */
+#include "app/verbs.h"
+
+#include <string.h>
+
+#include "app/verbs/run.h"
+#include "profiles/schema.h"
+
+#define CHANGES VERB_CHANGES
+#define NAME    VERB_NAME
+#define HIDDEN  VERB_HIDDEN
+
+/* clang-format off */
+static const Verb verbs[] = {
+    /* machines on disk */
+    { "new",        "create", "NAME [--from TEMPLATE] [MEDIA] [section.key=value...]", "Make a machine", verb_new, CHANGES },
+    { "show",       NULL,  "NAME", "Show every setting of a machine and where it comes from", verb_show, NAME },
+    { "get",        NULL,  "NAME [section.key...]", "Print settings of a machine", verb_get, NAME },
+    { "set",        NULL,  "NAME section.key=value... [--unset KEY]", "Change settings of a machine", verb_set, CHANGES | NAME },
+    { "edit",       NULL,  "NAME", "Edit machine.ini in $VISUAL or $EDITOR, checked before it is saved", verb_edit, CHANGES | NAME },
+    { "check",      NULL,  "NAME|FILE...", "Look for mistakes in machines, with file and line", verb_check, NAME },
+    { "clone",      NULL,  "NAME NEW-NAME", "Copy a machine with the disks in its folder", verb_clone, CHANGES | NAME },
+    { "rename",     NULL,  "NAME NEW-NAME", "Give a machine another name", verb_rename, CHANGES | NAME },
+    { "protect",    NULL,  "NAME on|off", "Guard a machine against delete, rename and overwrite", verb_protect, CHANGES | NAME },
+    { "delete",     "rm",  "NAME...", "Move machines to the trash", verb_delete, CHANGES | NAME },
+    { "trash",      NULL,  "list|restore NAME|empty", "Look into, restore from or empty the trash", verb_trash, 0 },
+    { "templates",  NULL,  "[SEARCH]", "List what a new machine can start from", verb_templates, 0 },
+    { "template",   NULL,  "show ID | check FILE...", "Show or check one template", verb_template, 0 },
+
+    /* running machines */
+
+    /* the program */
+    { "info",       NULL,  "", "Print where things are and what the host offers", verb_info, 0 },
+    { "keys",       NULL,  "", "Print the keys of the terminal interface", verb_keys, 0 },
+    { "help",       NULL,  "[VERB | settings [SECTION]]", "Explain a verb, or list the settings of machine.ini", verb_help, 0 },
+    { "completion", NULL,  "bash|zsh|fish", "Print the completion script for a shell", verb_completion, 0 },
+    { "version",    NULL,  "[--features]", "Print the version, and what was built in", verb_version, 0 },
+    { "__complete", NULL,  "WORD...", "Answer a shell's completion", verb_complete, HIDDEN },
+    { "__schema-man", NULL, "", "Print carrel.ini(5)", verb_schema_man, HIDDEN },
+};
+/* clang-format on */
+
+const Verb *
+verbs_all(unsigned *ret_n)
+{
+    *ret_n = G_N_ELEMENTS(verbs);
+    return verbs;
+}
+
+const Verb *
+verb_find(const char *name)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0 ||
+            (verbs[i].alias != NULL && strcmp(verbs[i].alias, name) == 0))
+            return &verbs[i];
+    return NULL;
+}
+
+const Verb *
+verb_nearest(const char *name)
+{
+    const Verb *best = NULL;
+    unsigned nearest = MAX(1, (unsigned) strlen(name) / 3) + 1;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        unsigned distance = schema_distance(name, verbs[i].name);
+        if (distance >= nearest || (verbs[i].flags & VERB_HIDDEN))
+            continue;
+        best = &verbs[i];
+        nearest = distance;
+    }
+    return best;
+}

@@ -1,0 +1,201 @@
+/* app/verbs/delete.c - carrel delete NAME...; carrel trash list|restore|empty;
+ * carrel rename and clone, which move and copy the same folders. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/store.h"
+#include "app/verbs/run.h"
+
+int
+verb_delete(App *app, int argc, char **argv)
+{
+    g_auto(GStrv) args = NULL;
+    int code = app_parse(app, argv, NULL, 1, -1, &args);
+
+    if (code >= 0)
+        return code;
+    g_autoptr(JsonWriter) w = json_writer_new();
+    json_begin_array(w, NULL);
+    code = EXIT_OK;
+    for (unsigned i = 0; args[i] != NULL; i++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *id = NULL;
+        bool ok = app->dry_run ? store_require_idle(args[i], &error)
+                               : trash_put(args[i], &id, &error);
+        if (!ok) {
+            code = app_fail_error(app, error);
+            continue;
+        }
+        json_begin_object(w, NULL);
+        json_put_string(w, "name", args[i]);
+        json_put_string(w, "trash", id);
+        json_put_bool(w, "dry-run", app->dry_run);
+        json_end(w);
+        app_say(app,
+                app->dry_run
+                    ? "would move %s to the trash"
+                    : "%s is in the trash for %d days; carrel trash restore "
+                      "%s brings it back",
+                args[i], TRASH_DAYS, args[i]);
+    }
+    if (app->json)
+        app_print_json(g_steal_pointer(&w));
+    if (!app->dry_run)
+        (void) trash_empty(TRASH_DAYS, NULL); /* old ones: try again later */
+    return code;
+}
+
+static int
+list_trash(const App *app)
+{
+    g_autoptr(GPtrArray) list = trash_list();
+    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(JsonWriter) w = json_writer_new();
+    const char *const heads[] = {"NAME", "DELETED", "ID"};
+
+    json_begin_array(w, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(heads); i++)
+        g_ptr_array_add(cells, g_strdup(heads[i]));
+    for (guint i = 0; i < list->len; i++) {
+        const TrashEntry *entry = g_ptr_array_index(list, i);
+        g_autoptr(GDateTime) when =
+            g_date_time_new_from_unix_utc(entry->deleted);
+        g_autofree char *iso = g_date_time_format_iso8601(when);
+        json_begin_object(w, NULL);
+        json_put_string(w, "id", entry->id);
+        json_put_string(w, "name", entry->name);
+        json_put_string(w, "deleted", iso);
+        json_end(w);
+        g_ptr_array_add(cells, g_strdup(entry->name));
+        g_ptr_array_add(cells, g_steal_pointer(&iso));
+        g_ptr_array_add(cells, g_strdup(entry->id));
+    }
+    if (app->json)
+        app_print_json(g_steal_pointer(&w));
+    else
+        app_print_table(app, (const char *const *) cells->pdata, list->len + 1,
+                        G_N_ELEMENTS(heads));
+    return EXIT_OK;
+}
+
+static int
+restore(const App *app, const char *id, const char *new_name)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *name = NULL;
+
+    if (app->read_only)
+        return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
+                        "'trash restore' changes something; --read-only "
+                        "forbids it");
+    if (app->dry_run) {
+        app_say(app, "would restore %s", id);
+        return EXIT_OK;
+    }
+    if (!trash_restore(id, new_name, &name, &error))
+        return app_fail_error(app, error);
+    if (app->json) {
+        JsonWriter *w = json_writer_new();
+        json_begin_object(w, NULL);
+        json_put_string(w, "name", name);
+        app_print_json(w);
+    }
+    app_say(app, "%s is back", name);
+    return EXIT_OK;
+}
+
+static int
+empty(const App *app)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) list = trash_list();
+    int n = (int) list->len;
+
+    if (app->read_only)
+        return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
+                        "'trash empty' changes something; --read-only forbids "
+                        "it");
+    if (!app->dry_run && n > 0 &&
+        !app_confirm(app, "Destroy %d machine%s in the trash for good?", n,
+                     n == 1 ? "" : "s"))
+        return app_fail(app, EXIT_STATE, "not-confirmed", NULL,
+                        "carrel trash empty --yes",
+                        "nothing was destroyed: this cannot be undone and "
+                        "needs a yes");
+    if (!app->dry_run)
+        n = trash_empty(0, &error);
+    if (n < 0)
+        return app_fail_error(app, error);
+    if (app->json) {
+        JsonWriter *w = json_writer_new();
+        json_begin_object(w, NULL);
+        json_put_int(w, "removed", n);
+        json_put_bool(w, "dry-run", app->dry_run);
+        app_print_json(w);
+    }
+    app_say(app, app->dry_run ? "would destroy %d" : "destroyed %d", n);
+    return EXIT_OK;
+}
+
+int
+verb_trash(App *app, int argc, char **argv)
+{
+    g_auto(GStrv) args = NULL;
+    int code = app_parse(app, argv, NULL, 0, 3, &args);
+
+    if (code >= 0)
+        return code;
+    unsigned n = g_strv_length(args);
+    if (n == 0 || (n == 1 && strcmp(args[0], "list") == 0))
+        return list_trash(app);
+    if (n >= 2 && strcmp(args[0], "restore") == 0)
+        return restore(app, args[1], args[2]);
+    if (n == 1 && strcmp(args[0], "empty") == 0)
+        return empty(app);
+    return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel trash --help",
+                    "trash: expected list, restore NAME [NEW-NAME] or empty");
+}
+
+static int
+report_pair(const App *app, const char *verb, char **args)
+{
+    if (app->json) {
+        JsonWriter *w = json_writer_new();
+        json_begin_object(w, NULL);
+        json_put_string(w, "from", args[0]);
+        json_put_string(w, "name", args[1]);
+        json_put_bool(w, "dry-run", app->dry_run);
+        app_print_json(w);
+    }
+    app_say(app, "%s%s %s as %s", app->dry_run ? "would have " : "", verb,
+            args[0], args[1]);
+    return EXIT_OK;
+}
+
+int
+verb_rename(App *app, int argc, char **argv)
+{
+    g_auto(GStrv) args = NULL;
+    g_autoptr(GError) error = NULL;
+    int code = app_parse(app, argv, NULL, 2, 2, &args);
+
+    if (code >= 0)
+        return code;
+    bool ok = app->dry_run ? store_require_idle(args[0], &error)
+                           : store_rename(args[0], args[1], &error);
+    return ok ? report_pair(app, "renamed", args) : app_fail_error(app, error);
+}
+
+int
+verb_clone(App *app, int argc, char **argv)
+{
+    g_auto(GStrv) args = NULL;
+    g_autoptr(GError) error = NULL;
+    int code = app_parse(app, argv, NULL, 2, 2, &args);
+
+    if (code >= 0)
+        return code;
+    bool ok = app->dry_run ? store_require(args[0], &error)
+                           : store_clone(args[0], args[1], &error);
+    return ok ? report_pair(app, "copied", args) : app_fail_error(app, error);
+}

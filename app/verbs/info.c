@@ -1,0 +1,80 @@
+/* app/verbs/info.c - carrel info: where things are, what the host offers. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "app/store.h"
+#include "app/verbs/run.h"
+#include "profiles/paths.h"
+#include "profiles/templates.h"
+#include "vmm/boot/firmware.h"
+
+/* "yes", or why not. */
+static const char *
+describe_kvm(void)
+{
+    if (access("/dev/kvm", F_OK) < 0)
+        return "no: /dev/kvm is missing (module kvm_intel or kvm_amd, or "
+               "virtualization switched off in the firmware)";
+    if (access("/dev/kvm", R_OK | W_OK) < 0)
+        return "no: this user may not open /dev/kvm: sudo usermod -aG kvm "
+               "$USER, then log in again";
+    return "yes";
+}
+
+static void
+show(const App *app, JsonWriter *w, const char *key, const char *value)
+{
+    if (app->json)
+        json_put_string(w, key, value);
+    else
+        printf("%-12s %s\n", key, value != NULL ? value : "not found");
+}
+
+static void
+show_taken(const App *app, JsonWriter *w, const char *key, char *value)
+{
+    show(app, w, key, value);
+    g_free(value);
+}
+
+static void
+show_folders(const App *app, JsonWriter *w)
+{
+    g_auto(GStrv) shared = paths_data_dirs();
+    g_auto(GStrv) templates = paths_template_dirs();
+
+    show_taken(app, w, "settings", paths_config_dir());
+    show_taken(app, w, "machines", paths_machines_dir());
+    show_taken(app, w, "trash", paths_trash_dir());
+    show_taken(app, w, "state", paths_state_dir());
+    show_taken(app, w, "run-time", paths_runtime_dir());
+    show_taken(app, w, "shared", g_strjoinv(":", shared));
+    show_taken(app, w, "templates", g_strjoinv(":", templates));
+}
+
+int
+verb_info(App *app, int argc, char **argv)
+{
+    g_auto(GStrv) args = NULL;
+    int code = app_parse(app, argv, NULL, 0, 0, &args);
+
+    if (code >= 0)
+        return code;
+    g_autoptr(JsonWriter) w = json_writer_new();
+    g_auto(GStrv) machines = store_list();
+    json_begin_object(w, NULL);
+    show_folders(app, w);
+    show(app, w, "kvm", describe_kvm());
+    show_taken(app, w, "bios", firmware_find("bios-256k.bin"));
+    show_taken(app, w, "vga-bios", firmware_find("vgabios-stdvga.bin"));
+    if (app->json) {
+        json_put_u64(w, "machine-count", g_strv_length(machines));
+        json_put_u64(w, "host-cpus", g_get_num_processors());
+        app_print_json(g_steal_pointer(&w));
+    } else {
+        printf("%-12s %u\n", "machines", g_strv_length(machines));
+        printf("%-12s %u\n", "host cpus", g_get_num_processors());
+    }
+    return EXIT_OK;
+}

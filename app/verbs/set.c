@@ -1,0 +1,145 @@
+/* app/verbs/set.c - carrel set NAME section.key=value... [--unset KEY]:
+ * checked before anything is written; --dry-run shows the difference. Also
+ * carrel protect NAME on|off, which is one such change. */
+#include "app/verbs/settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "app/store.h"
+#include "app/verbs/run.h"
+
+bool
+settings_apply(Profile *profile, char **settings, GError **error)
+{
+    for (unsigned i = 0; settings[i] != NULL; i++) {
+        const char *equals = strchr(settings[i], '=');
+        if (equals == NULL) {
+            g_set_error(error, CARREL_PROFILE_ERROR, CARREL_PROFILE_ERROR_KEY,
+                        "'%s' is no setting: write section.key=value, such as "
+                        "machine.memory=256M",
+                        settings[i]);
+            return false;
+        }
+        g_autofree char *key =
+            g_strndup(settings[i], (gsize) (equals - settings[i]));
+        if (!profile_set(profile, key, equals + 1, error))
+            return false;
+    }
+    return true;
+}
+
+bool
+settings_unset(Profile *profile, char **keys, GError **error)
+{
+    for (unsigned i = 0; keys != NULL && keys[i] != NULL; i++) {
+        if (strchr(keys[i], '.') == NULL) {
+            if (profile_remove_section(profile, keys[i]))
+                continue;
+            g_set_error(error, CARREL_PROFILE_ERROR, CARREL_PROFILE_ERROR_KEY,
+                        "there is no section '%s' to remove", keys[i]);
+            return false;
+        }
+        if (!profile_set(profile, keys[i], NULL, error))
+            return false;
+    }
+    return true;
+}
+
+static void
+print_lines(const char *text, const char *other, char mark)
+{
+    g_auto(GStrv) mine = g_strsplit(text, "\n", -1);
+    g_auto(GStrv) theirs = g_strsplit(other, "\n", -1);
+
+    for (unsigned i = 0; mine[i] != NULL; i++) {
+        g_autofree char *clean = app_clean(mine[i]);
+        if (*mine[i] != '\0' &&
+            !g_strv_contains((const char *const *) theirs, mine[i]))
+            printf("%c %s\n", mark, clean);
+    }
+}
+
+int
+settings_save(const App *app, const char *name, Profile *profile,
+              const char *before)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *after = profile_to_text(profile);
+    g_autofree char *file = g_strdup(profile_get_file(profile));
+    bool changed = strcmp(before, after) != 0;
+
+    if (!profile_validate(profile, &error))
+        return app_fail_error(app, error);
+    if (app->dry_run && !app->json) {
+        print_lines(before, after, '-');
+        print_lines(after, before, '+');
+    }
+    if (!app->dry_run && changed && !profile_save(profile, file, &error))
+        return app_fail_error(app, error);
+    bool running = store_is_running(name);
+    if (app->json) {
+        JsonWriter *w = json_writer_new();
+        json_begin_object(w, NULL);
+        json_put_string(w, "name", name);
+        json_put_bool(w, "changed", changed);
+        json_put_bool(w, "dry-run", app->dry_run);
+        json_put_bool(w, "needs-restart", changed && running);
+        json_put_string(w, "text", after);
+        app_print_json(w);
+    } else if (changed && running && !app->dry_run) {
+        app_say(app, "%s is running: the change counts from its next start",
+                name);
+    }
+    return EXIT_OK;
+}
+
+int
+verb_set(App *app, int argc, char **argv)
+{
+    g_auto(GStrv) args = NULL;
+    g_auto(GStrv) unset = NULL;
+    g_autoptr(GError) error = NULL;
+    const GOptionEntry entries[] = {
+        {"unset", 'u', 0, G_OPTION_ARG_STRING_ARRAY, &unset,
+         "Back to the default; a whole section without '.key'",
+         "SECTION[.KEY]"},
+        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+
+    int code = app_parse(app, argv, entries, 1, -1, &args);
+    if (code >= 0)
+        return code;
+    if (args[1] == NULL && unset == NULL)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel help settings",
+                        "set: say what to set: section.key=value");
+    g_autoptr(Profile) profile = store_load(args[0], &error);
+    if (profile == NULL)
+        return app_fail_error(app, error);
+    g_autofree char *before = profile_to_text(profile);
+    if (!settings_unset(profile, unset, &error) ||
+        !settings_apply(profile, args + 1, &error))
+        return app_fail_error(app, error);
+    return settings_save(app, args[0], profile, before);
+}
+
+int
+verb_protect(App *app, int argc, char **argv)
+{
+    g_auto(GStrv) args = NULL;
+    g_autoptr(GError) error = NULL;
+    int code = app_parse(app, argv, NULL, 2, 2, &args);
+
+    if (code >= 0)
+        return code;
+    bool on = strcmp(args[1], "on") == 0;
+    if (!on && strcmp(args[1], "off") != 0)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "protect: say on or off, not '%s'", args[1]);
+    g_autoptr(Profile) profile = store_load(args[0], &error);
+    if (profile == NULL)
+        return app_fail_error(app, error);
+    g_autofree char *before = profile_to_text(profile);
+    if (!profile_set(profile, "machine.protected", on ? "true" : NULL, &error))
+        return app_fail_error(app, error);
+    return settings_save(app, args[0], profile, before);
+}
