@@ -1,0 +1,346 @@
+/* tests/contract/fixtures.c - see fixtures.h. A new class usually needs
+ * nothing here; a new kind of link needs one row in link_makers. */
+#include "tests/contract/fixtures.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "devices/chipset/i440fx.h"
+#include "devices/firmware/fw-cfg.h"
+#include "devices/legacy/i8237.h"
+#include "vmm/block/block.h"
+#include "vmm/char/char.h"
+#include "vmm/display/display.h"
+#include "vmm/input/input.h"
+
+#define RIG_RAM      0xa0000u /* up to the windows, where devices put slots */
+#define FLOPPY_BYTES 1474560
+#define MS           G_GINT64_CONSTANT(1000000)
+
+static bool
+has_prefix(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* --- what links point to -------------------------------------------------- */
+
+static gpointer
+make_bus(Rig *rig)
+{
+    rig->bus = pci_bus_new(&rig->vm->env);
+    return rig->bus;
+}
+
+static gpointer
+make_char(Rig *rig)
+{
+    CharLink *link = char_open("null", NULL, rig->vm->env.loop, NULL);
+
+    g_ptr_array_add(rig->chars, link);
+    return link;
+}
+
+static gpointer
+make_dma(Rig *rig)
+{
+    Device *dma = device_new(&i8237_class, "dma");
+
+    fake_vm_realize(rig->vm, dma);
+    g_ptr_array_add(rig->helpers, dma);
+    return dma;
+}
+
+/* A blank image that is a floppy as well as a small disk. */
+static gpointer
+make_drive(Rig *rig)
+{
+    g_autoptr(GError) error = NULL;
+    char *path = NULL;
+    int fd = g_file_open_tmp("carrel-contract-XXXXXX", &path, &error);
+    BlockSpec spec = {.path = path, .format = "raw", .use_pool = true};
+
+    g_assert_no_error(error);
+    g_ptr_array_add(rig->files, path);
+    g_assert_cmpint(ftruncate(fd, FLOPPY_BYTES), ==, 0);
+    g_close(fd, NULL);
+    Block *block = block_open(&spec, rig->vm->env.loop, &error);
+    g_assert_no_error(error);
+    g_ptr_array_add(rig->blocks, block);
+    return block;
+}
+
+/* clang-format off */
+static const struct {
+    const char *prefix; /* of the link's name */
+    gpointer (*make)(Rig *rig);
+} link_makers[] = {
+    { "bus",   make_bus },
+    { "chr",   make_char },
+    { "dma",   make_dma },
+    { "drive", make_drive },
+};
+/* clang-format on */
+
+static void
+connect_links(Rig *rig)
+{
+    for (const PropDesc *p = rig->klass->props; p && p->name; p++) {
+        gpointer target = NULL;
+
+        if (p->type != PROP_LINK)
+            continue;
+        for (gsize i = 0; i < G_N_ELEMENTS(link_makers) && !target; i++)
+            if (has_prefix(p->name, link_makers[i].prefix))
+                target = link_makers[i].make(rig);
+        if (target != NULL)
+            device_set_link(rig->dev, p->name, target);
+        else if (p->required)
+            g_error("%s: link '%s' needs a row in tests/contract/fixtures.c",
+                    rig->klass->name, p->name);
+    }
+}
+
+/* --- what the machine does between realize and reset ---------------------- */
+
+static void
+prepare_i440fx(Rig *rig)
+{
+    GuestMem *mem = rig->vm->env.mem;
+    MemBacking *shadow = mem_backing_new(mem, "shadow", 0x40000, NULL);
+    MemBacking *rom = mem_backing_new(mem, "rom", 0x40000, NULL);
+
+    for (unsigned i = 0; i < I440FX_N_SEGMENTS; i++) {
+        guint64 at = i440fx_segment_base(i) - 0xc0000;
+        guint32 len = i440fx_segment_len(i);
+        MemSlot *ram_slot = mem_slot_new(mem, "shadow", shadow, at, len);
+        MemSlot *rom_slot = mem_slot_new(mem, "rom", rom, at, len);
+
+        g_ptr_array_add(rig->mem_slots, ram_slot);
+        g_ptr_array_add(rig->mem_slots, rom_slot);
+        i440fx_set_segment(rig->dev, i, ram_slot,
+                           (guint8 *) mem_backing_host(shadow) + at, rom_slot);
+    }
+}
+
+static void
+prepare_fw_cfg(Rig *rig)
+{
+    static const char text[] = "eight bytes and more";
+    g_autoptr(GBytes) data = g_bytes_new_static(text, sizeof text);
+
+    fw_cfg_add_u16(rig->dev, FW_CFG_NB_CPUS, 2);
+    fw_cfg_add_file(rig->dev, "etc/contract", data);
+}
+
+/* clang-format off */
+static const struct {
+    const char *name;
+    void (*prepare)(Rig *rig);
+} preparations[] = {
+    { "i440fx", prepare_i440fx },
+    { "fw-cfg", prepare_fw_cfg },
+};
+/* clang-format on */
+
+/* --- life ------------------------------------------------------------------ */
+
+static void
+remove_file(gpointer path)
+{
+    (void) g_unlink(path); /* may be gone: nobody minds */
+    g_free(path);
+}
+
+static bool
+has_option(const DeviceClass *klass, const char *name)
+{
+    for (const PropDesc *p = klass->props; p && p->name; p++)
+        if (strcmp(p->name, name) == 0)
+            return true;
+    return false;
+}
+
+Rig *
+rig_new(const DeviceClass *klass)
+{
+    Rig *rig = g_new0(Rig, 1);
+
+    rig->klass = klass;
+    rig->vm = fake_vm_new(RIG_RAM);
+    rig->vm->env.display = display_new();
+    rig->vm->env.input = input_new(rig->vm->env.loop);
+    rig->helpers = g_ptr_array_new_with_free_func((GDestroyNotify) device_free);
+    rig->blocks = g_ptr_array_new_with_free_func((GDestroyNotify) block_close);
+    rig->files = g_ptr_array_new_with_free_func(remove_file);
+    rig->chars = g_ptr_array_new_with_free_func((GDestroyNotify) char_close);
+    rig->mem_slots =
+        g_ptr_array_new_with_free_func((GDestroyNotify) mem_slot_free);
+    rig->dev = device_new(klass, "contract0");
+    connect_links(rig);
+    if (has_option(klass, "base-time")) /* a clock that only the test moves */
+        device_set_u64(rig->dev, "base-time", 1000000000, NULL);
+    return rig;
+}
+
+void
+rig_realize(Rig *rig)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!device_realize(rig->dev, &rig->vm->env, &error))
+        g_error("%s: %s", rig->klass->name, error->message);
+    for (gsize i = 0; i < G_N_ELEMENTS(preparations); i++)
+        if (strcmp(rig->klass->name, preparations[i].name) == 0)
+            preparations[i].prepare(rig);
+    device_reset(rig->dev, RESET_COLD);
+}
+
+void
+rig_free(Rig *rig)
+{
+    device_quiesce(rig->dev);
+    (void) rig_wait_quiet(rig);
+    device_free(rig->dev);
+    g_ptr_array_unref(rig->helpers);
+    for (guint i = 0; i < rig->blocks->len; i++)
+        while (!block_is_idle(rig->blocks->pdata[i]))
+            fake_advance(rig->vm, MS);
+    g_ptr_array_unref(rig->blocks);
+    g_ptr_array_unref(rig->files);
+    g_ptr_array_unref(rig->chars);
+    g_ptr_array_unref(rig->mem_slots);
+    if (rig->bus != NULL)
+        pci_bus_free(rig->bus);
+    input_free(rig->vm->env.input);
+    display_free(rig->vm->env.display);
+    fake_vm_free(rig->vm);
+    g_free(rig);
+}
+
+GBytes *
+rig_save(Rig *rig)
+{
+    GByteArray *out = g_byte_array_new();
+
+    device_save(rig->dev, out);
+    return g_byte_array_free_to_bytes(out);
+}
+
+bool
+rig_wait_quiet(Rig *rig)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        if (device_is_quiet(rig->dev))
+            return true;
+        fake_advance(rig->vm, 10 * MS);
+    }
+    return false;
+}
+
+/* --- every register --------------------------------------------------------- */
+
+#define POKE_MAX_OFFSETS 512 /* of one region; larger ones are sampled */
+
+typedef struct {
+    guint64 base, len;
+} Range;
+
+static void
+collect(const char *name, guint64 base, guint64 len, int priority, void *data)
+{
+    Range range = {base, len};
+
+    g_array_append_val((GArray *) data, range);
+}
+
+static void
+poke_space(Rig *rig, IoSpace *space, unsigned max_size)
+{
+    static const guint64 patterns[] = {0, G_MAXUINT64,
+                                       G_GUINT64_CONSTANT(0xa55a0ff055aaf00f)};
+    g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(Range));
+
+    io_space_foreach(space, collect, ranges);
+    for (guint r = 0; r < ranges->len; r++) {
+        const Range *range = &g_array_index(ranges, Range, r);
+        guint64 step = MAX(range->len / POKE_MAX_OFFSETS, 1);
+
+        for (guint64 offset = 0; offset < range->len; offset += step) {
+            for (unsigned size = 1; size <= max_size; size *= 2) {
+                guint64 at = range->base + offset;
+
+                (void) io_read(space, at, size);
+                for (gsize p = 0; p < G_N_ELEMENTS(patterns); p++)
+                    io_write(space, at, patterns[p] >> (offset & 7), size);
+                (void) io_read(space, at, size);
+            }
+        }
+        fake_advance(rig->vm, MS);
+    }
+}
+
+static guint32
+config(Rig *rig, guint8 devfn, unsigned offset, unsigned size, bool write,
+       guint32 value)
+{
+    GMutex *lock = pci_bus_config_lock(rig->bus);
+    guint32 result = 0;
+
+    g_mutex_lock(lock);
+    if (write)
+        pci_bus_config_write(rig->bus, devfn, offset, value, size);
+    else
+        result = pci_bus_config_read(rig->bus, devfn, offset, size);
+    g_mutex_unlock(lock);
+    return result;
+}
+
+static void
+poke_config(Rig *rig, guint8 devfn)
+{
+    static const guint32 patterns[] = {0, G_MAXUINT32, 0xa55a0ff0};
+
+    for (unsigned offset = 0; offset < PCI_CONFIG_SIZE; offset++) {
+        for (unsigned size = 1; size <= 4; size *= 2) {
+            if (offset % size != 0)
+                continue;
+            (void) config(rig, devfn, offset, size, false, 0);
+            for (gsize p = 0; p < G_N_ELEMENTS(patterns); p++)
+                (void) config(rig, devfn, offset, size, true, patterns[p]);
+        }
+    }
+}
+
+/* Where a BIOS would put them, so that their registers can be reached. */
+static void
+place_bars(Rig *rig, guint8 devfn)
+{
+    for (unsigned i = 0; i < PCI_NUM_BARS; i++) {
+        unsigned reg = PCI_BAR0 + 4 * i;
+        bool io;
+
+        (void) config(rig, devfn, reg, 4, true, G_MAXUINT32);
+        io = config(rig, devfn, reg, 4, false, 0) & 1;
+        (void) config(rig, devfn, reg, 4, true,
+                      io ? 0x6000 + 0x400 * i : 0xe0000000u + (i << 26));
+    }
+    (void) config(rig, devfn, PCI_COMMAND, 2, true,
+                  PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+}
+
+void
+rig_poke(Rig *rig)
+{
+    guint8 devfn = 0;
+
+    if (rig->bus != NULL) {
+        devfn = (guint8) DEVICE_OF(PciDevice, rig->dev)->devfn;
+        poke_config(rig, devfn);
+        place_bars(rig, devfn);
+    }
+    poke_space(rig, rig->vm->env.ports, 4);
+    poke_space(rig, rig->vm->env.mmio, 8);
+    fake_advance(rig->vm, 100 * MS);
+}
