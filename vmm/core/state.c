@@ -338,8 +338,10 @@ state_decode(const StateDesc *desc, GBytes *in, void *staged, GError **error)
 {
     gsize len;
     const guint8 *data = g_bytes_get_data(in, &len);
-    Reader r = {data, data + len};
 
+    if (data == NULL) /* GLib's way to say: no bytes */
+        return truncated(desc, error);
+    Reader r = {data, data + len};
     if (!decode_struct(desc, &r, staged, 0, error))
         return false;
     if (r.at != r.end)

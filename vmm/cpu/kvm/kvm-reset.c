@@ -31,9 +31,9 @@ static const guint32 reset_msrs[] = {
 };
 /* clang-format on */
 
-typedef struct {
+typedef union { /* the head ends in a flexible array of entries */
     struct kvm_msrs head;
-    struct kvm_msr_entry entry;
+    guint8 room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
 } OneMsr;
 
 static void
@@ -41,10 +41,14 @@ save_msrs(KvmVcpu *v)
 {
     v->pristine.msrs = g_array_new(FALSE, TRUE, sizeof(struct kvm_msr_entry));
     for (gsize i = 0; i < G_N_ELEMENTS(reset_msrs); i++) {
-        OneMsr one = {{.nmsrs = 1}, {.index = reset_msrs[i]}};
+        OneMsr one = {.room = {0}};
+        struct kvm_msr_entry *entry = &one.head.entries[0];
+
+        one.head.nmsrs = 1;
+        entry->index = reset_msrs[i];
         /* one at a time: a host without the register fails only that one */
         if (kvm_ioctl(v->fd, KVM_GET_MSRS, &one) == 1)
-            g_array_append_val(v->pristine.msrs, one.entry);
+            g_array_append_vals(v->pristine.msrs, entry, 1);
     }
 }
 
@@ -112,8 +116,10 @@ reset_vcpu(CpuBackend *b, unsigned index, GError **error)
     if (p->has_debugregs)
         (void) kvm_ioctl(v->fd, KVM_SET_DEBUGREGS, &p->debugregs);
     for (guint i = 0; i < p->msrs->len; i++) {
-        OneMsr one = {{.nmsrs = 1},
-                      g_array_index(p->msrs, struct kvm_msr_entry, i)};
+        OneMsr one = {.room = {0}};
+
+        one.head.nmsrs = 1;
+        one.head.entries[0] = g_array_index(p->msrs, struct kvm_msr_entry, i);
         (void) kvm_ioctl(v->fd, KVM_SET_MSRS, &one); /* read-only ones fail */
     }
     if (kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp) < 0)
