@@ -6,6 +6,9 @@
  * which opens the disk on the engine of that program, or skips the case. */
 #pragma once
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "tests/unit/block-rig.h"
 
 static void
@@ -197,6 +200,36 @@ test_discard(void)
     rig_done_all(&rig);
 }
 
+/* A limit on file sizes is as good as a full disk, and cuts a transfer in the
+ * middle. */
+static void
+test_full_disk(void)
+{
+    BlockRig rig;
+    guint8 buf[4096], back[4096];
+    struct rlimit old, small;
+
+    memset(buf, 0x66, sizeof buf);
+    rig_init(&rig, 16384);
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = (struct rlimit){.rlim_cur = 10240, .rlim_max = old.rlim_max};
+    void (*old_handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    if (cases_open(&rig, (BlockSpec){0})) {
+        CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &small), 0);
+        int over = rig_write(&rig, 8192, buf, 4096);
+        int beyond = rig_write(&rig, 12288, buf, 4096);
+        CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
+        CU_ASSERT_EQUAL(over, -ENOSPC);
+        CU_ASSERT_EQUAL(beyond, -ENOSPC);
+        CU_ASSERT_EQUAL(rig_read(&rig, 8192, back, 4096), 0);
+        CU_ASSERT_TRUE(rig_is_all(back, 0x66, 2048));
+        CU_ASSERT_TRUE(rig_is_original(back + 2048, 10240, 2048));
+        CU_ASSERT_EQUAL(rig_write(&rig, 8192, buf, 4096), 0);
+    }
+    (void) signal(SIGXFSZ, old_handler);
+    rig_done_all(&rig);
+}
+
 #define CASES_MANY 700
 
 /* More at once than the ring has room for or the pool has workers. */
@@ -361,6 +394,7 @@ test_close_in_done(void)
     { "unaligned_end_reads_as_zeros_and_can_be_written", test_odd_tail }, \
     { "shrunk_image_is_eio_and_never_grows_back", test_shrunk }, \
     { "discard_leaves_its_neighbours_alone", test_discard }, \
+    { "full_disk_is_enospc_and_can_be_tried_again", test_full_disk }, \
     { "more_requests_than_slots_all_finish", test_many_requests }, \
     { "cancel_finishes_everything_once", test_cancel }, \
     { "any_thread_may_submit", test_threads }, \

@@ -245,9 +245,10 @@ test_qemu(void)
         rig_done_all(&rig);
         return;
     }
+    /* with -r it would come in: QEMU's tools tolerate a writer then, its
+     * machines do not */
     CU_ASSERT_TRUE_FATAL(rig_open(&rig, (BlockSpec){0}));
     CU_ASSERT_EQUAL(run_qemu_io(rig.path, "-d"), 1);
-    CU_ASSERT_EQUAL(run_qemu_io(rig.path, "-r"), 1);
     block_close(rig.block);
     CU_ASSERT_TRUE_FATAL(rig_open(&rig, (BlockSpec){.read_only = true}));
     CU_ASSERT_EQUAL(run_qemu_io(rig.path, "-d"), 1);

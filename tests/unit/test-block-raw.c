@@ -175,6 +175,72 @@ test_full(void)
     rig_done_all(&rig);
 }
 
+typedef struct {
+    RigReq r; /* first */
+    Loop *loop;
+    GAsyncQueue *done;
+} ThreadReq;
+
+static void
+done_on_thread(BlockReq *req, int result)
+{
+    ThreadReq *t = (ThreadReq *) req;
+
+    t->r.finished = loop_is_owner(t->loop);
+    t->r.result = result;
+    g_async_queue_push(t->done, t);
+}
+
+static void
+test_loop_thread(void)
+{
+    BlockRig rig;
+    guint8 buf[512];
+    ThreadReq t;
+    BlockReq *list[] = {&t.r.req};
+
+    rig_init(&rig, 4096);
+    loop_free(rig.loop);
+    rig.loop = loop_new("test", NULL);
+    CU_ASSERT_TRUE_FATAL(rig_open(&rig, (BlockSpec){0}));
+    rig_prepare(&t.r, BLOCK_READ, 512, buf, 512);
+    t.r.req.done = done_on_thread;
+    t.loop = rig.loop;
+    t.done = g_async_queue_new();
+    block_submit(rig.block, list, 1);
+    CU_ASSERT_PTR_EQUAL(g_async_queue_pop(t.done), &t);
+    CU_ASSERT_TRUE(t.r.finished);
+    CU_ASSERT_EQUAL(t.r.result, 0);
+    CU_ASSERT_TRUE(rig_is_original(buf, 512, 512));
+    g_async_queue_unref(t.done);
+    rig_done_all(&rig);
+}
+
+static void
+test_loop_ends_first(void)
+{
+    BlockRig rig;
+    g_autofree RigReq *reqs = g_new0(RigReq, 64);
+    g_autofree guint8 *mem = g_malloc(64 * 4096);
+    BlockReq *list[64];
+
+    rig_init(&rig, 64 * 4096);
+    loop_free(rig.loop);
+    rig.loop = loop_new("test", NULL);
+    CU_ASSERT_TRUE_FATAL(rig_open(&rig, (BlockSpec){.use_pool = true}));
+    for (unsigned i = 0; i < 64; i++) {
+        rig_prepare(&reqs[i], BLOCK_READ, 4096 * i, mem + 4096 * i, 4096);
+        list[i] = &reqs[i].req;
+    }
+    block_submit(rig.block, list, 64);
+    loop_free(rig.loop);
+    block_close(rig.block);
+    rig.block = NULL;
+    rig.loop = loop_new_manual();
+    CU_ASSERT_TRUE(rig_open(&rig, (BlockSpec){0})); /* not locked any more */
+    rig_done_all(&rig);
+}
+
 CU_MAIN("block-raw", BLOCK_CASES, {"empty_image_is_a_format_error", test_empty},
         {"missing_image_is_named", test_missing},
         {"directory_pipe_and_device_are_named", test_not_a_file},
@@ -182,4 +248,6 @@ CU_MAIN("block-raw", BLOCK_CASES, {"empty_image_is_a_format_error", test_empty},
         {"unknown_format_lists_the_known", test_unknown_format},
         {"iso_is_read_only_with_2048_byte_sectors", test_iso},
         {"direct_io_takes_any_memory", test_direct},
+        {"done_runs_on_the_loop_thread", test_loop_thread},
+        {"loop_may_end_with_requests_on_their_way", test_loop_ends_first},
         {"host_errors_become_the_documented_ones", test_full})

@@ -138,6 +138,23 @@ hears(int fd, const char *text)
     return strcmp(got, text) == 0;
 }
 
+/* Waits for len bytes: threads and ptys deliver when they like. */
+static char *
+wait_for_text(int fd, gsize len)
+{
+    GString *text = g_string_new(NULL);
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+    char buf[512];
+
+    while (text->len < len && poll(&pfd, 1, 5000) == 1) {
+        gssize n = read(fd, buf, sizeof buf);
+        if (n <= 0)
+            break;
+        g_string_append_len(text, buf, n);
+    }
+    return g_string_free(text, FALSE);
+}
+
 static bool
 types(int fd, const char *text)
 {
@@ -372,6 +389,34 @@ test_close_after_loop(void)
     rig_done(&rig);
 }
 
+static void
+say_on_loop(void *data)
+{
+    CharRig *rig = data;
+
+    CU_ASSERT_EQUAL(char_send(rig->link, (const guint8 *) "threads", 7), 7);
+}
+
+static void
+test_loop_thread(void)
+{
+    CharRig rig;
+    int ends[2];
+
+    rig_init(&rig);
+    loop_free(rig.loop);
+    rig.loop = loop_new("test", NULL);
+    rig_open(&rig, "pane", NULL);
+    CU_ASSERT_EQUAL_FATAL(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    CARREL_AUTO_FD int fd = ends[0];
+    char_attach_fd(rig.link, ends[1], true);
+    loop_call(rig.loop, say_on_loop, &rig);
+    g_autofree char *text = wait_for_text(fd, 7);
+    CU_ASSERT_STRING_EQUAL(text, "threads");
+    rig_done(&rig); /* closes it while the loop runs */
+}
+
 /* ---- what open refuses ---- */
 
 static char *
@@ -574,23 +619,6 @@ open_slave(CharRig *rig)
     return fd;
 }
 
-/* The kernel carries pty data on a worker of its own: waits for it. */
-static char *
-slave_hears(int fd, gsize len)
-{
-    GString *text = g_string_new(NULL);
-    struct pollfd pfd = {.fd = fd, .events = POLLIN};
-    char buf[512];
-
-    while (text->len < len && poll(&pfd, 1, 5000) == 1) {
-        gssize n = read(fd, buf, sizeof buf);
-        if (n <= 0)
-            break;
-        g_string_append_len(text, buf, n);
-    }
-    return g_string_free(text, FALSE);
-}
-
 static void
 wait_for_input(CharRig *rig, gsize len)
 {
@@ -608,7 +636,7 @@ test_pty(void)
     say(&rig, "early\r\n");
     CARREL_AUTO_FD int fd = open_slave(&rig);
     say(&rig, "late");
-    g_autofree char *text = slave_hears(fd, 11);
+    g_autofree char *text = wait_for_text(fd, 11);
     CU_ASSERT_STRING_EQUAL(text, "early\r\nlate"); /* raw: untouched */
     CU_ASSERT_TRUE(types(fd, "\003x\r"));
     wait_for_input(&rig, 3);
@@ -625,13 +653,13 @@ test_pty_reader_returns(void)
     rig_open(&rig, "pty", NULL);
     int first = open_slave(&rig);
     say(&rig, "one");
-    g_free(slave_hears(first, 3));
+    g_free(wait_for_text(first, 3));
     close(first);
     run(&rig); /* the hang-up */
     say(&rig, "two");
     say(&rig, "three");
     CARREL_AUTO_FD int second = open_slave(&rig);
-    g_autofree char *text = slave_hears(second, 8);
+    g_autofree char *text = wait_for_text(second, 8);
     CU_ASSERT_STRING_EQUAL(text, "twothree");
     CU_ASSERT_TRUE(types(second, "y"));
     wait_for_input(&rig, 1);
@@ -683,6 +711,7 @@ CU_MAIN("char", {"scrollback_holds_what_was_sent", test_scrollback},
         {"input_for_no_model_is_dropped", test_no_model},
         {"watcher_runs_once_a_batch", test_watcher},
         {"may_be_closed_after_the_loop_has_ended", test_close_after_loop},
+        {"works_on_a_loop_with_a_thread", test_loop_thread},
         {"bad_kind_or_argument_is_a_syntax_error", test_syntax},
         {"socket_serves_many_and_is_private", test_socket},
         {"stale_socket_is_replaced", test_socket_stale},

@@ -325,10 +325,12 @@ block_close(Block *block)
 {
     if (block == NULL)
         return;
-    g_return_if_fail(block_is_idle(block));
-    /* a loop that has ended has taken its watches along */
-    if (block->watch_source != NULL &&
-        !g_source_is_destroyed(block->watch_source))
+    /* a loop that has ended has taken its watches along, and nobody is left
+     * to be told about what may still be on its way */
+    bool alive = block->watch_source != NULL &&
+                 !g_source_is_destroyed(block->watch_source);
+    g_return_if_fail(!alive || block_is_idle(block));
+    if (alive)
         loop_call(block->loop, unwatch_on_loop, block);
     g_clear_pointer(&block->uring, uring_free);
     if (block->image != NULL)

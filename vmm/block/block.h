@@ -24,7 +24,8 @@ struct BlockReq {
 };
 
 typedef struct {
-    guint64 bytes;                                /* capacity */
+    /* Capacity; a file with an odd end counts its last sector as whole. */
+    guint64 bytes;
     guint32 logical_size, physical_size, max_iov; /* bytes, bytes, entries */
     bool read_only, can_discard, is_cdrom;
 } BlockInfo;
@@ -51,8 +52,12 @@ typedef enum {
 Block *block_open(const BlockSpec *spec, Loop *loop, GError **error);
 const BlockInfo *block_info(const Block *block);
 const char *block_path(const Block *block);
-/* Any thread. */
+/* Any thread; done() of all of them follows on the loop. A write past where a
+ * file was cut is -EIO, it never grows again. */
 void block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs);
 void block_cancel_all(Block *block); /* done(-ECANCELED) for what can stop */
 bool block_is_idle(Block *block);
-void block_close(Block *block); /* requires block_is_idle(); NULL is fine */
+/* Requires block_is_idle() while the loop lives; after its end done() does not
+ * run any more. Also inside done(). The locks are released before it returns.
+ * NULL is fine. */
+void block_close(Block *block);

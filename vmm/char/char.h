@@ -21,9 +21,12 @@ typedef enum { CARREL_CHAR_ERROR_SYNTAX } CarrelCharError;
  * NULL and error set: G_FILE_ERROR_* or CARREL_CHAR_ERROR_SYNTAX. */
 CharLink *char_open(const char *kind, const char *arg, Loop *loop,
                     GError **error);
-void char_close(CharLink *link); /* NULL is fine */
+/* Before or after the end of the loop, not inside a callback of link. Writes
+ * what a file still lacks; blocks as long. NULL is fine. */
+void char_close(CharLink *link);
 
-/* The model at the guest's end; NULL ops detaches. Loop or set-up thread. */
+/* The model at the guest's end; NULL ops detaches: then input is dropped.
+ * Loop or set-up thread. */
 void char_set_ops(CharLink *link, const CharOps *ops, void *dev);
 
 /* Loop thread. Returns the bytes taken, 0..len; if short, ops->writable
