@@ -13,6 +13,12 @@ extern const DeviceClass piix4_pm_class;
 /* legacy */
 extern const DeviceClass i8237_class;
 extern const DeviceClass mc146818_class;
+extern const DeviceClass apm_shutdown_class;
+extern const DeviceClass debug_exit_class;
+extern const DeviceClass debugcon_class;
+extern const DeviceClass i8042_class;
+extern const DeviceClass port80_class;
+extern const DeviceClass port92_class;
 
 /* serial */
 extern const DeviceClass uart16550_class;
@@ -32,6 +38,12 @@ static const DeviceClass *const registry[] = {
     /* legacy */
     &i8237_class,
     &mc146818_class,
+    &apm_shutdown_class,
+    &debug_exit_class,
+    &debugcon_class,
+    &i8042_class,
+    &port80_class,
+    &port92_class,
 
     /* serial */
     &uart16550_class,

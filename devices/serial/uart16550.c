@@ -283,7 +283,7 @@ read_rbr(Uart *d)
         return byte; /* the register keeps its last byte */
     s->rx_len--;
     if (s->rx_len > 0 || fifos_on(s))
-        s->rx_head = (s->rx_head + 1) % FIFO_LEN;
+        s->rx_head = (guint8) ((s->rx_head + 1) % FIFO_LEN);
     if (s->rx_len == 0)
         s->rx_timeout = 0;
     if (d->chr != NULL)
