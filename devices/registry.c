@@ -27,6 +27,7 @@ extern const DeviceClass uart16550_class;
 extern const DeviceClass fdc_class;
 
 /* display */
+extern const DeviceClass vga_class;
 
 static const DeviceClass *const registry[] = {
     /* bus, chipset, firmware */
@@ -52,6 +53,7 @@ static const DeviceClass *const registry[] = {
     &fdc_class,
 
     /* display */
+    &vga_class,
 
     NULL,
 };
