@@ -180,12 +180,13 @@ check_size(const RawImage *raw, const BlockSpec *spec, GError **error)
     if (raw->file_bytes > 0 &&
         raw->file_bytes <= (guint64) G_MAXINT64 - ISO_SECTOR)
         return true;
+    const char *cause = "is larger than any disk can be";
+    if (raw->file_bytes == 0 && raw->is_device)
+        cause = "is a device without capacity (0 bytes); insert a medium";
+    else if (raw->file_bytes == 0)
+        cause = "is empty (0 bytes); create it with the size of the disk";
     g_set_error(error, CARREL_BLOCK_ERROR, CARREL_BLOCK_ERROR_FORMAT,
-                raw->file_bytes == 0
-                    ? "disk image '%s' is empty (0 bytes); create it with the "
-                      "size of the disk"
-                    : "disk image '%s' is larger than any disk can be",
-                spec->path);
+                "disk image '%s' %s", spec->path, cause);
     return false;
 }
 
