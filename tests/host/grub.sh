@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Debian's GRUB rescue images from floppy and CD: a prompt that answers.
+. "$(dirname "$0")/lib.sh"
+need_kvm
+images=/usr/lib/grub-rescue
+[ -r $images/grub-rescue-floppy.img ] ||
+    skip_all "the package grub-rescue-pc is not installed"
+
+answers() { # NAME
+    sees "$1" 'grub>' 280 "$1: GRUB shows its prompt" || return
+    check "$1: a command is typed" \
+        "$carrel" send "$1" text $'echo one-$grub_cpu-two\n'
+    sees "$1" 'one-i386-two' 60 "$1: GRUB answers"
+    check "$1: it stops" "$carrel" stop "$1" --force
+}
+
+# The image ends with its last used sector; a floppy has all of them.
+cp $images/grub-rescue-floppy.img "$home/floppy.img"
+chmod u+w "$home/floppy.img"
+truncate -s 1474560 "$home/floppy.img"
+case ${3:-} in
+floppy)
+    starts floppy --memory 64M "floppy=$home/floppy.img"
+    answers floppy
+    ;;
+cd)
+    starts cd --memory 64M "cd=$images/grub-rescue-cdrom.iso"
+    answers cd
+    ;;
+esac
+finish
