@@ -1,7 +1,8 @@
 /* profiles/scan.c - text to lines: the syntax of GKeyFile, every line kept.
  *
  * Left out on purpose: translated keys (key[de]), which no setting needs; they
- * are reported as unknown. */
+ * are reported. Unlike GKeyFile, white space at the end of a value is dropped:
+ * nobody sees it; \s writes one that counts. */
 #include "profiles/profile-internal.h"
 
 #include <string.h>

@@ -213,6 +213,8 @@ check_list(const SchemaKey *key, const char *value)
 {
     g_auto(GStrv) words = g_strsplit(value, ",", -1);
 
+    if (words[0] == NULL && key->min > 0)
+        return "is empty";
     for (unsigned i = 0; words[i] != NULL; i++) {
         g_strstrip(words[i]);
         if (!choice_contains(key, words[i]))

@@ -1,0 +1,520 @@
+/* tests/unit/test-profile.c - machine.ini: reading, checking, changing,
+ * saving. */
+#include "profiles/profile.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "profiles/schema.h"
+#include "tests/unit/cu-main.h"
+
+static Profile *
+parse(const char *text)
+{
+    return profile_parse(text, strlen(text), "/m/machine.ini", NULL);
+}
+
+/* The message of the error that text gives, or NULL when it is valid. */
+static char *
+complain(const char *text, gsize len)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Profile) p = profile_parse(text, len, "/m/machine.ini", &error);
+
+    if (p != NULL && profile_validate(p, &error))
+        return NULL;
+    return g_strdup(error->message);
+}
+
+static bool
+complains(const char *text, const char *start)
+{
+    g_autofree char *message = complain(text, strlen(text));
+
+    return message != NULL && g_str_has_prefix(message, start);
+}
+
+static const ProfileFinding *
+finding(const GPtrArray *findings, guint i)
+{
+    return g_ptr_array_index(findings, i);
+}
+
+static char *
+make_folder(void)
+{
+    return g_dir_make_tmp("carrel-test-XXXXXX", NULL);
+}
+
+static void
+remove_folder(const char *folder)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        g_remove(path);
+    }
+    g_rmdir(folder);
+}
+
+static void
+an_empty_profile_has_every_default(void)
+{
+    g_autoptr(Profile) p = profile_new();
+
+    CU_ASSERT_EQUAL(profile_get_u64(p, "machine.memory"), 128ull << 20);
+    CU_ASSERT_STRING_EQUAL(profile_get_string(p, "machine.cpu-model"), "host");
+    CU_ASSERT_TRUE(profile_get_bool(p, "machine.acpi"));
+    CU_ASSERT_FALSE(profile_has(p, "machine.memory"));
+    CU_ASSERT_TRUE(profile_validate(p, NULL));
+}
+
+static void
+values_are_read_with_their_types(void)
+{
+    g_autoptr(Profile) p = parse("[machine]\nmemory=64M\n cpus = 2 \n"
+                                 "acpi=no\n[disk0]\npath=a b.img\n");
+
+    CU_ASSERT_EQUAL(profile_get_u64(p, "machine.memory"), 64ull << 20);
+    CU_ASSERT_EQUAL(profile_get_u64(p, "machine.cpus"), 2);
+    CU_ASSERT_FALSE(profile_get_bool(p, "machine.acpi"));
+    CU_ASSERT_STRING_EQUAL(profile_get_string(p, "disk0.path"), "a b.img");
+    CU_ASSERT_TRUE(profile_has_section(p, "disk0"));
+    CU_ASSERT_FALSE(profile_has_section(p, "disk1"));
+    CU_ASSERT_EQUAL(profile_get_line(p, "machine.cpus"), 3);
+}
+
+static void
+values_read_as_gkeyfile_reads_them(void)
+{
+    static const char text[] = "[machine]\n"
+                               "# note\n"
+                               "  description = a\\sb\\\\c=[d] #e\n";
+    g_autoptr(Profile) p = parse(text);
+    g_autoptr(GKeyFile) k = g_key_file_new();
+
+    g_key_file_load_from_data(k, text, (gsize) -1, 0, NULL);
+    g_autofree char *theirs =
+        g_key_file_get_string(k, "machine", "description", NULL);
+    CU_ASSERT_STRING_EQUAL(theirs, "a b\\c=[d] #e");
+    CU_ASSERT_STRING_EQUAL(profile_get_string(p, "machine.description"),
+                           theirs);
+}
+
+static void
+white_space_that_nobody_sees_is_no_part_of_a_value(void)
+{
+    g_autoptr(Profile) p = parse("[machine]  \n template  =  dos \t\n");
+
+    CU_ASSERT_STRING_EQUAL(profile_get_string(p, "machine.template"), "dos");
+}
+
+static void
+carriage_returns_of_other_systems_do_no_harm(void)
+{
+    g_autoptr(Profile) p = parse("[machine]\r\nmemory=64M\r\n");
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+    CU_ASSERT_EQUAL(profile_get_u64(p, "machine.memory"), 64ull << 20);
+}
+
+static void
+relative_paths_start_at_the_profile(void)
+{
+    g_autoptr(Profile) p = parse("[disk0]\npath=disks/../a.img\n"
+                                 "[cd0]\npath=/iso/b.iso\n[cd1]\n");
+    g_autofree char *disk = profile_get_path(p, "disk0.path");
+    g_autofree char *cd = profile_get_path(p, "cd0.path");
+    g_autofree char *none = profile_get_path(p, "cd1.path");
+    g_autofree char *name = profile_get_path(p, "machine.firmware");
+
+    CU_ASSERT_STRING_EQUAL(disk, "/m/a.img");
+    CU_ASSERT_STRING_EQUAL(cd, "/iso/b.iso");
+    CU_ASSERT_PTR_NULL(none);
+    CU_ASSERT_STRING_EQUAL(name, "bios-256k.bin");
+}
+
+static void
+syntax_errors_name_file_and_line(void)
+{
+    CU_ASSERT_TRUE(complains("[machine]\nmemory\n", "/m/machine.ini:2: "));
+    CU_ASSERT_TRUE(complains("\n\n[machine\n", "/m/machine.ini:3: "));
+    CU_ASSERT_TRUE(complains("memory=1M\n", "/m/machine.ini:1: "));
+    CU_ASSERT_TRUE(complains("[machine]\n=1M\n", "/m/machine.ini:2: "));
+    CU_ASSERT_TRUE(complains("\xef\xbb\xbf[machine]\n", "/m/machine.ini:1: "));
+    CU_ASSERT_TRUE(
+        complains("[machine]\ndescription=\xe4\n", "/m/machine.ini:2: "));
+    CU_ASSERT_TRUE(complains("[machine]\ndescription=a\\q\n",
+                             "/m/machine.ini:2: machine.description: "));
+}
+
+static void
+a_zero_byte_is_an_error(void)
+{
+    static const char text[] = "[machine]\nmemory=64M\0\0\n";
+    g_autofree char *message = complain(text, sizeof text - 1);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+    CU_ASSERT_PTR_NOT_NULL(strstr(message, "/m/machine.ini:2: "));
+}
+
+static void
+value_errors_name_file_line_key_and_what_is_allowed(void)
+{
+    g_autofree char *message = complain("[machine]\n\ncpu-model=386\n", 25);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+    CU_ASSERT_TRUE(
+        g_str_has_prefix(message, "/m/machine.ini:3: machine.cpu-model: "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(message, "host, 486, pentium"));
+}
+
+static void
+all_mistakes_are_found_in_one_go_and_in_order(void)
+{
+    g_autoptr(Profile) p = parse("[machine]\nmemory=1\ncpus=99\nmemroy=1M\n"
+                                 "cpus=2\n[disk0]\n");
+    g_autoptr(GPtrArray) f = profile_check(p);
+
+    CU_ASSERT_EQUAL_FATAL(f->len, 5);
+    CU_ASSERT_STRING_EQUAL(finding(f, 0)->key, "machine.memory");
+    CU_ASSERT_STRING_EQUAL(finding(f, 1)->key, "machine.cpus");
+    CU_ASSERT_EQUAL(finding(f, 2)->line, 4);
+    CU_ASSERT_FALSE(finding(f, 2)->is_error); /* unknown: a warning */
+    CU_ASSERT_PTR_NOT_NULL(strstr(finding(f, 2)->message, "machine.memory"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(finding(f, 3)->message, "line 3"));
+    CU_ASSERT_STRING_EQUAL(finding(f, 4)->key, "disk0.path");
+}
+
+static void
+a_lenient_load_reports_every_bad_line(void)
+{
+    g_autofree char *folder = make_folder();
+    g_autofree char *file = g_build_filename(folder, "machine.ini", NULL);
+    g_file_set_contents(file, "junk\n[machine]\nmore junk\ncpus=0\n", -1, NULL);
+
+    g_autoptr(Profile) p = profile_load_lenient(file, NULL);
+    g_autoptr(GPtrArray) f = profile_check(p);
+
+    CU_ASSERT_EQUAL_FATAL(f->len, 3);
+    CU_ASSERT_EQUAL(finding(f, 0)->line, 1);
+    CU_ASSERT_EQUAL(finding(f, 1)->line, 3);
+    CU_ASSERT_EQUAL(finding(f, 2)->line, 4);
+    remove_folder(folder);
+}
+
+static void
+a_later_format_is_refused_as_a_whole(void)
+{
+    g_autoptr(Profile) p = parse("[machine]\nschema=2\nmemory=purple\n");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) f = profile_check(p);
+
+    CU_ASSERT_EQUAL(f->len, 1);
+    CU_ASSERT_FALSE(profile_validate(p, &error));
+    CU_ASSERT_TRUE(g_error_matches(error, CARREL_PROFILE_ERROR,
+                                   CARREL_PROFILE_ERROR_NEWER));
+    CU_ASSERT_FALSE(profile_save(p, "/nonexistent/machine.ini", NULL));
+}
+
+static void
+too_many_drives_and_one_file_twice_are_found(void)
+{
+    CU_ASSERT_TRUE(complains("[disk0]\npath=a\n[disk1]\npath=b\n[disk2]\n"
+                             "path=c\n[cd0]\n[cd1]\n",
+                             "/m/machine.ini:7: cd0: "));
+    CU_ASSERT_TRUE(complains("[disk0]\npath=a\n[disk1]\npath=./a\n",
+                             "/m/machine.ini:4: disk1.path: "));
+    CU_ASSERT_TRUE(complains("[serial0]\nkind=file\n",
+                             "/m/machine.ini:1: serial0.path: "));
+}
+
+static void
+a_screen_for_other_hosts_needs_a_password(void)
+{
+    CU_ASSERT_TRUE(complains("[vnc]\nlisten=tcp:0.0.0.0:5900\n",
+                             "/m/machine.ini:2: vnc.password: "));
+    CU_ASSERT_FALSE(
+        complains("[vnc]\nlisten=tcp:0.0.0.0:5900\npassword=x\n", ""));
+    CU_ASSERT_FALSE(complains("[vnc]\nlisten=tcp:127.0.0.1:5900\n", ""));
+}
+
+static void
+comments_order_and_unknown_keys_survive_a_change(void)
+{
+    g_autoptr(Profile) p = parse("# mine\n[machine]\n# how much\nmemory=64M\n"
+                                 "color=blue\n\n[cd0]\npath=x.iso\n");
+
+    CU_ASSERT_TRUE(profile_set(p, "machine.memory", "32M", NULL));
+    CU_ASSERT_TRUE(profile_set(p, "machine.cpus", "2", NULL));
+    CU_ASSERT_TRUE(profile_set(p, "disk0.path", "d.img", NULL));
+    CU_ASSERT_TRUE(profile_set(p, "cd0.path", NULL, NULL));
+
+    g_autofree char *text = profile_to_text(p);
+    CU_ASSERT_STRING_EQUAL(text, "# mine\n[machine]\n# how much\nmemory=32M\n"
+                                 "color=blue\ncpus=2\n\n[cd0]\n\n[disk0]\n"
+                                 "path=d.img\n");
+}
+
+static void
+a_bad_change_changes_nothing(void)
+{
+    g_autoptr(Profile) p = parse("[machine]\nmemory=64M\n");
+    g_autofree char *before = profile_to_text(p);
+    g_autoptr(GError) error = NULL;
+
+    CU_ASSERT_FALSE(profile_set(p, "machine.memory", "lots", NULL));
+    CU_ASSERT_FALSE(profile_set(p, "machine", "x", NULL));
+    CU_ASSERT_FALSE(profile_set(p, "", "x", NULL));
+    CU_ASSERT_FALSE(profile_set(p, "machine.memroy", "1M", &error));
+    CU_ASSERT_TRUE(
+        g_error_matches(error, CARREL_PROFILE_ERROR, CARREL_PROFILE_ERROR_KEY));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "machine.memory"));
+
+    g_autofree char *after = profile_to_text(p);
+    CU_ASSERT_STRING_EQUAL(before, after);
+}
+
+static void
+odd_values_come_back_as_they_were_set(void)
+{
+    g_autoptr(Profile) p = profile_new();
+
+    CU_ASSERT_TRUE(profile_set(p, "disk0.path", " C:\\a\\n#=[x] ", NULL));
+    g_autofree char *text = profile_to_text(p);
+    g_autoptr(Profile) again = parse(text);
+
+    CU_ASSERT_STRING_EQUAL(profile_get_string(again, "disk0.path"),
+                           " C:\\a\\n#=[x] ");
+}
+
+static void
+a_section_is_removed_with_its_keys(void)
+{
+    g_autoptr(Profile) p =
+        parse("[machine]\n\n[disk0]\npath=a\n\n[disk1]\npath=b\n");
+
+    CU_ASSERT_TRUE(profile_remove_section(p, "disk0"));
+    CU_ASSERT_FALSE(profile_remove_section(p, "disk0"));
+
+    g_autofree char *text = profile_to_text(p);
+    CU_ASSERT_STRING_EQUAL(text, "[machine]\n\n[disk1]\npath=b\n");
+}
+
+static void
+an_invalid_value_reads_as_the_default(void)
+{
+    g_autoptr(Profile) p = parse("[machine]\nmemory=purple\nacpi=maybe\n");
+
+    CU_ASSERT_EQUAL(profile_get_u64(p, "machine.memory"), 128ull << 20);
+    CU_ASSERT_TRUE(profile_get_bool(p, "machine.acpi"));
+}
+
+static void
+saving_keeps_the_previous_text_and_privacy(void)
+{
+    g_autofree char *folder = make_folder();
+    g_autofree char *file = g_build_filename(folder, "machine.ini", NULL);
+    g_autofree char *backup = g_strconcat(file, "~", NULL);
+    g_autoptr(Profile) p = profile_new();
+    g_autofree char *old = NULL;
+    struct stat st;
+
+    CU_ASSERT_TRUE(profile_set(p, "machine.cpus", "2", NULL));
+    CU_ASSERT_TRUE(profile_save(p, file, NULL));
+    CU_ASSERT_TRUE(profile_set(p, "machine.cpus", "3", NULL));
+    CU_ASSERT_TRUE(profile_save(p, file, NULL));
+
+    CU_ASSERT_EQUAL(stat(file, &st), 0);
+    CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
+    CU_ASSERT_TRUE(g_file_get_contents(backup, &old, NULL, NULL));
+    CU_ASSERT_STRING_EQUAL(old, "[machine]\ncpus=2\n");
+    remove_folder(folder);
+}
+
+static void
+a_change_by_somebody_else_is_not_lost(void)
+{
+    g_autofree char *folder = make_folder();
+    g_autofree char *file = g_build_filename(folder, "machine.ini", NULL);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL;
+    g_file_set_contents(file, "[machine]\ncpus=2\n", -1, NULL);
+
+    g_autoptr(Profile) p = profile_load(file, NULL);
+    g_file_set_contents(file, "[machine]\ncpus=4\n", -1, NULL);
+    CU_ASSERT_TRUE(profile_set(p, "machine.memory", "32M", NULL));
+    CU_ASSERT_FALSE(profile_save(p, file, &error));
+
+    CU_ASSERT_TRUE(g_error_matches(error, CARREL_PROFILE_ERROR,
+                                   CARREL_PROFILE_ERROR_CONFLICT));
+    CU_ASSERT_TRUE(g_file_get_contents(file, &text, NULL, NULL));
+    CU_ASSERT_STRING_EQUAL(text, "[machine]\ncpus=4\n");
+    remove_folder(folder);
+}
+
+static void
+a_failed_save_leaves_no_litter(void)
+{
+    g_autofree char *folder = make_folder();
+    g_autofree char *file = g_build_filename(folder, "no", "m.ini", NULL);
+    g_autoptr(Profile) p = profile_new();
+    g_autoptr(GError) error = NULL;
+
+    CU_ASSERT_FALSE(profile_save(p, file, &error));
+    CU_ASSERT_EQUAL(error->domain, G_FILE_ERROR);
+    CU_ASSERT_EQUAL(g_rmdir(folder), 0); /* it is empty */
+}
+
+static void
+a_link_to_a_profile_stays_a_link(void)
+{
+    g_autofree char *folder = make_folder();
+    g_autofree char *real = g_build_filename(folder, "real.ini", NULL);
+    g_autofree char *link = g_build_filename(folder, "machine.ini", NULL);
+    g_file_set_contents(real, "[machine]\n", -1, NULL);
+    CU_ASSERT_EQUAL(symlink("real.ini", link), 0);
+
+    g_autoptr(Profile) p = profile_load(link, NULL);
+    CU_ASSERT_TRUE(profile_set(p, "machine.cpus", "2", NULL));
+    CU_ASSERT_TRUE(profile_save(p, link, NULL));
+
+    CU_ASSERT_TRUE(g_file_test(link, G_FILE_TEST_IS_SYMLINK));
+    g_autoptr(Profile) again = profile_load(real, NULL);
+    CU_ASSERT_EQUAL(profile_get_u64(again, "machine.cpus"), 2);
+    remove_folder(folder);
+}
+
+static void
+what_is_no_file_or_too_big_is_refused(void)
+{
+    g_autofree char *folder = make_folder();
+    g_autofree char *fifo = g_build_filename(folder, "fifo", NULL);
+    g_autofree char *big = g_build_filename(folder, "big", NULL);
+    g_autofree char *content = g_strnfill(1024 * 1024 + 1, '#');
+    g_autoptr(GError) error = NULL;
+    CU_ASSERT_EQUAL(mkfifo(fifo, 0600), 0);
+    g_file_set_contents(big, content, -1, NULL);
+
+    CU_ASSERT_PTR_NULL(profile_load(folder, NULL));
+    CU_ASSERT_PTR_NULL(profile_load(fifo, NULL));
+    CU_ASSERT_PTR_NULL(profile_load("/nonexistent", NULL));
+    CU_ASSERT_PTR_NULL(profile_load(big, &error));
+    CU_ASSERT_TRUE(g_error_matches(error, CARREL_PROFILE_ERROR,
+                                   CARREL_PROFILE_ERROR_TOO_BIG));
+    remove_folder(folder);
+}
+
+static void
+missing_and_wrong_media_are_found(void)
+{
+    g_autofree char *folder = make_folder();
+    g_autofree char *file = g_build_filename(folder, "machine.ini", NULL);
+    g_autofree char *empty = g_build_filename(folder, "empty.img", NULL);
+    g_autofree char *good = g_build_filename(folder, "good.img", NULL);
+    g_file_set_contents(empty, "", 0, NULL);
+    g_file_set_contents(good, "x", 1, NULL);
+    g_file_set_contents(file,
+                        "[disk0]\npath=gone.img\n[disk1]\npath=empty.img\n"
+                        "[cd0]\npath=.\n[cd1]\npath=good.img\n",
+                        -1, NULL);
+
+    g_autoptr(Profile) p = profile_load(file, NULL);
+    g_autoptr(GPtrArray) f = profile_check_files(p);
+
+    CU_ASSERT_EQUAL_FATAL(f->len, 3);
+    CU_ASSERT_STRING_EQUAL(finding(f, 0)->key, "disk0.path");
+    CU_ASSERT_PTR_NOT_NULL(strstr(finding(f, 1)->message, "0 bytes"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(finding(f, 2)->message, "directory"));
+    remove_folder(folder);
+}
+
+/* The bad forms of a value; NULL ends. What is valid for some key is sorted
+ * out by the schema itself. */
+static const char *const bad_forms[] = {"",
+                                        "-1",
+                                        "9223372036854775808",
+                                        "18446744073709551616",
+                                        "NaN",
+                                        "1e3",
+                                        "0x10",
+                                        "TRUE",
+                                        "a\033[m",
+                                        "1M\t\r",
+                                        "%n%s",
+                                        "\\",
+                                        "\xe4",
+                                        "..",
+                                        NULL};
+
+/* True when the result names file, line and key, or the value is allowed. */
+static bool
+is_handled(const char *section, const char *key, const char *value)
+{
+    g_autofree char *text =
+        g_strdup_printf("[%s]\n%s=%s\n", section, key, value);
+    g_autofree char *message = complain(text, strlen(text));
+    g_autofree char *where =
+        g_strdup_printf("/m/machine.ini:2: %s.%s: ", section, key);
+
+    return message == NULL || g_str_has_prefix(message, where) ||
+           g_str_has_prefix(message, "/m/machine.ini:2: the line is not "
+                                     "UTF-8") ||
+           g_str_has_prefix(message, "/m/machine.ini:1: ");
+}
+
+static void
+every_key_with_every_bad_form_is_handled(void)
+{
+    unsigned n, bad = 0, refused = 0;
+    const SchemaKey *keys = schema_keys(&n);
+
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; bad_forms[k] != NULL; k++) {
+            g_autofree char *section =
+                g_strdelimit(g_strdup(keys[i].section), "#", '0');
+            g_autofree char *problem =
+                schema_check_value(&keys[i], bad_forms[k]);
+            refused += problem != NULL;
+            bad += !is_handled(section, keys[i].key, bad_forms[k]);
+        }
+    CU_ASSERT_EQUAL(bad, 0);
+    CU_ASSERT_TRUE(refused > n * 5); /* most forms are wrong for most keys */
+}
+
+#define CASE(name)                                                             \
+    {                                                                          \
+#name, name                                                            \
+    }
+
+CU_MAIN("profile", CASE(an_empty_profile_has_every_default),
+        CASE(values_are_read_with_their_types),
+        CASE(values_read_as_gkeyfile_reads_them),
+        CASE(white_space_that_nobody_sees_is_no_part_of_a_value),
+        CASE(carriage_returns_of_other_systems_do_no_harm),
+        CASE(relative_paths_start_at_the_profile),
+        CASE(syntax_errors_name_file_and_line), CASE(a_zero_byte_is_an_error),
+        CASE(value_errors_name_file_line_key_and_what_is_allowed),
+        CASE(all_mistakes_are_found_in_one_go_and_in_order),
+        CASE(a_lenient_load_reports_every_bad_line),
+        CASE(a_later_format_is_refused_as_a_whole),
+        CASE(too_many_drives_and_one_file_twice_are_found),
+        CASE(a_screen_for_other_hosts_needs_a_password),
+        CASE(comments_order_and_unknown_keys_survive_a_change),
+        CASE(a_bad_change_changes_nothing),
+        CASE(odd_values_come_back_as_they_were_set),
+        CASE(a_section_is_removed_with_its_keys),
+        CASE(an_invalid_value_reads_as_the_default),
+        CASE(saving_keeps_the_previous_text_and_privacy),
+        CASE(a_change_by_somebody_else_is_not_lost),
+        CASE(a_failed_save_leaves_no_litter),
+        CASE(a_link_to_a_profile_stays_a_link),
+        CASE(what_is_no_file_or_too_big_is_refused),
+        CASE(missing_and_wrong_media_are_found),
+        CASE(every_key_with_every_bad_form_is_handled))
