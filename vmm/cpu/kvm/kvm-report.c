@@ -117,7 +117,7 @@ append_regs(GString *out, const CpuRegs *r)
 static const char *
 advice(KvmVcpu *v)
 {
-    if (v->error != NULL && strstr(v->error, "emulated") != NULL)
+    if (strstr(v->error, "emulated") != NULL)
         return "what to try: this host's KVM runs guest code through an "
                "emulator that lacks this instruction (hosts that are "
                "themselves virtual machines do); use a host with VT-x or "
@@ -144,6 +144,7 @@ kvm_report(CpuBackend *b, unsigned index)
                            regs.cs.selector, regs.rip);
     append_regs(out, &regs);
     append_code(out, b, v, &regs);
-    g_string_append_printf(out, "%s\n", advice(v));
+    if (v->error != NULL)
+        g_string_append_printf(out, "%s\n", advice(v));
     return g_string_free(out, FALSE);
 }

@@ -1,0 +1,134 @@
+/* app/assemble-media.c - changing the disk in a drive while the guest runs. */
+#include <gio/gio.h>
+#include <string.h>
+
+#include "app/assemble-internal.h"
+#include "devices/storage/fdc.h"
+#include "devices/storage/piix3-ide.h"
+#include "vmm/block/block.h"
+#include "vmm/loop/loop.h"
+
+#define CLOSE_POLL_US 1000
+/* An old image on a dead file system is left open rather than waited for. */
+#define CLOSE_POLLS 5000
+
+typedef struct {
+    Machine *m;
+    Drive *drive;
+    Block *block;
+    bool force, ok;
+    GError *error;
+} MediaChange;
+
+static void
+change_on_loop(void *data)
+{
+    MediaChange *c = data;
+
+    if (c->drive->kind == DRIVE_FLOPPY)
+        c->ok =
+            fdc_set_media(c->m->pc.fdc, c->drive->unit, c->block, &c->error);
+    else
+        c->ok = piix3_ide_set_media(c->m->pc.ide, c->drive->unit, c->block,
+                                    c->force, &c->error);
+}
+
+static void
+close_on_loop(void *data)
+{
+    block_close(data);
+}
+
+/* The drive has let go of it; what was in flight ends first. */
+static void
+retire_block(Machine *m, Block *block)
+{
+    for (unsigned i = 0; block != NULL && i < CLOSE_POLLS; i++) {
+        if (block_is_idle(block)) {
+            loop_call(vm_loop(m->vm), close_on_loop, block);
+            return;
+        }
+        g_usleep(CLOSE_POLL_US);
+    }
+}
+
+static Drive *
+find_drive(Machine *m, const char *name, GError **error)
+{
+    for (unsigned i = 0; i < m->n_drives; i++) {
+        if (strcmp(m->drives[i].name, name) != 0)
+            continue;
+        if (m->drives[i].kind != DRIVE_DISK)
+            return &m->drives[i];
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                    "%s is a fixed disk; only floppies and CDs can be changed "
+                    "while the machine runs",
+                    name);
+        return NULL;
+    }
+    g_autofree char *all = machine_describe_drives(m);
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                "machine '%s' has no drive '%s'; it has:\n%s", m->name, name,
+                all);
+    return NULL;
+}
+
+static Block *
+open_medium(Machine *m, const Drive *d, const char *path, bool read_only,
+            GError **error)
+{
+    BlockSpec spec = {
+        .path = path,
+        .format = d->kind == DRIVE_CD ? "iso" : "raw",
+        .read_only = read_only || d->kind == DRIVE_CD,
+        .snapshot = m->snapshot && d->kind != DRIVE_CD,
+    };
+
+    return block_open(&spec, vm_loop(m->vm), error);
+}
+
+static bool
+change_media(Machine *m, Drive *d, const char *path, bool read_only, bool force,
+             GError **error)
+{
+    MediaChange c = {.m = m, .drive = d, .force = force};
+
+    if (path != NULL) {
+        c.block = open_medium(m, d, path, read_only, error);
+        if (c.block == NULL)
+            return false;
+    }
+    loop_call(vm_loop(m->vm), change_on_loop, &c);
+    if (!c.ok) {
+        g_propagate_error(error, c.error);
+        retire_block(m, c.block);
+        return false;
+    }
+    Block *old = d->block;
+    d->block = c.block;
+    retire_block(m, old);
+    return true;
+}
+
+bool
+machine_change_media(Machine *m, const char *drive, const char *path,
+                     bool read_only, bool force, GError **error)
+{
+    g_mutex_lock(&m->media_lock);
+    Drive *d = find_drive(m, drive, error);
+    bool ok = d != NULL && change_media(m, d, path, read_only, force, error);
+    g_mutex_unlock(&m->media_lock);
+    return ok;
+}
+
+char *
+machine_describe_drives(Machine *m)
+{
+    GString *out = g_string_new(NULL);
+
+    for (unsigned i = 0; i < m->n_drives; i++)
+        g_string_append_printf(
+            out, "%s: %s\n", m->drives[i].name,
+            m->drives[i].block ? block_path(m->drives[i].block) : "(empty)");
+    return g_string_free(out, FALSE);
+}

@@ -1,0 +1,362 @@
+/* app/assemble.c - see assemble.h.
+ *
+ * Three steps: open what the profile names (images, serial ports, firmware),
+ * let the machine file wire the chips, hand out what the owner works with.
+ * Closing is the reverse. */
+#include "app/assemble.h"
+
+#include <string.h>
+
+#include "app/assemble-internal.h"
+#include "vmm/block/block.h"
+#include "vmm/boot/firmware.h"
+#include "vmm/loop/loop.h"
+
+#define MIB (G_GUINT64_CONSTANT(1) << 20)
+
+/* ---- images ---- */
+
+static const struct {
+    const char *section;
+    DriveKind kind;
+    unsigned count;
+} drive_sections[] = {
+    {"floppy", DRIVE_FLOPPY, PC_FLOPPIES},
+    {"disk", DRIVE_DISK, PC_IDE},
+    {"cd", DRIVE_CD, PC_IDE},
+};
+
+/* Adds "SECTION.key: " in front, so that a message names what to change. */
+static bool
+blame(GError **error, const char *section, const char *key)
+{
+    g_prefix_error(error, "%s.%s: ", section, key);
+    return false;
+}
+
+static Block *
+open_image(Machine *m, const Profile *p, Drive *d, GError **error)
+{
+    g_autofree char *path_key = g_strconcat(d->name, ".path", NULL);
+    g_autofree char *ro_key = g_strconcat(d->name, ".read-only", NULL);
+    g_autofree char *snap_key = g_strconcat(d->name, ".snapshot", NULL);
+    g_autofree char *direct_key = g_strconcat(d->name, ".direct", NULL);
+    g_autofree char *path = profile_get_path(p, path_key);
+    bool cd = d->kind == DRIVE_CD;
+
+    if (path == NULL)
+        return NULL;
+    BlockSpec spec = {
+        .path = path,
+        .format = cd ? "iso" : "raw",
+        .read_only = cd || profile_get_bool(p, ro_key),
+        .direct = d->kind == DRIVE_DISK && profile_get_bool(p, direct_key),
+        .snapshot = !cd && (m->snapshot || profile_get_bool(p, snap_key)),
+    };
+    Block *block = block_open(&spec, vm_loop(m->vm), error);
+    if (block == NULL)
+        blame(error, d->name, "path");
+    return block;
+}
+
+static bool
+open_drive(Machine *m, const Profile *p, const char *name, DriveKind kind,
+           unsigned index, GError **error)
+{
+    Drive *d = &m->drives[m->n_drives++];
+    g_autoptr(GError) e = NULL;
+
+    d->name = g_strdup(name);
+    d->kind = kind;
+    d->unit = index;
+    d->block = open_image(m, p, d, &e);
+    if (e == NULL)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&e));
+    return false;
+}
+
+static bool
+open_drives(Machine *m, const Profile *p, GError **error)
+{
+    for (gsize s = 0; s < G_N_ELEMENTS(drive_sections); s++) {
+        for (unsigned i = 0; i < drive_sections[s].count; i++) {
+            g_autofree char *name =
+                g_strdup_printf("%s%u", drive_sections[s].section, i);
+            if (profile_has_section(p, name) &&
+                !open_drive(m, p, name, drive_sections[s].kind, i, error))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- serial ports ---- */
+
+static char *
+char_argument(const Machine *m, const Profile *p, const char *section,
+              const char *kind)
+{
+    g_autofree char *key = g_strconcat(section, ".path", NULL);
+    char *path = profile_get_path(p, key);
+
+    if (path == NULL && strcmp(kind, "socket") == 0)
+        return g_strdup_printf("%s/%s.sock", m->runtime_dir, section);
+    return path;
+}
+
+static CharLink *
+open_char(Machine *m, const Profile *p, const char *section, GError **error)
+{
+    g_autofree char *key = g_strconcat(section, ".kind", NULL);
+    const char *kind = profile_get_string(p, key);
+    g_autofree char *arg = char_argument(m, p, section, kind);
+    CharLink *link = char_open(kind, arg, vm_loop(m->vm), error);
+
+    if (link == NULL)
+        blame(error, section, "kind");
+    return link;
+}
+
+static bool
+open_chars(Machine *m, const Profile *p, GError **error)
+{
+    for (unsigned i = 0; i < PC_SERIALS; i++) {
+        g_autofree char *section = g_strdup_printf("serial%u", i);
+        if (!profile_has_section(p, section))
+            continue;
+        m->serial[i] = open_char(m, p, section, error);
+        if (m->serial[i] == NULL)
+            return false;
+    }
+    m->firmware_log = open_char(m, p, "firmware-log", error);
+    return m->firmware_log != NULL;
+}
+
+/* ---- the machine's specification ---- */
+
+static bool
+load_firmware(Machine *m, const Profile *p, GError **error)
+{
+    const char *vga = profile_get_string(p, "machine.vga-firmware");
+
+    m->bios = firmware_load(profile_get_string(p, "machine.firmware"), error);
+    if (m->bios == NULL)
+        return blame(error, "machine", "firmware");
+    if (m->display == NULL || *vga == '\0')
+        return true;
+    m->vga_bios = firmware_load(vga, error);
+    return m->vga_bios != NULL || blame(error, "machine", "vga-firmware");
+}
+
+/* Disks begin at the primary master, CDs at the secondary master, as people
+ * cabled them. */
+static bool
+place_ide(Machine *m, Drive *d, PcSpec *spec, GError **error)
+{
+    static const unsigned disk_order[PC_IDE] = {0, 1, 3, 2};
+    static const unsigned cd_order[PC_IDE] = {2, 3, 1, 0};
+    const unsigned *order = d->kind == DRIVE_CD ? cd_order : disk_order;
+
+    for (unsigned i = 0; i < PC_IDE; i++) {
+        if (spec->ide[order[i]].present)
+            continue;
+        d->unit = order[i];
+        spec->ide[d->unit].present = true;
+        spec->ide[d->unit].cdrom = d->kind == DRIVE_CD;
+        spec->ide[d->unit].block = d->block;
+        return true;
+    }
+    g_set_error(error, CARREL_PROFILE_ERROR, CARREL_PROFILE_ERROR_VALUE,
+                "%s: the IDE controller has room for four drives, and they "
+                "are taken",
+                d->name);
+    return false;
+}
+
+static bool
+place_drive(Machine *m, const Profile *p, Drive *d, PcSpec *spec,
+            GError **error)
+{
+    g_autofree char *type_key = g_strconcat(d->name, ".type", NULL);
+    g_autofree char *serial_key = g_strconcat(d->name, ".serial", NULL);
+
+    if (d->kind == DRIVE_FLOPPY) {
+        spec->floppy[d->unit] = (PcDrive){
+            .present = true,
+            .block = d->block,
+            .type = profile_get_string(p, type_key),
+        };
+        return true;
+    }
+    if (!place_ide(m, d, spec, error))
+        return false;
+    if (d->kind == DRIVE_DISK)
+        spec->ide[d->unit].serial = profile_get_string(p, serial_key);
+    return true;
+}
+
+static void
+read_boot_order(const Profile *p, PcSpec *spec)
+{
+    static const struct {
+        const char *name;
+        PcBoot boot;
+    } names[] = {
+        {"floppy", PC_BOOT_FLOPPY}, {"cd", PC_BOOT_CD}, {"disk", PC_BOOT_DISK}};
+    g_auto(GStrv) words =
+        g_strsplit_set(profile_get_string(p, "machine.boot"), ", ", -1);
+    unsigned n = 0;
+
+    for (unsigned i = 0; words[i] != NULL; i++)
+        for (gsize j = 0; j < G_N_ELEMENTS(names); j++)
+            if (n < G_N_ELEMENTS(spec->boot) &&
+                strcmp(words[i], names[j].name) == 0)
+                spec->boot[n++] = names[j].boot;
+}
+
+static bool
+fill_spec(Machine *m, const Profile *p, PcSpec *spec, GError **error)
+{
+    *spec = (PcSpec){
+        .memory = profile_get_u64(p, "machine.memory"),
+        .cpus = (unsigned) profile_get_u64(p, "machine.cpus"),
+        .bios = m->bios,
+        .vga_bios = m->vga_bios,
+        .display = m->display != NULL,
+        .vram_mib = (guint32) (profile_get_u64(p, "display.vram") / MIB),
+        .firmware_log = m->firmware_log,
+        .boot_menu = profile_get_bool(p, "machine.boot-menu"),
+        .acpi = profile_get_bool(p, "machine.acpi"),
+        .local_time =
+            strcmp(profile_get_string(p, "machine.rtc"), "localtime") == 0,
+        .debug_exit = profile_get_bool(p, "machine.debug-exit"),
+    };
+    memcpy(spec->serial, m->serial, sizeof spec->serial);
+    read_boot_order(p, spec);
+    for (unsigned i = 0; i < m->n_drives; i++)
+        if (!place_drive(m, p, &m->drives[i], spec, error))
+            return false;
+    return true;
+}
+
+/* ---- life ---- */
+
+static bool
+create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
+          GError **error)
+{
+    VmConfig config = {
+        .name = m->name,
+        .cpu =
+            {
+                .model = profile_get_string(p, "machine.cpu-model"),
+                .n_vcpus = (unsigned) profile_get_u64(p, "machine.cpus"),
+                .tsc_khz = (guint32) profile_get_u64(p, "machine.tsc-khz"),
+                .hide_hypervisor =
+                    profile_get_bool(p, "machine.hide-hypervisor"),
+            },
+    };
+
+    m->vm = vm_new(&config, events, data, error);
+    if (m->vm == NULL)
+        return false;
+    m->input = input_new(vm_loop(m->vm));
+    if (strcmp(profile_get_string(p, "display.model"), "none") != 0)
+        m->display = display_new();
+    vm_env(m->vm)->input = m->input;
+    vm_env(m->vm)->display = m->display;
+    return true;
+}
+
+Machine *
+machine_new(const Profile *profile, const MachineOptions *options,
+            const VmEvents *events, void *data, GError **error)
+{
+    Machine *m = g_new0(Machine, 1);
+    PcSpec spec;
+
+    m->name = g_strdup(options->name);
+    m->runtime_dir = g_strdup(options->runtime_dir);
+    m->snapshot = options->snapshot;
+    g_mutex_init(&m->media_lock);
+    if (profile_validate(profile, error) &&
+        create_vm(m, profile, events, data, error) &&
+        load_firmware(m, profile, error) && open_drives(m, profile, error) &&
+        open_chars(m, profile, error) && fill_spec(m, profile, &spec, error) &&
+        pc_i440fx_build(m->vm, &spec, &m->pc, error))
+        return m;
+    machine_free(m);
+    return NULL;
+}
+
+/* Loop thread: backends end after the devices that use them. */
+static void
+close_backends(void *data)
+{
+    Machine *m = data;
+
+    g_clear_pointer(&m->pc.pci, pci_bus_free);
+    for (unsigned i = 0; i < PC_SERIALS; i++)
+        char_close(m->serial[i]);
+    char_close(m->firmware_log);
+    for (unsigned i = 0; i < m->n_drives; i++) {
+        block_close(m->drives[i].block);
+        g_free(m->drives[i].name);
+    }
+}
+
+void
+machine_free(Machine *m)
+{
+    if (m == NULL)
+        return;
+    if (m->vm != NULL) {
+        VmState state = vm_state(m->vm);
+        if (state == VM_RUNNING || state == VM_PAUSED)
+            (void) vm_stop(m->vm, "closed", NULL); /* may have just stopped */
+        vm_remove_devices(m->vm);
+        loop_call(vm_loop(m->vm), close_backends, m);
+        input_free(m->input);
+        display_free(m->display);
+        vm_free(m->vm);
+    }
+    g_clear_pointer(&m->bios, g_bytes_unref);
+    g_clear_pointer(&m->vga_bios, g_bytes_unref);
+    g_mutex_clear(&m->media_lock);
+    g_free(m->runtime_dir);
+    g_free(m->name);
+    g_free(m);
+}
+
+/* ---- what the owner works with ---- */
+
+Vm *
+machine_vm(Machine *m)
+{
+    return m->vm;
+}
+
+Display *
+machine_display(Machine *m)
+{
+    return m->display;
+}
+
+Input *
+machine_input(Machine *m)
+{
+    return m->input;
+}
+
+CharLink *
+machine_serial(Machine *m, unsigned n)
+{
+    return n < PC_SERIALS ? m->serial[n] : NULL;
+}
+
+CharLink *
+machine_firmware_log(Machine *m)
+{
+    return m->firmware_log;
+}

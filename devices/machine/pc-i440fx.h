@@ -1,0 +1,52 @@
+/* devices/machine/pc-i440fx.h - the classic PC: i440FX, PIIX3, ISA devices.
+ *
+ * The machine file knows which chips there are and how they are wired, and
+ * nothing else; what backs a disk or a serial port is the caller's. */
+#pragma once
+
+#include "devices/bus/pci.h"
+#include "vmm/block/block.h"
+#include "vmm/char/char.h"
+#include "vmm/core/vm.h"
+
+#define PC_FLOPPIES 2
+#define PC_IDE      4
+#define PC_SERIALS  4
+
+typedef enum { PC_BOOT_NONE, PC_BOOT_FLOPPY, PC_BOOT_CD, PC_BOOT_DISK } PcBoot;
+
+typedef struct {
+    bool present;       /* the drive exists, perhaps empty */
+    bool cdrom;         /* IDE: ATAPI drive */
+    Block *block;       /* borrowed until the devices are gone; NULL: empty */
+    const char *type;   /* floppy: "auto", "1.44M", ... */
+    const char *serial; /* IDE disk's serial number, "": default */
+} PcDrive;
+
+/* Everything is read during pc_i440fx_build() only, except the backends. */
+typedef struct {
+    guint64 memory; /* bytes, multiple of 1 MiB */
+    unsigned cpus;
+    GBytes *bios;     /* at most 1 MiB, multiple of 64 KiB */
+    GBytes *vga_bios; /* NULL: none */
+    bool display;
+    guint32 vram_mib;
+    PcDrive floppy[PC_FLOPPIES];
+    PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave */
+    CharLink *serial[PC_SERIALS]; /* NULL: no such port */
+    CharLink *firmware_log;
+    PcBoot boot[3]; /* in order, ends early with PC_BOOT_NONE */
+    bool boot_menu, acpi, local_time, debug_exit;
+} PcSpec;
+
+/* What the owner of the machine works with later; NULL: absent. */
+typedef struct {
+    Device *fdc, *ide, *pm;
+    PciBus *pci; /* free with pci_bus_free() after vm_remove_devices() */
+} PcDevices;
+
+/* Adds every device to vm, realized, in the order in which they are reset.
+ * Set-up thread, before vm_start(). On failure devices stay in vm until
+ * vm_remove_devices(), and ret_devices->pci must be freed all the same. */
+bool pc_i440fx_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
+                     GError **error);

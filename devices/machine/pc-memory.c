@@ -1,0 +1,117 @@
+/* devices/machine/pc-memory.c - where a PC's RAM and BIOS appear.
+ *
+ *   0 - 9FFFF         RAM
+ *   A0000 - BFFFF     the display's window
+ *   C0000 - FFFFF     thirteen segments, RAM or ROM as the bridge's PAM says
+ *   1 MiB - 3 GiB     RAM, at most
+ *   4 GiB - size      BIOS, read only; its last 128 KiB also at E0000
+ *   4 GiB and up      the rest of the RAM */
+#include <string.h>
+
+#include "devices/chipset/i440fx.h"
+#include "devices/machine/pc-internal.h"
+#include "vmm/mem/guest-mem.h"
+
+#define PC_SEGMENTS 13u
+#define MIB         (G_GUINT64_CONSTANT(1) << 20)
+
+guint64
+pc_low_memory(guint64 memory)
+{
+    return MIN(memory, PC_LOW_MEMORY_MAX);
+}
+
+guint64
+pc_high_memory(guint64 memory)
+{
+    return memory - pc_low_memory(memory);
+}
+
+static bool
+map_slot(Vm *vm, const char *name, MemBacking *backing, guint64 offset,
+         guint64 len, Gpa gpa, MemAccess access, GError **error)
+{
+    MemSlot *slot = mem_slot_new(vm_env(vm)->mem, name, backing, offset, len);
+    int ret = mem_slot_map(slot, gpa, access);
+
+    if (ret == 0)
+        return true;
+    g_set_error(error, G_FILE_ERROR, (int) g_file_error_from_errno(-ret),
+                "cannot map %s at 0x%" G_GINT64_MODIFIER "x: %s", name, gpa,
+                g_strerror(-ret));
+    return false;
+}
+
+static bool
+map_ram(Vm *vm, MemBacking *ram, guint64 memory, GError **error)
+{
+    guint64 low = pc_low_memory(memory), high = pc_high_memory(memory);
+
+    return map_slot(vm, "ram-640k", ram, 0, 0xa0000, 0, MEM_RW, error) &&
+           (low <= MIB ||
+            map_slot(vm, "ram-low", ram, MIB, low - MIB, MIB, MEM_RW, error)) &&
+           (high == 0 || map_slot(vm, "ram-high", ram, low, high,
+                                  PC_HIGH_MEMORY, MEM_RW, error));
+}
+
+static MemBacking *
+load_bios(Vm *vm, GBytes *bios, GError **error)
+{
+    gsize len;
+    const void *data = g_bytes_get_data(bios, &len);
+    gsize padded = (len + 0xffff) & ~(gsize) 0xffff;
+
+    if (len == 0 || len > MIB) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "BIOS image of %" G_GSIZE_FORMAT
+                    " bytes: must be 64 KiB to 1 MiB",
+                    len);
+        return NULL;
+    }
+    MemBacking *rom = mem_backing_new(vm_env(vm)->mem, "bios", padded, error);
+    if (rom != NULL) /* the reset vector is at the end */
+        memcpy((guint8 *) mem_backing_host(rom) + padded - len, data, len);
+    return rom;
+}
+
+/* The part of the BIOS that shows at a segment below 1 MiB, or NULL. */
+static MemSlot *
+segment_rom(Vm *vm, MemBacking *rom, Gpa base, guint32 len)
+{
+    guint64 below_top = MIB - base;
+
+    if (base < 0xe0000 || below_top > mem_backing_len(rom))
+        return NULL;
+    return mem_slot_new(vm_env(vm)->mem, "bios-segment", rom,
+                        mem_backing_len(rom) - below_top, len);
+}
+
+static void
+connect_segments(Vm *vm, Device *bridge, MemBacking *ram, MemBacking *rom)
+{
+    for (unsigned i = 0; i < PC_SEGMENTS; i++) {
+        Gpa base = i440fx_segment_base(i);
+        guint32 len = i440fx_segment_len(i);
+        MemSlot *shadow =
+            mem_slot_new(vm_env(vm)->mem, "ram-segment", ram, base, len);
+        i440fx_set_segment(bridge, i, shadow,
+                           (guint8 *) mem_backing_host(ram) + base,
+                           segment_rom(vm, rom, base, len));
+    }
+}
+
+bool
+pc_map_memory(Vm *vm, const PcSpec *spec, Device *bridge, GError **error)
+{
+    MemBacking *ram =
+        mem_backing_new(vm_env(vm)->mem, "ram", spec->memory, error);
+    MemBacking *rom = ram ? load_bios(vm, spec->bios, error) : NULL;
+
+    if (rom == NULL || !map_ram(vm, ram, spec->memory, error))
+        return false;
+    guint64 len = mem_backing_len(rom);
+    if (!map_slot(vm, "bios", rom, 0, len, PC_HIGH_MEMORY - len, MEM_RO, error))
+        return false;
+    connect_segments(vm, bridge, ram, rom);
+    return true;
+}
