@@ -9,6 +9,7 @@
 
 #include "app/json.h"
 #include "app/store.h"
+#include "app/verbs.h"
 #include "profiles/schema.h"
 #include "tests/unit/cu-main.h"
 
@@ -509,6 +510,25 @@ completion_knows_verbs_machines_and_settings(void)
 }
 
 static void
+the_manual_has_every_verb(void)
+{
+    unsigned n, missing = 0;
+    const Verb *verbs = verbs_all(&n);
+    g_autofree char *file =
+        g_build_filename(g_getenv("CARREL_DATADIR"), "man", "carrel.1", NULL);
+    g_autofree char *page = NULL;
+
+    CU_ASSERT_TRUE_FATAL(g_file_get_contents(file, &page, NULL, NULL));
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *item = g_strdup_printf("Ic %s ", verbs[i].name);
+        g_autofree char *line = g_strdup_printf("Ic %s\n", verbs[i].name);
+        missing += !(verbs[i].flags & VERB_HIDDEN) &&
+                   strstr(page, item) == NULL && strstr(page, line) == NULL;
+    }
+    CU_ASSERT_EQUAL(missing, 0);
+}
+
+static void
 a_full_disk_is_noticed(void)
 {
     Run run;
@@ -548,4 +568,4 @@ CU_MAIN("verbs", CASE(a_new_machine_is_valid_and_private),
         CASE(secrets_are_not_shown), CASE(a_newer_profile_is_never_rewritten),
         CASE(unknown_words_get_a_suggestion_and_2),
         CASE(completion_knows_verbs_machines_and_settings),
-        CASE(a_full_disk_is_noticed))
+        CASE(the_manual_has_every_verb), CASE(a_full_disk_is_noticed))
