@@ -29,6 +29,28 @@ static const Verb verbs[] = {
     { "template",   NULL,  "show ID | check FILE...", "Show or check one template", verb_template, 0 },
 
     /* running machines */
+    { "list",       "ls",  "", "List all machines and what they do", verb_list, 0 },
+    { "status",     NULL,  "NAME", "Print the state of a machine in one word", verb_status, NAME },
+    { "run",        NULL,  "[floppy=|cd=|disk=]FILE...", "Start a throw-away machine from images", verb_run, CHANGES },
+    { "demo",       NULL,  "", "Start the bundled guest, to see what this is", verb_demo, CHANGES },
+    { "start",      NULL,  "NAME", "Start a machine in a process of its own", verb_start, CHANGES | NAME },
+    { "stop",       NULL,  "NAME", "Ask the guest to power off, and wait for it", verb_stop, CHANGES | NAME },
+    { "restart",    NULL,  "NAME", "Stop a machine and start it again", verb_restart, CHANGES | NAME },
+    { "reset",      NULL,  "NAME", "Press the reset button", verb_reset, CHANGES | NAME },
+    { "pause",      NULL,  "NAME", "Let a machine stand still", verb_pause, CHANGES | NAME },
+    { "resume",     NULL,  "NAME", "Let a paused machine go on", verb_resume, CHANGES | NAME },
+    { "console",    "attach", "NAME", "Work with the screen or a serial port in this terminal", verb_console, NAME },
+    { "view",       NULL,  "NAME", "Print where a VNC viewer connects, or start one", verb_view, NAME },
+    { "send",       NULL,  "NAME keys KEY... | text TEXT | mouse MOVE | serial TEXT", "Type, move the mouse, write to a serial port", verb_send, CHANGES | NAME },
+    { "expect",     NULL,  "NAME REGEX", "Wait for text on the screen or a serial port", verb_expect, NAME },
+    { "screenshot", NULL,  "NAME [FILE|-]", "Save the screen as PNG or text", verb_screenshot, NAME },
+    { "media",      NULL,  "NAME [list | insert DRIVE FILE | eject DRIVE]", "Change floppies and CDs of a running machine", verb_media, NAME },
+    { "logs",       NULL,  "NAME", "Print what a machine, its firmware or its serial port wrote", verb_logs, NAME },
+    { "events",     NULL,  "[NAME]", "Print the states of machines, and their changes", verb_events, NAME },
+    { "wait",       NULL,  "NAME off|running|paused|crashed", "Wait for a state", verb_wait, NAME },
+#if __has_include("devices/storage/piix3-ide.h")
+    { "__machine",  NULL,  "NAME", "Be the process of a machine", verb_machine, HIDDEN },
+#endif
 
     /* the program */
     { "info",       NULL,  "", "Print where things are and what the host offers", verb_info, 0 },

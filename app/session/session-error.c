@@ -71,11 +71,11 @@ session_error_kind(const GError *error)
         return (CarrelSessionError) error->code;
     if (error->domain == CARREL_PROFILE_ERROR)
         return CARREL_SESSION_ERROR_PROFILE;
-    if (error->domain == g_quark_try_string("carrel-block-error-quark"))
+    if (error->domain == CARREL_BLOCK_ERROR)
         return error->code == CARREL_BLOCK_ERROR_LOCKED
                    ? CARREL_SESSION_ERROR_LOCKED
                    : CARREL_SESSION_ERROR_FAILED;
-    if (error->domain == g_quark_try_string("carrel-cpu-error-quark"))
+    if (error->domain == CARREL_CPU_ERROR)
         return error->code == CARREL_CPU_ERROR_PERMISSION
                    ? CARREL_SESSION_ERROR_PERMISSION
                    : CARREL_SESSION_ERROR_HOST;

@@ -29,3 +29,23 @@ int verb_schema_man(App *app, int argc, char **argv);
 int verb_version(App *app, int argc, char **argv);
 
 /* running machines */
+int verb_console(App *app, int argc, char **argv);
+int verb_demo(App *app, int argc, char **argv);
+int verb_events(App *app, int argc, char **argv);
+int verb_expect(App *app, int argc, char **argv);
+int verb_list(App *app, int argc, char **argv);
+int verb_logs(App *app, int argc, char **argv);
+int verb_machine(App *app, int argc, char **argv);
+int verb_media(App *app, int argc, char **argv);
+int verb_pause(App *app, int argc, char **argv);
+int verb_reset(App *app, int argc, char **argv);
+int verb_restart(App *app, int argc, char **argv);
+int verb_resume(App *app, int argc, char **argv);
+int verb_run(App *app, int argc, char **argv);
+int verb_screenshot(App *app, int argc, char **argv);
+int verb_send(App *app, int argc, char **argv);
+int verb_start(App *app, int argc, char **argv);
+int verb_status(App *app, int argc, char **argv);
+int verb_stop(App *app, int argc, char **argv);
+int verb_view(App *app, int argc, char **argv);
+int verb_wait(App *app, int argc, char **argv);

@@ -5,6 +5,7 @@
 #include "vmm/display/display.h"
 
 #include <fcntl.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 

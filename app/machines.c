@@ -1,0 +1,128 @@
+/* app/machines.c - what is known of a machine, from its profile, its last
+ * record and its process. */
+#include "app/machines.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "app/session/control-client.h"
+#include "app/session/session-dir.h"
+#include "app/store.h"
+#include "profiles/profile.h"
+
+#define ANSWER_MS 1000
+
+void
+machine_info_free(MachineInfo *info)
+{
+    if (info == NULL)
+        return;
+    g_free(info->name);
+    g_free(info->state);
+    g_free(info->reason);
+    g_free(info->summary);
+    g_free(info->view);
+    g_free(info);
+}
+
+static void
+set_text(char **text, const char *value)
+{
+    g_free(*text);
+    *text = g_strdup(value);
+}
+
+static void
+read_profile(MachineInfo *info)
+{
+    g_autofree char *throw_away = session_throw_away_profile(info->name);
+    info->throw_away = g_file_test(throw_away, G_FILE_TEST_EXISTS);
+    Profile *profile = info->throw_away ? profile_load(throw_away, NULL)
+                                        : store_load(info->name, NULL);
+    if (profile == NULL)
+        return; /* `check` tells what is wrong with it */
+    const char *summary = profile_get_string(profile, "machine.description");
+    if (summary == NULL || *summary == '\0')
+        summary = profile_get_string(profile, "machine.template");
+    set_text(&info->summary, summary != NULL ? summary : "");
+    info->memory = profile_get_u64(profile, "machine.memory");
+    info->cpus = (unsigned) profile_get_u64(profile, "machine.cpus");
+    info->is_protected = profile_get_bool(profile, "machine.protected");
+    profile_free(profile);
+}
+
+MachineInfo *
+machine_info_offline(const char *name)
+{
+    pid_t pid = 0;
+    bool running = session_is_running(name, &pid);
+    g_autofree char *throw_away = session_throw_away_profile(name);
+
+    if (!running && !store_exists(name) &&
+        !g_file_test(throw_away, G_FILE_TEST_EXISTS))
+        return NULL;
+    MachineInfo *info = g_new0(MachineInfo, 1);
+    g_autoptr(SessionRecord) record = session_record_read(name);
+    info->name = g_strdup(name);
+    info->state = g_strdup(running ? "starting" : "off");
+    info->reason = g_strdup("");
+    info->summary = g_strdup("");
+    info->view = g_strdup("");
+    info->pid = running ? pid : 0;
+    if (!running && record != NULL) {
+        if (strcmp(record->state, "crashed") == 0)
+            set_text(&info->state, "crashed");
+        set_text(&info->reason, record->reason);
+    }
+    read_profile(info);
+    return info;
+}
+
+MachineInfo *
+machine_info(const char *name)
+{
+    MachineInfo *info = machine_info_offline(name);
+    if (info == NULL || info->pid == 0)
+        return info;
+    g_autoptr(ControlClient) client = control_client_open_async(name, NULL);
+    g_autoptr(Message) status =
+        client == NULL ? NULL
+                       : control_client_call(client, control_request("status"),
+                                             ANSWER_MS, NULL, NULL);
+    if (status == NULL)
+        return info;
+    info->answers = true;
+    set_text(&info->state, message_string(status, "state", "running"));
+    set_text(&info->view, message_string(status, "view", ""));
+    info->memory = (guint64) message_int(status, "memory", 0);
+    info->resident = (guint64) message_int(status, "resident", 0);
+    info->cpu_ns = (guint64) message_int(status, "cpu_ns", 0);
+    info->cpu = message_number(status, "cpu", 0);
+    info->uptime_ms = message_int(status, "uptime_ms", 0);
+    info->cpus = (unsigned) message_int(status, "vcpus", 0);
+    return info;
+}
+
+static int
+compare(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+char **
+machine_names(void)
+{
+    g_auto(GStrv) saved = store_list();
+    g_auto(GStrv) running = session_names();
+    GPtrArray *names = g_ptr_array_new();
+
+    for (gsize i = 0; saved[i] != NULL; i++)
+        g_ptr_array_add(names, g_strdup(saved[i]));
+    for (gsize i = 0; running[i] != NULL; i++) {
+        if (!g_strv_contains((const char *const *) saved, running[i]))
+            g_ptr_array_add(names, g_strdup(running[i]));
+    }
+    g_ptr_array_sort(names, compare);
+    g_ptr_array_add(names, NULL);
+    return (char **) g_ptr_array_free(names, FALSE);
+}

@@ -1,0 +1,34 @@
+/* app/machines.h - what is known of a machine, running or not: for list,
+ * status, wait and the terminal interface. Thread: main. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef struct {
+    char *name;
+    /* "off", "running", "paused", "stopping", "starting", "crashed" */
+    char *state;
+    char *reason;             /* "" or why it crashed or did not start */
+    char *summary;            /* description or template, "" */
+    char *view;               /* address for a VNC viewer, "" */
+    gint64 pid;               /* 0: not running */
+    guint64 memory, resident; /* bytes */
+    guint64 cpu_ns;
+    gint64 uptime_ms;
+    double cpu; /* percent of one host CPU */
+    unsigned cpus;
+    bool is_protected, throw_away;
+    bool answers; /* the process answered; else the live figures are 0 */
+} MachineInfo;
+
+/* Asks the machine's process when it runs (waits at most 1 s for it). NULL: no
+ * such machine. */
+MachineInfo *machine_info(const char *name);
+/* The same from files alone, for those who ask the process themselves. */
+MachineInfo *machine_info_offline(const char *name);
+void machine_info_free(MachineInfo *info);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineInfo, machine_info_free)
+
+/* Names of saved machines and of throw-away ones, sorted; g_strfreev. */
+char **machine_names(void);

@@ -1,0 +1,238 @@
+/* app/verbs/running.c - what the verbs for running machines share. */
+#include "app/verbs/running.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/machines.h"
+#include "app/names.h"
+#include "app/session/session-dir.h"
+#include "app/session/session-error.h"
+#include "app/store.h"
+#include "app/tui.h"
+
+#define CALL_MS 30000
+#define POLL_US 10000
+/* How long a process may take to free a stopped machine. */
+#define GONE_MS 10000
+
+static const char *
+hint_of(CarrelSessionError kind)
+{
+    switch (kind) {
+    case CARREL_SESSION_ERROR_NOT_FOUND: return NULL;
+    case CARREL_SESSION_ERROR_PERMISSION:
+        return "the user must be in the group kvm: "
+               "sudo usermod -aG kvm $USER, then log in again";
+    case CARREL_SESSION_ERROR_CLOSED:
+        return "`carrel list` shows whether it crashed, `carrel logs` why";
+    case CARREL_SESSION_ERROR_FAILED:
+    case CARREL_SESSION_ERROR_USAGE:
+    case CARREL_SESSION_ERROR_PROFILE:
+    case CARREL_SESSION_ERROR_STATE:
+    case CARREL_SESSION_ERROR_LOCKED:
+    case CARREL_SESSION_ERROR_HOST:
+    case CARREL_SESSION_ERROR_TIMEOUT:
+    case CARREL_SESSION_ERROR_PROTOCOL:
+    default: return NULL;
+    }
+}
+
+int
+running_fail(const App *app, GError *error)
+{
+    CarrelSessionError kind = session_error_kind(error);
+    int code;
+
+    if (error->domain == CARREL_SESSION_ERROR)
+        code = app_fail(app, (ExitCode) session_error_exit_code(kind),
+                        session_error_id(kind), hint_of(kind), NULL, "%s",
+                        error->message);
+    else
+        code = app_fail_error(app, error);
+    g_error_free(error);
+    return code;
+}
+
+int
+running_require(const App *app, const char *name)
+{
+    GError *error = NULL;
+
+    if (!machine_name_check(name, &error))
+        return running_fail(app, error);
+    g_autoptr(MachineInfo) info = machine_info_offline(name);
+    if (info == NULL && !store_require(name, &error))
+        return running_fail(app, error);
+    return -1;
+}
+
+ControlClient *
+running_open(const App *app, const char *name, int *ret_code)
+{
+    GError *error = NULL;
+
+    *ret_code = running_require(app, name);
+    if (*ret_code >= 0)
+        return NULL;
+    ControlClient *client = control_client_open(name, &error);
+    if (client == NULL)
+        *ret_code = running_fail(app, error);
+    return client;
+}
+
+int
+running_do(const App *app, const char *name, MessageOut *request)
+{
+    int code;
+    GError *error = NULL;
+    g_autoptr(ControlClient) client = running_open(app, name, &code);
+
+    if (client == NULL) {
+        message_out_free(request);
+        return code;
+    }
+    if (!control_client_do(client, request, CALL_MS, &error))
+        return running_fail(app, error);
+    return EXIT_OK;
+}
+
+char **
+running_split_serial(char **argv)
+{
+    GPtrArray *out = g_ptr_array_new();
+    for (gsize i = 0; argv[i] != NULL; i++) {
+        if (!g_str_has_prefix(argv[i], "--serial=")) {
+            g_ptr_array_add(out, g_strdup(argv[i]));
+            continue;
+        }
+        g_ptr_array_add(out, g_strdup("--serial"));
+        g_ptr_array_add(out, g_strdup("--port"));
+        g_ptr_array_add(out, g_strdup(argv[i] + strlen("--serial=")));
+    }
+    g_ptr_array_add(out, NULL);
+    return (char **) g_ptr_array_free(out, FALSE);
+}
+
+bool
+running_wait_gone(const char *name, int timeout_ms)
+{
+    gint64 deadline = g_get_monotonic_time() + (gint64) timeout_ms * 1000;
+    while (session_is_running(name, NULL)) {
+        if (g_get_monotonic_time() > deadline)
+            return false;
+        g_usleep(POLL_US);
+    }
+    return true;
+}
+
+/* The process does not answer any more: only its end helps. */
+static int
+kill_process(const App *app, const char *name)
+{
+    pid_t pid = 0;
+    if (session_is_running(name, &pid) && pid > 1)
+        (void) kill(pid, SIGKILL); /* gone already is as good */
+    if (!running_wait_gone(name, GONE_MS))
+        return app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
+                        "process %d of machine '%s' does not end", (int) pid,
+                        name);
+    session_record_write(name, "stopped", "its process was killed");
+    return EXIT_OK;
+}
+
+/* Waits for what becomes of a stop request. */
+static int
+await_stop(const App *app, const char *name, ControlClient *client,
+           int timeout_ms)
+{
+    GError *error = NULL;
+    for (;;) {
+        g_autoptr(Message) event =
+            control_client_next_event(client, timeout_ms, NULL, &error);
+        if (event == NULL)
+            break;
+        const char *state = message_string(event, "state", "");
+        if (strcmp(state, "running") == 0)
+            return app_fail(app, EXIT_TIMEOUT, "timeout",
+                            "the guest ignored the power button; --force "
+                            "switches it off",
+                            NULL, "machine '%s' did not power off in time",
+                            name);
+    }
+    if (!g_error_matches(error, CARREL_SESSION_ERROR,
+                         CARREL_SESSION_ERROR_CLOSED))
+        return running_fail(app, error);
+    g_error_free(error);
+    if (!running_wait_gone(name, GONE_MS))
+        return app_fail(app, EXIT_TIMEOUT, "timeout", NULL, NULL,
+                        "machine '%s' is off, but its process has not ended",
+                        name);
+    return EXIT_OK;
+}
+
+int
+running_stop(const App *app, const char *name, bool force, int timeout_s)
+{
+    GError *error = NULL;
+    g_autofree char *throw_away = session_throw_away_profile(name);
+
+    if (!session_is_running(name, NULL)) {
+        if (g_file_test(throw_away, G_FILE_TEST_EXISTS)) {
+            session_runtime_remove(name); /* what a crash left behind */
+            session_state_remove(name);
+        }
+        app_say(app, "%s is off already", name);
+        return EXIT_OK;
+    }
+    g_autoptr(ControlClient) client = control_client_open(name, &error);
+    if (client == NULL && force) {
+        g_clear_error(&error);
+        return kill_process(app, name);
+    }
+    if (client == NULL)
+        return running_fail(app, error);
+    MessageOut *stop = control_request("stop");
+    message_put_int(stop, "timeout", force ? 0 : timeout_s);
+    message_put_bool(stop, "force", force);
+    if (!control_client_do(client, control_request("subscribe"), CALL_MS,
+                           &error)) {
+        message_out_free(stop);
+        return running_fail(app, error);
+    }
+    if (!control_client_do(client, stop, CALL_MS, &error) &&
+        !g_error_matches(error, CARREL_SESSION_ERROR,
+                         CARREL_SESSION_ERROR_CLOSED))
+        return running_fail(app, error);
+    g_clear_error(&error);
+    return await_stop(app, name, client,
+                      (force ? 0 : timeout_s * 1000) + GONE_MS);
+}
+
+int
+running_start(const App *app, const char *name, const SpawnOptions *options)
+{
+    GError *error = NULL;
+    if (!session_start(name, options, &error))
+        return running_fail(app, error);
+    return EXIT_OK;
+}
+
+int
+running_attach(App *app, const char *name)
+{
+#if CARREL_HAVE_TUI
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+        return app_tui_main(app, name);
+    return app_fail(app, EXIT_USAGE, "no-terminal", NULL, NULL,
+                    "a console needs a terminal; use `carrel screenshot %s "
+                    "--text`, `carrel send` and `carrel expect` in scripts",
+                    name);
+#else
+    return app_fail(app, EXIT_HOST, "no-tui",
+                    "`carrel console --serial` and `carrel view` work", NULL,
+                    "this Carrel was built without its terminal interface");
+#endif
+}

@@ -1,0 +1,31 @@
+/* app/verbs/running.h - what the verbs for running machines share. */
+#pragma once
+
+#include "app/app.h"
+#include "app/session/control-client.h"
+#include "app/session/session-spawn.h"
+
+/* Reports and frees error; returns its exit code. */
+int running_fail(const App *app, GError *error);
+/* The machine's name is good and there is such a machine, running or not;
+ * else reports and returns an exit code, -1: go on. */
+int running_require(const App *app, const char *name);
+/* Connected to the running machine, or NULL after a report (*ret_code). */
+ControlClient *running_open(const App *app, const char *name, int *ret_code);
+/* Connects, sends the request (freed), reports; returns the exit code. */
+int running_do(const App *app, const char *name, MessageOut *request);
+
+/* argv with "--serial=N" split to "--serial", "--port", "N"; g_strfreev. */
+char **running_split_serial(char **argv);
+
+/* Waits until the machine's process is gone; false: timeout. */
+bool running_wait_gone(const char *name, int timeout_ms);
+/* Powers off: asks the guest and waits timeout_s, or at once with force. An
+ * exit code, everything reported. */
+int running_stop(const App *app, const char *name, bool force, int timeout_s);
+/* Starts and reports; an exit code. */
+int running_start(const App *app, const char *name,
+                  const SpawnOptions *options);
+
+/* Console on the terminal (the TUI), or a report why not. */
+int running_attach(App *app, const char *name);
