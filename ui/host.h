@@ -108,5 +108,6 @@ typedef struct UiHostOps {
 typedef struct {
     const char *attach;
     bool ascii, no_color, no_mouse, read_only;
+    guint refresh_ms; /* between two looks at the machines; 0: 1000 */
 } TuiOptions;
 int tui_run(const UiHostOps *ops, void *host, const TuiOptions *options);

@@ -1,0 +1,380 @@
+/* fake-host.c - see fake-host.h. The console's screen is a DOS session, with
+ * the key codes it received on its last line but one. */
+#include "tests/ui/fake-host.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define COLS 80
+#define ROWS 25
+
+typedef struct {
+    FakeHostOptions options;
+    GHashTable *states; /* name -> UiMachineState + 1, changed by actions */
+    GHashTable *gone;
+    void (*changed)(void *data);
+    void *data;
+} FakeHost;
+
+struct UiConsole {
+    FakeHost *host;
+    UiConsoleEvents events;
+    void *data;
+    guint8 *map;
+    gsize len;
+    GString *keys;
+};
+
+typedef struct {
+    const char *name, *summary, *reason, *display, *notes;
+    UiMachineState state;
+    double cpu;
+    guint64 memory_mib, disk_rate, net_rate;
+    gint64 uptime_s;
+    bool is_protected;
+} FakeRow;
+
+/* clang-format off */
+static const FakeRow rows[] = {
+    {"dev-debian", "Linux (BIOS)", "", "", "22->2222", UI_STATE_PAUSED,
+     0, 2048, 0, 0, 61, false},
+    {"dos622", "DOS", "", "", "A: boot", UI_STATE_OFF, 0, 16, 0, 0, 0, false},
+    {"gaming", "Windows 11", "", "vnc unix", "", UI_STATE_RUNNING,
+     61, 16384, 12582912, 3145728, 8040, false},
+    {"haiku", "Haiku R1", "", "", "", UI_STATE_OFF, 0, 1024, 0, 0, 0, true},
+    {"win11-work", "Windows 11", "vCPU 3: emulation failure at 0x1a3c",
+     "", "see L", UI_STATE_CRASHED, 0, 8192, 0, 0, 0, false},
+    {"win98", "Windows 98 SE", "", "vnc :5900", "sb16 ne2k", UI_STATE_RUNNING,
+     4, 64, 0, 0, 59, false},
+};
+/* clang-format on */
+
+void *
+fake_host_new(const FakeHostOptions *options)
+{
+    FakeHost *host = g_new0(FakeHost, 1);
+
+    host->options = *options;
+    host->states = g_hash_table_new(g_str_hash, g_str_equal);
+    host->gone = g_hash_table_new(g_str_hash, g_str_equal);
+    return host;
+}
+
+static void
+set_text(char **field, const char *text)
+{
+    g_free(*field);
+    *field = g_strdup(text);
+}
+
+static UiMachine *
+make_machine(FakeHost *host, const FakeRow *row)
+{
+    UiMachine *m = ui_machine_new(row->name);
+    gpointer state = g_hash_table_lookup(host->states, row->name);
+
+    set_text(&m->summary, row->summary);
+    set_text(&m->reason, row->reason);
+    set_text(&m->display, row->display);
+    set_text(&m->notes, host->options.hostile
+                            ? "\033]52;c;ZXZpbA==\a\xe2\x80\xae\xc2\x9b"
+                              "2J\xff\a"
+                            : row->notes);
+    m->state = state != NULL ? (UiMachineState) (GPOINTER_TO_INT(state) - 1)
+                             : row->state;
+    m->cpu = row->cpu;
+    m->memory = row->memory_mib << 20;
+    m->memory_used = row->memory_mib << 19;
+    m->disk_rate = row->disk_rate;
+    m->net_rate = row->net_rate;
+    m->uptime_s = row->uptime_s;
+    m->pid = row->uptime_s > 0 ? 4312 : 0;
+    m->is_protected = row->is_protected;
+    return m;
+}
+
+static GPtrArray *
+fake_list(void *data)
+{
+    FakeHost *host = data;
+    GPtrArray *out =
+        g_ptr_array_new_with_free_func((GDestroyNotify) ui_machine_free);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows) && !host->options.empty; i++)
+        if (!g_hash_table_contains(host->gone, rows[i].name))
+            g_ptr_array_add(out, make_machine(host, &rows[i]));
+    return out;
+}
+
+static void
+fake_watch(void *data, void (*changed)(void *data), void *changed_data)
+{
+    FakeHost *host = data;
+
+    host->changed = changed;
+    host->data = changed_data;
+}
+
+static void
+set_state(FakeHost *host, const char *name, UiMachineState state)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (strcmp(rows[i].name, name) == 0)
+            g_hash_table_insert(host->states, (gpointer) rows[i].name,
+                                GINT_TO_POINTER((int) state + 1));
+}
+
+static void
+fake_action(void *data, const char *name, UiAction action, UiDone done,
+            void *done_data)
+{
+    FakeHost *host = data;
+    g_autoptr(GError) error = NULL;
+
+    if (action == UI_START && strcmp(name, "haiku") == 0)
+        error = g_error_new(G_FILE_ERROR, G_FILE_ERROR_ACCES,
+                            "disk0.path: /disks/haiku.img: permission denied");
+    else if (action == UI_DELETE)
+        g_hash_table_add(host->gone, g_strdup(name));
+    else if (action == UI_RESTORE)
+        g_hash_table_remove(host->gone, name);
+    else
+        set_state(host, name,
+                  action == UI_PAUSE ? UI_STATE_PAUSED
+                  : action == UI_STOP || action == UI_FORCE_OFF
+                      ? UI_STATE_OFF
+                      : UI_STATE_RUNNING);
+    done(done_data, error);
+}
+
+static void
+fake_create(void *data, const char *name, const char *template_id,
+            const char *const *settings, bool start, UiDone done,
+            void *done_data)
+{
+    done(done_data, NULL);
+}
+
+static char *
+fake_preview(void *data, const char *name, const char *template_id,
+             const char *const *settings, GError **error)
+{
+    GString *out = g_string_new(NULL);
+
+    g_string_append_printf(out, "# %s from %s\n", name, template_id);
+    for (; *settings != NULL; settings++) {
+        if (strcmp(*settings, "machine.memory=lots") == 0) {
+            g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                        "machine.memory: 'lots' is no size; write for example "
+                        "64M or 2G");
+            g_string_free(out, TRUE);
+            return NULL;
+        }
+        g_string_append_printf(out, "%s\n", *settings);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static void
+put_text(UiConsole *c, unsigned row, unsigned col, const char *text, guint8 fg,
+         guint8 bg)
+{
+    ScreenHeader *h = (ScreenHeader *) (void *) c->map;
+    Cell *cells = (Cell *) (void *) (c->map + h->cells_offset);
+
+    for (; *text != '\0' && col < COLS; text = g_utf8_next_char(text), col++) {
+        Cell *cell = &cells[row * COLS + col];
+        cell->codepoint = g_utf8_get_char(text);
+        cell->glyph = (guint8) cell->codepoint;
+        cell->fg = fg;
+        cell->bg = bg;
+    }
+}
+
+static void
+fill_text(UiConsole *c)
+{
+    static const guint32 vga[16] = {0,        0x0000aa, 0x00aa00, 0x00aaaa,
+                                    0xaa0000, 0xaa00aa, 0xaa5500, 0xaaaaaa,
+                                    0x555555, 0x5555ff, 0x55ff55, 0x55ffff,
+                                    0xff5555, 0xff55ff, 0xffff55, 0xffffff};
+    ScreenHeader *h = (ScreenHeader *) (void *) c->map;
+
+    memcpy(h->palette, vga, sizeof vga);
+    for (unsigned r = 0; r < ROWS; r++)
+        put_text(c, r, 0,
+                 "                                                             "
+                 "                   ",
+                 7, 0);
+    put_text(c, 0, 0, "┌─ Disk Doctor ─┐", 15, 1);
+    put_text(c, 2, 0, "C:\\>dir", 7, 0);
+    put_text(c, 3, 0, " Volume in drive C is DISK1", 7, 0);
+    put_text(c, 4, 0, "COMMAND  COM     54,645 05-31-94   6:22a", 14, 0);
+    put_text(c, 24, 0, "C:\\>", 7, 0);
+    h->cursor_x = 4;
+    h->cursor_y = 24;
+    h->cursor_visible = 1;
+    h->cursor_start = 14;
+    h->cursor_end = 15;
+}
+
+static void
+fill_picture(UiConsole *c)
+{
+    ScreenHeader *h = (ScreenHeader *) (void *) c->map;
+    guint32 *pixels = (guint32 *) (void *) (c->map + h->pixels_offset);
+
+    for (unsigned y = 0; y < h->height; y++)
+        for (unsigned x = 0; x < h->width; x++)
+            pixels[y * h->width + x] = y * 255 / h->height
+                                       << (x < h->width / 2 ? 16 : 0);
+}
+
+static void
+make_screen(UiConsole *c, bool graphics)
+{
+    ScreenHeader h = {.magic = SCREEN_MAGIC,
+                      .version = SCREEN_VERSION,
+                      .serial = 1,
+                      .text = !graphics,
+                      .width = graphics ? 320 : COLS * 9,
+                      .height = graphics ? 200 : ROWS * 16,
+                      .pixels_offset = 4096,
+                      .cols = COLS,
+                      .rows = ROWS,
+                      .cell_w = 9,
+                      .cell_h = 16};
+
+    h.stride = h.width * 4;
+    h.cells_offset = h.pixels_offset + h.stride * h.height;
+    c->len = h.cells_offset + sizeof(Cell) * COLS * ROWS;
+    c->map = g_malloc0(c->len);
+    memcpy(c->map, &h, sizeof h);
+    if (graphics)
+        fill_picture(c);
+    else
+        fill_text(c);
+}
+
+static UiConsole *
+fake_console_open(void *data, const char *name, const UiConsoleEvents *events,
+                  void *events_data, GError **error)
+{
+    UiConsole *c = g_new0(UiConsole, 1);
+
+    c->host = data;
+    c->events = *events;
+    c->data = events_data;
+    c->keys = g_string_new("keys:");
+    make_screen(c, c->host->options.graphics);
+    return c;
+}
+
+static void
+fake_console_close(UiConsole *c)
+{
+    g_string_free(c->keys, TRUE);
+    g_free(c->map);
+    g_free(c);
+}
+
+static const ScreenHeader *
+fake_console_screen(UiConsole *c, gsize *ret_len)
+{
+    *ret_len = c->len;
+    return (const ScreenHeader *) (const void *) c->map;
+}
+
+/* "+30 -30 ." for a press, a release, and a sync. */
+static void
+fake_console_input(UiConsole *c, const InputEvent *events, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (events[i].type == INPUT_KEY)
+            g_string_append_printf(c->keys, " %c%u",
+                                   events[i].value ? '+' : '-', events[i].code);
+    if (!c->host->options.graphics)
+        put_text(c, 23, 0, c->keys->str, 10, 0);
+    /* F10 is code 68: the guest powers off. */
+    if (n > 0 && events[0].code == 68)
+        c->events.closed(c->data, "powered off");
+    else
+        c->events.changed(c->data);
+}
+
+static guint
+fake_console_leds(UiConsole *c)
+{
+    return 2;
+}
+
+static void
+fake_console_media(UiConsole *c, const char *drive, const char *path,
+                   UiDone done, void *data)
+{
+    done(data, NULL);
+}
+
+static void
+fake_console_screenshot(UiConsole *c, const char *path, UiDone done, void *data)
+{
+    done(data, NULL);
+}
+
+static int
+fake_console_serial(UiConsole *c, unsigned n, GError **error)
+{
+    static const char text[] =
+        "Linux 6.1\r\nlogin: ro\033[31mot\033]0;evil\a\r\n"
+        "wrong\b\b\b\b\bright\033[K \r\n# ";
+    int fds[2];
+
+    if (n > 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+                    "serial%u: this machine has no such port", n);
+        return -1;
+    }
+    (void) !write(fds[1], text, sizeof text - 1); /* fits the socket */
+    return fds[0];
+}
+
+static char *
+fake_log_path(void *data, const char *name, const char *source)
+{
+    FakeHost *host = data;
+    g_autofree char *file = g_strdup_printf("%s-%s.log", name, source);
+
+    return g_build_filename(host->options.log_dir, file, NULL);
+}
+
+static char *
+fake_host_summary(void *data)
+{
+    return g_strdup("host 16c 64G  KVM ok");
+}
+
+static char *
+fake_view_address(void *data, const char *name)
+{
+    return g_strdup("vnc://127.0.0.1:5900");
+}
+
+const UiHostOps fake_host_ops = {
+    .list = fake_list,
+    .watch = fake_watch,
+    .action = fake_action,
+    .create = fake_create,
+    .preview = fake_preview,
+    .console_open = fake_console_open,
+    .console_close = fake_console_close,
+    .console_screen = fake_console_screen,
+    .console_input = fake_console_input,
+    .console_leds = fake_console_leds,
+    .console_media = fake_console_media,
+    .console_screenshot = fake_console_screenshot,
+    .console_serial = fake_console_serial,
+    .log_path = fake_log_path,
+    .host_summary = fake_host_summary,
+    .view_address = fake_view_address,
+};

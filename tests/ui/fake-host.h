@@ -1,0 +1,15 @@
+/* tests/ui/fake-host.h - a program behind the terminal interface that has the
+ * same machines every time and does nothing. */
+#pragma once
+
+#include "ui/host.h"
+
+typedef struct {
+    const char *log_dir; /* with NAME-SOURCE.log */
+    bool hostile;        /* names and notes full of control codes */
+    bool graphics;       /* the console shows a picture */
+    bool empty;          /* no machine at all */
+} FakeHostOptions;
+
+void *fake_host_new(const FakeHostOptions *options);
+extern const UiHostOps fake_host_ops;

@@ -1,0 +1,721 @@
+/* tui-test.c - the terminal interface in a pseudo-terminal: keys in, the
+ * screen that a terminal (libvterm) would show out, compared with
+ * tests/ui/golden. CARREL_UPDATE_GOLDEN=1 writes the golden files. */
+#include <errno.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include <vterm.h>
+
+#include "tests/ui/fake-host.h"
+#include "tests/unit/cu-main.h"
+
+#define PATIENCE_MS 8000 /* a busy machine is slow, not broken */
+#define QUIET_MS    150  /* output has settled */
+#define RAW_MAX     (1024 * 1024)
+
+typedef struct {
+    const char *term;     /* NULL: xterm-256color */
+    const char *no_color; /* value of NO_COLOR, NULL: unset */
+    const char *attach;
+    bool ascii, c_locale, read_only;
+    FakeHostOptions host;
+} SessionOptions;
+
+typedef struct {
+    pid_t pid;
+    int fd;
+    VTerm *vt;
+    VTermScreen *screen;
+    GString *raw; /* everything the program wrote */
+    int rows, cols;
+    int status; /* once it ended */
+    bool ended;
+} Session;
+
+static char *log_dir;
+
+static int
+child_main(const SessionOptions *o)
+{
+    FakeHostOptions host = o->host;
+    TuiOptions options = {.attach = o->attach,
+                          .ascii = o->ascii,
+                          .read_only = o->read_only,
+                          .refresh_ms = 3600 * 1000};
+
+    g_setenv("TERM", o->term != NULL ? o->term : "xterm-256color", TRUE);
+    g_setenv("LC_ALL", o->c_locale ? "C" : "C.UTF-8", TRUE);
+    if (o->no_color != NULL)
+        g_setenv("NO_COLOR", o->no_color, TRUE);
+    else
+        g_unsetenv("NO_COLOR");
+    host.log_dir = log_dir;
+    return tui_run(&fake_host_ops, fake_host_new(&host), &options);
+}
+
+static Session *
+session_start(const SessionOptions *o, int rows, int cols)
+{
+    Session *s = g_new0(Session, 1);
+    struct winsize ws = {.ws_row = (unsigned short) rows,
+                         .ws_col = (unsigned short) cols};
+
+    s->rows = rows;
+    s->cols = cols;
+    s->raw = g_string_new(NULL);
+    s->vt = vterm_new(rows, cols);
+    vterm_set_utf8(s->vt, 1);
+    s->screen = vterm_obtain_screen(s->vt);
+    vterm_screen_enable_altscreen(s->screen, 1);
+    vterm_screen_reset(s->screen, 1);
+    fflush(stdout);
+    s->pid = forkpty(&s->fd, NULL, NULL, &ws);
+    if (s->pid == 0)
+        _exit(child_main(o));
+    return s;
+}
+
+/* Takes what the program wrote within ms. False: nothing, or it has ended. */
+static bool
+session_read(Session *s, int ms)
+{
+    struct pollfd p = {s->fd, POLLIN, 0};
+    char buf[65536];
+
+    if (s->ended || poll(&p, 1, ms) <= 0)
+        return false;
+    gssize n = read(s->fd, buf, sizeof buf);
+    if (n <= 0) {
+        s->ended = true;
+        return false;
+    }
+    if (s->raw->len < RAW_MAX)
+        g_string_append_len(s->raw, buf, n);
+    vterm_input_write(s->vt, buf, (size_t) n);
+    return true;
+}
+
+static void
+session_settle(Session *s)
+{
+    while (session_read(s, QUIET_MS))
+        ;
+}
+
+static char *
+session_text(Session *s)
+{
+    GString *out = g_string_new(NULL);
+    VTermPos cursor = {0, 0};
+
+    for (int y = 0; y < s->rows; y++) {
+        gsize start = out->len;
+        for (int x = 0; x < s->cols; x++) {
+            VTermScreenCell cell = {0};
+            VTermPos pos = {y, x};
+            vterm_screen_get_cell(s->screen, pos, &cell);
+            if (cell.chars[0] != (uint32_t) -1)
+                g_string_append_unichar(out,
+                                        cell.chars[0] ? cell.chars[0] : ' ');
+        }
+        while (out->len > start && out->str[out->len - 1] == ' ')
+            g_string_truncate(out, out->len - 1);
+        g_string_append_c(out, '\n');
+    }
+    vterm_state_get_cursorpos(vterm_obtain_state(s->vt), &cursor);
+    g_string_append_printf(out, "cursor %d,%d\n", cursor.row, cursor.col);
+    return g_string_free(out, FALSE);
+}
+
+static bool
+session_wait_text(Session *s, const char *want)
+{
+    gint64 until = g_get_monotonic_time() + PATIENCE_MS * 1000;
+
+    while (g_get_monotonic_time() < until) {
+        g_autofree char *text = session_text(s);
+        if (strstr(text, want) != NULL)
+            return true;
+        if (!session_read(s, 50) && s->ended)
+            break;
+    }
+    g_autofree char *text = session_text(s);
+    printf("# waited for '%s', have:\n%s", want, text);
+    return false;
+}
+
+static void
+session_send(Session *s, const char *keys)
+{
+    gssize len = (gssize) strlen(keys);
+
+    if (write(s->fd, keys, (size_t) len) != len)
+        printf("# cannot send keys: %s\n", strerror(errno));
+}
+
+static void
+session_resize(Session *s, int rows, int cols)
+{
+    struct winsize ws = {.ws_row = (unsigned short) rows,
+                         .ws_col = (unsigned short) cols};
+
+    s->rows = rows;
+    s->cols = cols;
+    vterm_set_size(s->vt, rows, cols);
+    ioctl(s->fd, TIOCSWINSZ, &ws);
+}
+
+/* Waits until the program ended; its exit code, 128 + signal, -1: it hangs. */
+static int
+session_wait_end(Session *s)
+{
+    gint64 until = g_get_monotonic_time() + PATIENCE_MS * 1000;
+
+    while (g_get_monotonic_time() < until) {
+        (void) session_read(s, 20);
+        if (waitpid(s->pid, &s->status, WNOHANG) == s->pid) {
+            session_settle(s);
+            s->pid = 0;
+            return WIFEXITED(s->status) ? WEXITSTATUS(s->status)
+                                        : 128 + WTERMSIG(s->status);
+        }
+    }
+    return -1;
+}
+
+static void
+session_end(Session *s)
+{
+    if (s->pid > 0) {
+        kill(s->pid, SIGKILL);
+        waitpid(s->pid, &s->status, 0);
+    }
+    close(s->fd);
+    vterm_free(s->vt);
+    g_string_free(s->raw, TRUE);
+    g_free(s);
+}
+
+static char *
+golden_file(const char *name)
+{
+    g_autofree char *base = g_strconcat(name, ".txt", NULL);
+
+    return g_build_filename(g_getenv("CARREL_GOLDEN_DIR"), base, NULL);
+}
+
+/* The screen becomes what the golden file says, and soon. */
+static void
+check_golden(Session *s, const char *name)
+{
+    g_autofree char *file = golden_file(name);
+    g_autofree char *want = NULL;
+    gint64 until = g_get_monotonic_time() + PATIENCE_MS * 1000;
+
+    if (g_getenv("CARREL_UPDATE_GOLDEN") != NULL) {
+        session_settle(s);
+        session_settle(s);
+        g_autofree char *have = session_text(s);
+        CU_ASSERT_TRUE(g_file_set_contents(file, have, -1, NULL));
+        return;
+    }
+    if (!g_file_get_contents(file, &want, NULL, NULL)) {
+        printf("# no golden file %s\n", file);
+        CU_FAIL("golden file is missing");
+        return;
+    }
+    while (g_get_monotonic_time() < until && !s->ended) {
+        g_autofree char *have = session_text(s);
+        if (strcmp(have, want) == 0)
+            return;
+        (void) session_read(s, 50);
+    }
+    g_autofree char *have = session_text(s);
+    printf("# screen differs from %s; it is:\n%s", file, have);
+    CU_FAIL("screen differs from its golden file");
+}
+
+/* Starts at both sizes, plays keys (one string a step), compares. */
+static void
+check_screen(const SessionOptions *o, const char *name, const char *const *keys,
+             const char *ready)
+{
+    static const int sizes[][2] = {{24, 80}, {43, 132}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        Session *s = session_start(o, sizes[i][0], sizes[i][1]);
+        g_autofree char *golden =
+            g_strdup_printf("%s-%dx%d", name, sizes[i][1], sizes[i][0]);
+
+        CU_ASSERT_TRUE(session_wait_text(s, ready));
+        for (const char *const *k = keys; *k != NULL; k++) {
+            session_send(s, *k);
+            session_settle(s);
+        }
+        check_golden(s, golden);
+        session_end(s);
+    }
+}
+
+#define KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
+static const char *const no_keys[] = {NULL};
+static const SessionOptions plain = {0};
+
+static void
+test_machines(void)
+{
+    check_screen(&plain, "machines", no_keys, "win98");
+}
+
+static void
+test_machines_filtered(void)
+{
+    check_screen(&plain, "machines-filter", KEYS("/", "win !work", "\r"),
+                 "win98");
+}
+
+static void
+test_machines_ascii(void)
+{
+    SessionOptions o = {.ascii = true};
+
+    check_screen(&o, "machines-ascii", no_keys, "win98");
+}
+
+static void
+test_empty(void)
+{
+    SessionOptions o = {.host = {.empty = true}};
+
+    check_screen(&o, "machines-empty", no_keys, "No machines");
+}
+
+static void
+test_help(void)
+{
+    check_screen(&plain, "help", KEYS("?"), "win98");
+}
+
+static void
+test_palette(void)
+{
+    check_screen(&plain, "palette", KEYS(":", "del"), "win98");
+}
+
+static void
+test_stop_menu(void)
+{
+    check_screen(&plain, "stop-menu", KEYS("x"), "win98");
+}
+
+static void
+test_actions_menu(void)
+{
+    check_screen(&plain, "actions-menu", KEYS("."), "win98");
+}
+
+static void
+test_delete_dialog(void)
+{
+    check_screen(&plain, "delete-dialog", KEYS("GkD"), "win98");
+}
+
+static void
+test_start_error(void)
+{
+    check_screen(&plain, "start-error", KEYS("Gs"), "win98");
+}
+
+static void
+test_detail(void)
+{
+    check_screen(&plain, "detail", KEYS("\r"), "win98");
+}
+
+static void
+test_log(void)
+{
+    check_screen(&plain, "log", KEYS("L", "gtwe"), "win98");
+}
+
+static void
+test_new_machine(void)
+{
+    check_screen(&plain, "new-machine", KEYS("n"), "win98");
+}
+
+static void
+test_new_machine_error(void)
+{
+    check_screen(&plain, "new-machine-error",
+                 KEYS("n", "\t\t", "/none.img", "\t\t\t\t", "lots"), "win98");
+}
+
+static void
+test_settings(void)
+{
+    check_screen(&plain, "settings", KEYS("\033OQ"), "win98");
+}
+
+static void
+test_console(void)
+{
+    SessionOptions o = {.attach = "win98"};
+
+    check_screen(&o, "console", KEYS("A\t\033[1;5D\033x"), "C:\\>");
+}
+
+static void
+test_console_menu(void)
+{
+    SessionOptions o = {.attach = "win98"};
+
+    check_screen(&o, "console-menu", KEYS("\035"), "C:\\>");
+}
+
+static void
+test_console_send_key(void)
+{
+    SessionOptions o = {.attach = "win98"};
+
+    check_screen(&o, "console-send-key", KEYS("\035k", "d"), "C:\\>");
+}
+
+static void
+test_console_graphics(void)
+{
+    SessionOptions o = {.attach = "win98", .host = {.graphics = true}};
+
+    check_screen(&o, "console-graphics", no_keys, "320x200");
+}
+
+static void
+test_console_ended(void)
+{
+    SessionOptions o = {.attach = "win98"};
+
+    check_screen(&o, "console-ended", KEYS("\033[21~"), "C:\\>");
+}
+
+static void
+test_serial(void)
+{
+    SessionOptions o = {.attach = "win98"};
+
+    check_screen(&o, "serial", KEYS("\035l", "1"), "C:\\>");
+}
+
+static void
+test_colours(void)
+{
+    SessionOptions o = {.attach = "win98"};
+    Session *s = session_start(&o, 40, 100);
+    VTermScreenCell cell = {0};
+    VTermPos pos = {7, 11}; /* 80x25 is centred in 100x39 */
+
+    CU_ASSERT_TRUE(session_wait_text(s, "Disk Doctor"));
+    session_settle(s);
+    vterm_screen_get_cell(s->screen, pos, &cell);
+    vterm_screen_convert_color_to_rgb(s->screen, &cell.bg);
+    vterm_screen_convert_color_to_rgb(s->screen, &cell.fg);
+    CU_ASSERT_EQUAL(cell.chars[0], 0x2500u);
+    /* VGA blue aa, nearest in the 256-colour cube: af (libvterm's own
+     * table has b3 for it at most) */
+    CU_ASSERT_EQUAL(cell.bg.rgb.red, 0);
+    CU_ASSERT_TRUE(cell.bg.rgb.blue > 0x90 && cell.bg.rgb.blue < 0xc0);
+    CU_ASSERT_TRUE(cell.fg.rgb.red > 0xf0);
+    session_end(s);
+}
+
+static void
+test_no_color(void)
+{
+    SessionOptions o = {.no_color = "1"};
+    Session *s = session_start(&o, 24, 80);
+
+    CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+    session_settle(s);
+    /* SGR 30..38; 39 is the default colour again */
+    CU_ASSERT_FALSE(g_regex_match_simple(
+        "\033\\[[0-9;]*(3[0-8]|4[0-8])[0-9;]*m", s->raw->str, 0, 0));
+    check_golden(s, "machines-80x24");
+    session_end(s);
+}
+
+static void
+test_terminals(void)
+{
+    static const char *const terms[] = {"vt100", "linux", "tmux-256color",
+                                        "screen"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(terms); i++) {
+        SessionOptions o = {.term = terms[i], .c_locale = true};
+        Session *s = session_start(&o, 24, 80);
+
+        CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+        check_golden(s, "machines-ascii-80x24");
+        session_send(s, "q");
+        CU_ASSERT_EQUAL(session_wait_end(s), 0);
+        session_end(s);
+    }
+}
+
+static void
+test_dumb(void)
+{
+    SessionOptions o = {.term = "dumb"};
+    Session *s = session_start(&o, 24, 80);
+
+    CU_ASSERT_EQUAL(session_wait_end(s), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(s->raw->str, "cannot move the cursor"));
+    session_end(s);
+}
+
+static void
+test_unknown_term(void)
+{
+    SessionOptions o = {.term = "no-such-terminal"};
+    Session *s = session_start(&o, 24, 80);
+
+    CU_ASSERT_EQUAL(session_wait_end(s), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(s->raw->str, "is not known here"));
+    session_end(s);
+}
+
+static void
+test_quit(void)
+{
+    Session *s = session_start(&plain, 24, 80);
+
+    CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+    session_send(s, "q");
+    CU_ASSERT_EQUAL(session_wait_end(s), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(s->raw->str, "3 machines keep running"));
+    session_end(s);
+}
+
+static void
+test_signals(void)
+{
+    static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(signals); i++) {
+        Session *s = session_start(&plain, 24, 80);
+        struct termios before, after;
+
+        CU_ASSERT_EQUAL(tcgetattr(s->fd, &before), 0);
+        CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+        kill(s->pid, signals[i]);
+        CU_ASSERT_EQUAL(session_wait_end(s), 0);
+        CU_ASSERT_PTR_NOT_NULL(strstr(s->raw->str, "\033[?1049l"));
+        /* the slave is closed on some kernels: then there is nothing to ask */
+        if (tcgetattr(s->fd, &after) == 0)
+            CU_ASSERT_EQUAL(after.c_lflag & ICANON, before.c_lflag & ICANON);
+        session_end(s);
+    }
+}
+
+static void
+test_terminal_gone(void)
+{
+    Session *s = session_start(&plain, 24, 80);
+    int status = 0;
+    pid_t pid = s->pid, got = 0;
+
+    CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+    close(s->fd);
+    s->fd = -1;
+    gint64 until = g_get_monotonic_time() + PATIENCE_MS * 1000;
+    while (got == 0 && g_get_monotonic_time() < until) {
+        got = waitpid(pid, &status, WNOHANG);
+        if (got == 0)
+            g_usleep(10 * 1000);
+    }
+    CU_ASSERT_EQUAL(got, pid);
+    s->pid = got == pid ? 0 : pid;
+    session_end(s);
+}
+
+static void
+test_resize(void)
+{
+    static const int sizes[][2] = {{24, 80}, {10, 40}, {60, 200},
+                                   {1, 1},   {2, 3},   {300, 700}};
+    Session *s = session_start(&plain, 24, 80);
+
+    CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+    for (int i = 0; i < 60; i++) {
+        const int *size = sizes[i % (int) G_N_ELEMENTS(sizes)];
+        session_resize(s, size[0], size[1]);
+        session_send(s, i % 3 == 0 ? "?" : i % 3 == 1 ? "q" : "j");
+        (void) session_read(s, 5);
+    }
+    session_send(s, "gg");
+    session_resize(s, 10, 40);
+    session_settle(s);
+    check_golden(s, "machines-40x10");
+    session_resize(s, 24, 80);
+    session_settle(s);
+    check_golden(s, "machines-80x24");
+    session_end(s);
+}
+
+static void
+test_small_screens(void)
+{
+    static const char *const openers[] = {"n", "\r",     "L", "?", ":",
+                                          "x", "\033OQ", ".", "c"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(openers); i++) {
+        Session *s = session_start(&plain, 24, 80);
+
+        CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+        session_send(s, openers[i]);
+        session_settle(s);
+        session_resize(s, 5, 12);
+        session_settle(s);
+        session_resize(s, 1, 1);
+        session_settle(s);
+        session_resize(s, 24, 80);
+        session_settle(s);
+        kill(s->pid, SIGTERM);
+        CU_ASSERT_EQUAL(session_wait_end(s), 0);
+        session_end(s);
+    }
+}
+
+static void
+test_hostile(void)
+{
+    SessionOptions o = {.host = {.hostile = true}};
+    Session *s = session_start(&o, 24, 132);
+
+    CU_ASSERT_TRUE(session_wait_text(s, "^[]52;c;ZXZ"));
+    session_settle(s);
+    CU_ASSERT_PTR_NULL(strstr(s->raw->str, "\033]52"));
+    CU_ASSERT_PTR_NULL(strstr(s->raw->str, "\xc2\x9b"));
+    CU_ASSERT_PTR_NULL(strstr(s->raw->str, "\xe2\x80\xae"));
+    CU_ASSERT_PTR_NULL(strchr(s->raw->str, '\a'));
+    session_end(s);
+}
+
+static void
+test_delete_needs_choice(void)
+{
+    Session *s = session_start(&plain, 24, 80);
+
+    CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+    session_send(s, "GkD"); /* dos622 */
+    CU_ASSERT_TRUE(session_wait_text(s, "Delete dos622?"));
+    session_send(s, "D\rDD\r");
+    session_settle(s);
+    CU_ASSERT_TRUE(session_wait_text(s, "6 of 6"));
+    session_send(s, "D");
+    CU_ASSERT_TRUE(session_wait_text(s, "Delete dos622?"));
+    session_send(s, "\t\r");
+    CU_ASSERT_TRUE(session_wait_text(s, "5 of 5"));
+    session_send(s, "u");
+    CU_ASSERT_TRUE(session_wait_text(s, "6 of 6"));
+    session_end(s);
+}
+
+static void
+test_paste(void)
+{
+    Session *s = session_start(&plain, 24, 80);
+
+    CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+    session_send(s, "\033[200~xfDq\r\tq\033[201~");
+    session_settle(s);
+    check_golden(s, "machines-80x24");
+    session_end(s);
+}
+
+static void
+test_read_only(void)
+{
+    SessionOptions o = {.read_only = true};
+    Session *s = session_start(&o, 24, 80);
+
+    CU_ASSERT_TRUE(session_wait_text(s, "[read-only]"));
+    session_send(s, "x");
+    CU_ASSERT_TRUE(session_wait_text(s, "not in read-only mode"));
+    session_end(s);
+}
+
+static void
+make_logs(void)
+{
+    static const char text[] =
+        "2026-11-22T12:41:06.100+00:00 I machine: started\n"
+        "2026-11-22T12:41:07.113+00:00 W vfio: BAR1 16G needs 64 bits\n"
+        "2026-11-22T12:41:09.870+00:00 E kvm: \033[31memulation failure\n"
+        "2026-11-22T12:41:09.871+00:00 I machine: stopped\n";
+    g_autofree char *file = NULL;
+
+    log_dir = g_dir_make_tmp("carrel-tui-XXXXXX", NULL);
+    file = g_build_filename(log_dir, "gaming-vmm.log", NULL);
+    (void) g_file_set_contents(file, text, -1, NULL);
+    g_setenv("CARREL_CONFIG_DIR", "/nonexistent/carrel", TRUE);
+    if (chdir(log_dir) != 0)
+        printf("# chdir: %s\n", strerror(errno));
+}
+
+/* clang-format off */
+static const CuCase cases[] = {
+    {"machine_list_shows_every_machine", test_machines},
+    {"filter_hides_what_does_not_match", test_machines_filtered},
+    {"ascii_uses_no_other_character", test_machines_ascii},
+    {"no_machines_says_what_to_do", test_empty},
+    {"help_lists_the_keys_of_the_screen", test_help},
+    {"palette_finds_commands_by_letters", test_palette},
+    {"stop_menu_offers_the_gentle_way_first", test_stop_menu},
+    {"action_menu_lists_what_keys_do", test_actions_menu},
+    {"delete_dialog_names_the_machine_and_defaults_to_cancel", test_delete_dialog},
+    {"failed_start_shows_the_reason", test_start_error},
+    {"detail_shows_load_and_facts", test_detail},
+    {"log_jumps_to_the_error", test_log},
+    {"new_machine_shows_the_result", test_new_machine},
+    {"new_machine_marks_bad_fields", test_new_machine_error},
+    {"settings_show_choices", test_settings},
+    {"console_shows_cells_and_sends_keys", test_console},
+    {"console_menu_lists_its_commands", test_console_menu},
+    {"console_sends_ctrl_alt_del", test_console_send_key},
+    {"console_shows_graphics_as_half_blocks", test_console_graphics},
+    {"console_says_why_the_machine_ended", test_console_ended},
+    {"serial_pane_eats_escape_sequences", test_serial},
+    {"console_keeps_the_guests_colours", test_colours},
+    {"no_color_sends_no_colour", test_no_color},
+    {"old_terminals_get_ascii", test_terminals},
+    {"dumb_terminal_is_a_clear_error", test_dumb},
+    {"unknown_terminal_is_a_clear_error", test_unknown_term},
+    {"quitting_says_that_machines_keep_running", test_quit},
+    {"signals_restore_the_terminal", test_signals},
+    {"a_vanished_terminal_ends_the_interface", test_terminal_gone},
+    {"a_storm_of_resizes_ends_in_a_right_screen", test_resize},
+    {"no_screen_breaks_on_a_tiny_terminal", test_small_screens},
+    {"hostile_text_has_no_effect_on_the_terminal", test_hostile},
+    {"delete_needs_a_deliberate_choice", test_delete_needs_choice},
+    {"pasted_text_triggers_nothing", test_paste},
+    {"read_only_refuses_actions", test_read_only},
+};
+/* clang-format on */
+
+int
+main(int argc, char **argv)
+{
+    make_logs();
+    int rc = cu_main("tui", cases, G_N_ELEMENTS(cases), argc, argv);
+    g_autofree char *file = g_build_filename(log_dir, "gaming-vmm.log", NULL);
+    (void) unlink(file);
+    (void) rmdir(log_dir); /* a file too many there is no failure */
+    return rc;
+}
