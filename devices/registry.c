@@ -25,6 +25,7 @@ extern const DeviceClass uart16550_class;
 
 /* storage */
 extern const DeviceClass fdc_class;
+extern const DeviceClass piix3_ide_class;
 
 /* display */
 extern const DeviceClass vga_class;
@@ -51,6 +52,7 @@ static const DeviceClass *const registry[] = {
 
     /* storage */
     &fdc_class,
+    &piix3_ide_class,
 
     /* display */
     &vga_class,
