@@ -143,7 +143,9 @@ json_put_double(JsonWriter *w, const char *key, double value)
         return;
     }
     put_key(w, key);
-    g_string_append(w->out, g_ascii_formatd(text, sizeof text, "%.10g", value));
+    if (value == 0)
+        value = 0; /* "-0" would read back as the integer 0 */
+    g_string_append(w->out, g_ascii_formatd(text, sizeof text, "%.15g", value));
 }
 
 void

@@ -132,6 +132,7 @@ a_profile_without_id_is_no_template(void)
 
     g_autoptr(GPtrArray) list = templates_list(&problems);
 
+    CU_ASSERT_TRUE(list->len >= 3);
     CU_ASSERT_EQUAL_FATAL(problems->len, 1);
     CU_ASSERT_PTR_NOT_NULL(
         strstr(g_ptr_array_index(problems, 0), "template.id"));
