@@ -48,9 +48,7 @@ static const Verb verbs[] = {
     { "logs",       NULL,  "NAME", "Print what a machine, its firmware or its serial port wrote", verb_logs, NAME },
     { "events",     NULL,  "[NAME]", "Print the states of machines, and their changes", verb_events, NAME },
     { "wait",       NULL,  "NAME off|running|paused|crashed", "Wait for a state", verb_wait, NAME },
-#if __has_include("devices/storage/piix3-ide.h")
     { "__machine",  NULL,  "NAME", "Be the process of a machine", verb_machine, HIDDEN },
-#endif
 
     /* the program */
     { "info",       NULL,  "", "Print where things are and what the host offers", verb_info, 0 },

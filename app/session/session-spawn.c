@@ -10,6 +10,7 @@
 #include <glib-unix.h>
 
 #include "app/session/control-client.h"
+#include "app/session/session-dir.h"
 #include "app/session/session-error.h"
 #include "vmm/core/sysutil.h"
 
@@ -68,15 +69,37 @@ session_spawn_read(int fd, GString *text)
     }
 }
 
+/* What a process that died without a word may have left behind. */
+static char *
+last_words(const char *name)
+{
+    g_autofree char *dir = session_state_dir(name);
+    g_autofree char *note_file = g_build_filename(dir, "signal", NULL);
+    g_autofree char *errors_file = session_log_file(name, "stderr");
+    g_autofree char *note = NULL, *errors = NULL;
+
+    /* Either file may be missing: then there is less to say. */
+    (void) g_file_get_contents(note_file, &note, NULL, NULL);
+    (void) g_file_get_contents(errors_file, &errors, NULL, NULL);
+    const char *line = "";
+    if (errors != NULL) {
+        g_strchomp(errors);
+        const char *newline = strrchr(errors, '\n');
+        line = newline != NULL ? newline + 1 : errors;
+    }
+    return g_strdup_printf("%s%s%s", note != NULL ? g_strchomp(note) : "",
+                           note != NULL && *line != '\0' ? ": " : "", line);
+}
+
 bool
 session_spawn_result(const char *name, const char *text, GError **error)
 {
     gsize len = strcspn(text, "\n");
     if (len == 0) {
+        g_autofree char *words = last_words(name);
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_FAILED,
-                    "machine '%s' did not start: its process ended without a "
-                    "word; `carrel logs %s` may tell more",
-                    name, name);
+                    "machine '%s' did not start: its process ended (%s)", name,
+                    *words != '\0' ? words : "without a word");
         return false;
     }
     g_autoptr(Message) status = message_parse(text, len, error);

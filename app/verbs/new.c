@@ -9,6 +9,7 @@
 
 #include "app/names.h"
 #include "app/store.h"
+#include "app/verbs/new.h"
 #include "app/verbs/run.h"
 #include "app/verbs/settings.h"
 #include "profiles/paths.h"
@@ -280,4 +281,36 @@ verb_new(App *app, int argc, char **argv)
         code = make(app, &o, args);
     options_clear(&o);
     return code;
+}
+
+char *
+new_machine(const char *name, const char *template_id,
+            const char *const *settings, bool write, GError **error)
+{
+    g_autofree char *file = paths_machine_file(name);
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GArray) sizes = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_autoptr(GPtrArray) plain = g_ptr_array_new();
+    g_autoptr(GPtrArray) disks = g_ptr_array_new();
+
+    if (!machine_name_check(name, error))
+        return NULL;
+    g_autoptr(Template) template = template_find(template_id, error);
+    if (template == NULL)
+        return NULL;
+    for (unsigned i = 0; settings != NULL && settings[i] != NULL; i++) {
+        const char *size = settings[i];
+        bool is_disk = g_str_has_prefix(size, "new-disk=");
+        g_ptr_array_add(is_disk ? disks : plain,
+                        (char *) size + (is_disk ? strlen("new-disk=") : 0));
+    }
+    g_ptr_array_add(plain, NULL);
+    g_ptr_array_add(disks, NULL);
+    g_autoptr(Profile) profile = template_to_profile(template, file);
+    const Options options = {.new_disks = (char **) disks->pdata};
+    New n = {NULL, name, profile, paths, sizes};
+    if (!fill(&n, &options, (char **) plain->pdata, error) ||
+        (write && !write_machine(&n, file, error)))
+        return NULL;
+    return profile_to_text(profile);
 }

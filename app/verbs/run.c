@@ -16,6 +16,7 @@
 #include "app/names.h"
 #include "app/session/session-dir.h"
 #include "app/session/session-error.h"
+#include "app/session/session-stop.h"
 #include "app/store.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
@@ -289,7 +290,7 @@ wait_for_end(const App *app, const char *name)
     g_clear_error(&error);
     bool crashed = last == NULL || strcmp(last, "stopped") != 0;
     g_free(last);
-    running_wait_gone(name, 10000);
+    (void) session_wait_gone(name, 10000); /* its record is written by now */
     if (!crashed)
         return EXIT_OK;
     g_autoptr(SessionRecord) record = session_record_read(name);

@@ -18,8 +18,6 @@ int running_do(const App *app, const char *name, MessageOut *request);
 /* argv with "--serial=N" split to "--serial", "--port", "N"; g_strfreev. */
 char **running_split_serial(char **argv);
 
-/* Waits until the machine's process is gone; false: timeout. */
-bool running_wait_gone(const char *name, int timeout_ms);
 /* Powers off: asks the guest and waits timeout_s, or at once with force. An
  * exit code, everything reported. */
 int running_stop(const App *app, const char *name, bool force, int timeout_s);

@@ -1,0 +1,24 @@
+/* app/tui-host-internal.h - shared by tui-host.c and tui-console.c. */
+#pragma once
+
+#include "app/session/control-client.h"
+#include "ui/host.h"
+
+/* Runs done(data, error) from the main loop, not from inside the caller, who
+ * may not expect it; takes error over. */
+void tui_host_later(UiDone done, void *data, GError *error);
+
+/* tui-console.c: the console part of UiHostOps. */
+UiConsole *tui_console_open(void *host, const char *name,
+                            const UiConsoleEvents *events, void *data,
+                            GError **error);
+void tui_console_close(UiConsole *console);
+const ScreenHeader *tui_console_screen(UiConsole *console, gsize *ret_len);
+void tui_console_input(UiConsole *console, const InputEvent *events,
+                       unsigned n);
+guint tui_console_leds(UiConsole *console);
+void tui_console_media(UiConsole *console, const char *drive, const char *path,
+                       UiDone done, void *data);
+void tui_console_screenshot(UiConsole *console, const char *path, UiDone done,
+                            void *data);
+int tui_console_serial(UiConsole *console, unsigned n, GError **error);
