@@ -250,11 +250,11 @@ ata_block_done(IdeDrive *d)
 
     if (s->pos < s->len) {
         ide_begin_block(d, s->xfer, true);
-    } else if (s->xfer == IDE_XFER_OUT) {
+    } else if (s->xfer == IDE_XFER_OUT && d->kind == IDE_DISK) {
         s->xfer = IDE_XFER_NONE;
         s->status = IDE_STATUS_BSY;
         submit_buf_sectors(d, BLOCK_WRITE, s->len / IDE_SECTOR);
-    } else if (s->op == IDE_OP_READ && s->left > 0) {
+    } else if (s->op == IDE_OP_READ && s->left > 0 && d->kind == IDE_DISK) {
         s->xfer = IDE_XFER_NONE;
         read_more(d);
     } else {
@@ -643,7 +643,6 @@ ata_reset(IdeDrive *d)
     s->cylinders = (guint16) d->def_cylinders;
     s->heads = (guint8) d->def_heads;
     s->sectors = (guint8) d->def_sectors;
-    s->unit = s->block = IDE_SECTOR;
     s->transfer_mode = MODE_UDMA + 2;
     s->write_cache = 1;
     s->look_ahead = 1;

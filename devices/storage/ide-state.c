@@ -85,7 +85,7 @@ bad_field(const IdeDriveState *s)
     if (s->xfer != IDE_XFER_NONE && s->pos == s->drq_end)
         return "pos";
     if (s->xfer == IDE_XFER_OUT && s->op == IDE_OP_WRITE &&
-        s->len % IDE_SECTOR != 0)
+        (s->len % IDE_SECTOR != 0 || s->len / IDE_SECTOR > s->left))
         return "len";
     if (s->xfer == IDE_XFER_PACKET && s->len != IDE_PACKET_SIZE)
         return "len";

@@ -156,7 +156,7 @@ ide_log_error(IdeDrive *d, int result)
 static void
 run_deferred(IdeDrive *d)
 {
-    if (!d->s->deferred || d->req_busy)
+    if (d->kind == IDE_ABSENT || !d->s->deferred || d->req_busy)
         return;
     d->s->deferred = 0;
     if (d->kind == IDE_CD && d->s->command == CMD_PACKET)
@@ -639,6 +639,7 @@ ide_channel_reset(IdeChannel *ch)
     timer_arm(ch->timer, -1);
     for (unsigned i = 0; i < 2; i++) {
         memset(ch->drive[i].s, 0, sizeof(IdeDriveState));
+        ch->drive[i].s->unit = ch->drive[i].s->block = IDE_SECTOR;
         if (ch->drive[i].kind != IDE_ABSENT)
             ata_reset(&ch->drive[i]);
     }
