@@ -62,11 +62,12 @@ typedef struct {
 typedef struct UiHostOps {
     /* GPtrArray of UiMachine (free function set), name order. */
     GPtrArray *(*list)(void *host);
-    /* changed(data) runs when list() would answer differently. */
+    /* changed(data) runs when list() would answer differently; NULL ends it. */
     void (*watch)(void *host, void (*changed)(void *data), void *data);
     void (*action)(void *host, const char *name, UiAction action, UiDone done,
                    void *data);
-    /* settings: NULL-terminated "section.key=value". */
+    /* settings: NULL-terminated "section.key=value"; "new-disk=SIZE" makes a
+     * new disk as `carrel new --new-disk` does. */
     void (*create)(void *host, const char *name, const char *template_id,
                    const char *const *settings, bool start, UiDone done,
                    void *data);
@@ -111,3 +112,9 @@ typedef struct {
     guint refresh_ms; /* between two looks at the machines; 0: 1000 */
 } TuiOptions;
 int tui_run(const UiHostOps *ops, void *host, const TuiOptions *options);
+
+/* Every key there is, for `carrel keys`: where is a screen ("everywhere",
+ * "console": after Ctrl-]), keys are names with blanks between. */
+typedef void (*TuiKeyRow)(void *data, const char *where, const char *keys,
+                          const char *help);
+void tui_each_key(TuiKeyRow row, void *data);

@@ -1,34 +1,31 @@
-/* app/verbs/keys.c - carrel keys: the keys of the terminal interface. */
+/* app/verbs/keys.c - carrel keys: the keys of the terminal interface, from the
+ * tables that its dispatcher uses. */
 #include <stdio.h>
 
+#include "app/tui.h"
 #include "app/verbs/run.h"
+#include "ui/host.h"
 
-/* clang-format off */
-static const struct {
-    const char *where, *key, *what;
-} keys[] = {
-    { "everywhere", "Up Down j k", "move" },
-    { "everywhere", "PgUp PgDn g G", "move by pages, to the start, to the end" },
-    { "everywhere", "Enter", "open" },
-    { "everywhere", "Esc", "clear or back" },
-    { "everywhere", "/", "filter the list" },
-    { "everywhere", ": Ctrl-P", "command palette: every verb" },
-    { "everywhere", "? F1", "help for this screen" },
-    { "everywhere", ".", "actions for the selection" },
-    { "everywhere", "u", "undo the last action that can be undone" },
-    { "everywhere", "R Ctrl-L", "refresh and redraw" },
-    { "everywhere", "q", "leave; machines keep running" },
-    { "machines",   "s", "start" },
-    { "machines",   "x", "stop: shut down, force off, reset" },
-    { "machines",   "c", "console" },
-    { "machines",   "v", "address for a VNC viewer" },
-    { "machines",   "n", "new machine" },
-    { "machines",   "D", "delete: move to the trash" },
-    { "machines",   "L", "log" },
-    { "console",    "Ctrl-]", "menu: detach, send keys, media, screenshot, reset" },
-    { "console",    "Ctrl-] Ctrl-]", "send one Ctrl-] to the guest" },
-};
-/* clang-format on */
+typedef struct {
+    App *app;
+    JsonWriter *w;
+} KeyList;
+
+#if CARREL_HAVE_TUI
+static void
+print_row(void *data, const char *where, const char *keys, const char *help)
+{
+    KeyList *list = data;
+
+    json_begin_object(list->w, NULL);
+    json_put_string(list->w, "where", where);
+    json_put_string(list->w, "key", keys);
+    json_put_string(list->w, "action", help);
+    json_end(list->w);
+    if (!list->app->json)
+        printf("%-11s %-15s %s\n", where, keys, help);
+}
+#endif
 
 int
 verb_keys(App *app, int argc, char **argv)
@@ -39,17 +36,15 @@ verb_keys(App *app, int argc, char **argv)
     if (code >= 0)
         return code;
     g_autoptr(JsonWriter) w = json_writer_new();
+    KeyList list = {app, w};
     json_begin_array(w, NULL);
-    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
-        json_begin_object(w, NULL);
-        json_put_string(w, "where", keys[i].where);
-        json_put_string(w, "key", keys[i].key);
-        json_put_string(w, "action", keys[i].what);
-        json_end(w);
-        if (!app->json)
-            printf("%-11s %-15s %s\n", keys[i].where, keys[i].key,
-                   keys[i].what);
-    }
+#if CARREL_HAVE_TUI
+    tui_each_key(print_row, &list);
+#else
+    if (!list.app->json)
+        printf("This carrel was built without the terminal interface.\n");
+#endif
+    json_end(w);
     if (app->json)
         app_print_json(g_steal_pointer(&w));
     return EXIT_OK;

@@ -36,7 +36,6 @@ typedef struct {
 /* console-view.c */
 void console_draw(Screen *s);
 /* console-menu.c */
-extern const KeyBinding console_keys[];
 void console_open_menu(Console *c);
 void console_command(Screen *s, int command);
 /* console.c */

@@ -50,7 +50,7 @@ enum {
 /* clang-format off */
 static const char *const sources[] = {"vmm", "serial", "firmware"};
 
-static const KeyBinding log_keys[] = {
+const KeyBinding log_viewer_keys[] = {
     {"f", CMD_FOLLOW, "follow", "follow new lines", 0},
     {"e", CMD_NEXT_ERROR, "error", "next error", 0},
     {"E", CMD_PREV_ERROR, NULL, "error before", 0},
@@ -350,7 +350,7 @@ log_free(Screen *s)
 
 static const ScreenClass log_class = {
     .name = "Log",
-    .keys = log_keys,
+    .keys = log_viewer_keys,
     .draw = log_draw,
     .key = log_key,
     .command = log_command,

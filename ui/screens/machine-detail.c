@@ -21,7 +21,7 @@ enum {
 };
 
 /* clang-format off */
-static const KeyBinding detail_keys[] = {
+const KeyBinding machine_detail_keys[] = {
     {"s", CMD_START, "start", "start", KEY_WRITES},
     {"x", CMD_STOP, "stop…", "stop, restart, reset…", KEY_WRITES},
     {"c Enter", CMD_CONSOLE, "console", "console: screen and keyboard", 0},
@@ -163,7 +163,7 @@ detail_free(Screen *s)
 
 static const ScreenClass detail_class = {
     .name = "Machine",
-    .keys = detail_keys,
+    .keys = machine_detail_keys,
     .draw = detail_draw,
     .command = detail_command,
     .can = detail_can,

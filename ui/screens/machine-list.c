@@ -48,7 +48,7 @@ enum {
 };
 
 /* clang-format off */
-static const KeyBinding list_keys[] = {
+const KeyBinding machine_list_keys[] = {
     {"s", CMD_START, "start", "start", KEY_WRITES | KEY_ACTION},
     {"x", CMD_STOP, "stop…", "stop, restart, reset…", KEY_WRITES | KEY_ACTION},
     {"c", CMD_CONSOLE, "console", "console: screen and keyboard", KEY_ACTION},
@@ -398,13 +398,13 @@ open_actions(MachineList *ml)
 {
     Tui *tui = ml->screen.tui;
     const UiMachine *m = current(ml);
-    MenuItem items[G_N_ELEMENTS(list_keys)] = {0};
+    MenuItem items[G_N_ELEMENTS(machine_list_keys)] = {0};
     char name[KEY_NAME_MAX];
     unsigned n = 0;
 
     if (m == NULL)
         return;
-    for (const KeyBinding *k = list_keys; k->keys != NULL; k++) {
+    for (const KeyBinding *k = machine_list_keys; k->keys != NULL; k++) {
         bool writes = (k->flags & KEY_WRITES) != 0;
 
         if ((k->flags & KEY_ACTION) == 0)
@@ -545,7 +545,7 @@ list_free(Screen *s)
 
 static const ScreenClass list_class = {
     .name = "Machines",
-    .keys = list_keys,
+    .keys = machine_list_keys,
     .draw = list_draw,
     .key = list_key,
     .command = list_command_run,

@@ -38,7 +38,7 @@ typedef struct {
 enum { CMD_CREATE = CMD_SCREEN, CMD_SAVE, CMD_PREVIEW, CMD_NEXT };
 
 /* clang-format off */
-static const KeyBinding new_keys[] = {
+const KeyBinding new_machine_keys[] = {
     {"Tab Down", CMD_NEXT, "next", "next field (Shift-Tab, Up: back)", 0},
     {"Enter", CMD_CREATE, "create & start", "create the machine and start it", KEY_WRITES},
     {"Ctrl-S", CMD_SAVE, "save only", "create the machine, do not start it", KEY_WRITES},
@@ -363,7 +363,7 @@ new_free(Screen *s)
 
 static const ScreenClass new_class = {
     .name = "New machine",
-    .keys = new_keys,
+    .keys = new_machine_keys,
     .draw = new_draw,
     .key = new_key,
     .command = new_command,

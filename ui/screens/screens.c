@@ -1,14 +1,32 @@
-/* screens.c - the rows of all screens. */
+/* screens.c - the screens and their key tables: one row a screen. */
 #include "ui/screens/screens.h"
 
 /* clang-format off */
-const ScreenRow screen_rows[] = {
-    {"machines", machine_list_open, NULL},
-    {"new",      new_machine_open,  NULL},
-    {"settings", settings_open,     NULL},
-    {"detail",   NULL, machine_detail_open},
-    {"console",  NULL, console_open},
-    {"log",      NULL, log_viewer_open},
+static const struct {
+    const char *where;
+    const KeyBinding *keys;
+} rows[] = {
+    {"machines", machine_list_keys},
+    {"machine",  machine_detail_keys},
+    {"new",      new_machine_keys},
+    {"console",  console_keys},
+    {"serial",   serial_pane_keys},
+    {"log",      log_viewer_keys},
+    {"settings", settings_keys},
 };
 /* clang-format on */
-const gsize n_screen_rows = G_N_ELEMENTS(screen_rows);
+
+static void
+each_row(const char *where, const KeyBinding *keys, TuiKeyRow row, void *data)
+{
+    for (; keys->keys != NULL; keys++)
+        row(data, where, keys->keys, keys->help);
+}
+
+void
+tui_each_key(TuiKeyRow row, void *data)
+{
+    each_row("everywhere", tui_global_keys(), row, data);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        each_row(rows[i].where, rows[i].keys, row, data);
+}

@@ -17,15 +17,10 @@ void serial_pane_open(Tui *tui, const char *name, unsigned n, int fd);
  * wins. */
 void settings_load(TermOptions *options);
 
-/* One row for the palette-like views and tests: every screen that can be
- * opened without an argument or with a machine's name. */
-typedef struct {
-    const char *name;
-    void (*open)(Tui *tui);
-    void (*open_machine)(Tui *tui, const char *name);
-} ScreenRow;
-extern const ScreenRow screen_rows[];
-extern const gsize n_screen_rows;
+/* The key tables of the screens, for screens.c. */
+extern const KeyBinding machine_list_keys[], machine_detail_keys[],
+    new_machine_keys[], console_keys[], serial_pane_keys[], log_viewer_keys[],
+    settings_keys[];
 
 /* actions.c: things done to a machine, each with its question if it needs
  * one. */

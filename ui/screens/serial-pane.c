@@ -32,7 +32,7 @@ typedef struct {
     int back; /* lines scrolled back */
 } SerialPane;
 
-static const KeyBinding serial_keys[] = {
+const KeyBinding serial_pane_keys[] = {
     {"Ctrl-]", CMD_BACK, "back", "back to the screen", 0},
     {"Shift-PgUp", CMD_PGUP, "older", "scroll back", 0},
     {"Shift-PgDn", CMD_PGDN, "newer", "scroll forward", 0},
@@ -272,7 +272,7 @@ static bool
 serial_key(Screen *s, const Key *key)
 {
     SerialPane *p = (SerialPane *) s;
-    const KeyBinding *row = keys_find(serial_keys, key);
+    const KeyBinding *row = keys_find(serial_pane_keys, key);
     char buf[16];
 
     if (row != NULL && row->command == CMD_BACK)
@@ -315,7 +315,7 @@ serial_free(Screen *s)
 static const ScreenClass serial_class = {
     .name = "Serial port",
     .captures = true,
-    .keys = serial_keys,
+    .keys = serial_pane_keys,
     .draw = serial_draw,
     .key = serial_key,
     .command = serial_command,

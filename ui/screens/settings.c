@@ -14,7 +14,7 @@ typedef struct {
     Form *form;
 } Settings;
 
-static const KeyBinding settings_keys[] = {
+const KeyBinding settings_keys[] = {
     {"Left Right", CMD_OPEN, NULL, "change", 0},
     {"Enter Esc q", CMD_BACK, "back", "keep and go back", 0},
     {0},
