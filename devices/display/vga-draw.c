@@ -1,7 +1,7 @@
 /* devices/display/vga-draw.c - lines of graphics and of glyphs. */
-#include <string.h>
-
 #include "devices/display/vga-draw.h"
+
+#include <string.h>
 
 #define MAX_COLUMNS 512 /* 4096 pixels of 8 */
 #define FONT_CHAR   32  /* bytes kept for each character */

@@ -5,7 +5,6 @@
 #include "vmm/display/display.h"
 
 #include <fcntl.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
