@@ -105,7 +105,8 @@ typedef struct UiHostOps {
 } UiHostOps;
 
 /* ui/tui/tui.c: runs the interface until the person leaves; returns the
- * program's exit code. attach: machine whose console opens first, or NULL. */
+ * program's exit code; what to say then about machines that go on is the
+ * caller's. attach: machine whose console opens first, or NULL. */
 typedef struct {
     const char *attach;
     bool ascii, no_color, no_mouse, read_only;

@@ -335,6 +335,18 @@ test_start_error(void)
 }
 
 static void
+test_long_error(void)
+{
+    Session *s = session_start(&plain, 24, 50);
+
+    CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+    session_send(s, "Gs");
+    CU_ASSERT_TRUE(session_wait_text(s, "denied"));
+    session_send(s, "\r");
+    session_end(s);
+}
+
+static void
 test_detail(void)
 {
     check_screen(&plain, "detail", KEYS("\r"), "win98");
@@ -498,7 +510,7 @@ test_quit(void)
     CU_ASSERT_TRUE(session_wait_text(s, "win98"));
     session_send(s, "q");
     CU_ASSERT_EQUAL(session_wait_end(s), 0);
-    CU_ASSERT_PTR_NOT_NULL(strstr(s->raw->str, "3 machines keep running"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(s->raw->str, "\033[?1049l"));
     session_end(s);
 }
 
@@ -681,6 +693,7 @@ static const CuCase cases[] = {
     {"action_menu_lists_what_keys_do", test_actions_menu},
     {"delete_dialog_names_the_machine_and_defaults_to_cancel", test_delete_dialog},
     {"failed_start_shows_the_reason", test_start_error},
+    {"a_long_error_is_shown_whole", test_long_error},
     {"detail_shows_load_and_facts", test_detail},
     {"log_jumps_to_the_error", test_log},
     {"new_machine_shows_the_result", test_new_machine},
@@ -697,7 +710,7 @@ static const CuCase cases[] = {
     {"old_terminals_get_ascii", test_terminals},
     {"dumb_terminal_is_a_clear_error", test_dumb},
     {"unknown_terminal_is_a_clear_error", test_unknown_term},
-    {"quitting_says_that_machines_keep_running", test_quit},
+    {"quitting_restores_the_terminal", test_quit},
     {"signals_restore_the_terminal", test_signals},
     {"a_vanished_terminal_ends_the_interface", test_terminal_gone},
     {"a_storm_of_resizes_ends_in_a_right_screen", test_resize},

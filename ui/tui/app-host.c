@@ -8,6 +8,7 @@
 
 #include "ui/tui/app-loop-internal.h"
 #include "ui/tui/text.h"
+#include "ui/widgets/dialog.h"
 
 Term *
 tui_term(Tui *tui)
@@ -102,6 +103,15 @@ tui_call(Tui *tui, const char *what)
     return call;
 }
 
+/* On the notice line, or in a box when it would be cut there. */
+static void
+show_error(Tui *tui, const char *what, const char *message)
+{
+    tui_notify(tui, STYLE_BAD, "%s: %s", what, message);
+    if (text_width(tui->notice) > COLS - 2)
+        dialog_message(tui, what, message);
+}
+
 void
 tui_call_done(void *data, const GError *error)
 {
@@ -110,7 +120,7 @@ tui_call_done(void *data, const GError *error)
 
     if (tui != NULL) {
         if (error != NULL)
-            tui_notify(tui, STYLE_BAD, "%s: %s", call->what, error->message);
+            show_error(tui, call->what, error->message);
         else
             tui_notify(tui, STYLE_GOOD, "%s: done", call->what);
         tui_refresh(tui);

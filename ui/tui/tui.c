@@ -49,21 +49,6 @@ open_terminal(const TuiOptions *options)
     return term;
 }
 
-/* Leaving must not frighten: the machines go on. */
-static void
-say_what_runs(Tui *tui)
-{
-    unsigned n = 0;
-
-    for (guint i = 0; i < tui->machines->len; i++)
-        n += action_is_up(g_ptr_array_index(tui->machines, i));
-    if (n == 1)
-        printf("1 machine keeps running; carrel shows it again.\n");
-    else if (n > 1)
-        printf("%u machines keep running; carrel shows them again.\n", n);
-    fflush(stdout);
-}
-
 int
 tui_run(const UiHostOps *ops, void *host, const TuiOptions *options)
 {
@@ -82,7 +67,6 @@ tui_run(const UiHostOps *ops, void *host, const TuiOptions *options)
         tui_pop(g_ptr_array_index(tui->stack, tui->stack->len - 1));
     g_ptr_array_set_size(tui->dead, 0);
     term_close(term);
-    say_what_runs(tui);
     tui_free(tui);
     return 0;
 }
