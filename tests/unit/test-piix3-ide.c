@@ -89,7 +89,7 @@ test_write_dma(void)
     memset(fake_ram(rig->vm) + BUFFER, 0x33, 0x10000);
 
     rig_prd(rig, 0, BUFFER, 0, true); /* 0: 64 KiB */
-    rig_bm_start(rig, BM, false); /* started before the command */
+    rig_bm_start(rig, BM, false);     /* started before the command */
     rig_command(rig, BASE, LBA, 1000, 128, 0xca);
     CU_ASSERT_EQUAL(rig_wait(rig, BASE), OK);
 
