@@ -96,7 +96,7 @@ build_legacy(PcBuild *b)
     b->dma = add(b, create(b, "i8237", "dma"));
     add(b, create(b, "i8042", "i8042"));
     add(b, create(b, "port92", "port92"));
-    add(b, create(b, "post-code", "post-code"));
+    add(b, create(b, "port80", "post-code"));
     add(b, create(b, "apm-shutdown", "apm-shutdown"));
 
     Device *log = create(b, "debugcon", "debugcon");
