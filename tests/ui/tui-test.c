@@ -517,7 +517,7 @@ test_quit(void)
 static void
 test_signals(void)
 {
-    static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
+    static const int signals[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
 
     for (gsize i = 0; i < G_N_ELEMENTS(signals); i++) {
         Session *s = session_start(&plain, 24, 80);
@@ -726,6 +726,13 @@ int
 main(int argc, char **argv)
 {
     make_logs();
+    /* For a look at the real thing: tui-test --show [MACHINE] */
+    if (argc > 1 && strcmp(argv[1], "--show") == 0) {
+        TuiOptions options = {.attach = argc > 2 ? argv[2] : NULL};
+        FakeHostOptions host = {.log_dir = log_dir,
+                                .graphics = g_getenv("FAKE_GRAPHICS") != NULL};
+        return tui_run(&fake_host_ops, fake_host_new(&host), &options);
+    }
     int rc = cu_main("tui", cases, G_N_ELEMENTS(cases), argc, argv);
     g_autofree char *file = g_build_filename(log_dir, "gaming-vmm.log", NULL);
     (void) unlink(file);

@@ -1,20 +1,13 @@
-/* serial-pane.c - a serial port as text with its scrollback. A plain teletype:
- * lines, carriage return, backspace, tab, and the few ANSI sequences that
- * shells use to edit one line; the others are eaten, none reaches the
- * terminal. For full-screen programs: carrel console --serial. */
+/* serial-pane.c - a serial port with its scrollback, as a plain teletype
+ * (ui/tui/glass-tty.h). For full-screen programs: carrel console --serial. */
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ui/screens/screens.h"
-#include "ui/tui/text.h"
+#include "ui/tui/glass-tty.h"
 #include "ui/widgets/draw.h"
-
-#define MAX_LINES 5000
-#define MAX_COLS  1024
-
-typedef enum { TTY_TEXT, TTY_ESC, TTY_CSI, TTY_STRING } TtyState;
 
 typedef struct {
     Screen screen;
@@ -22,13 +15,7 @@ typedef struct {
     unsigned port;
     int fd; /* -1: closed */
     guint source;
-    GPtrArray *lines; /* of GArray of gunichar */
-    unsigned column;
-    TtyState state;
-    char params[16];
-    gsize n_params;
-    guchar utf8[8]; /* a character that has not arrived whole */
-    gsize n_utf8;
+    GlassTty *tty;
     int back; /* lines scrolled back */
 } SerialPane;
 
@@ -38,136 +25,6 @@ const KeyBinding serial_pane_keys[] = {
     {"Shift-PgDn", CMD_PGDN, "newer", "scroll forward", 0},
     {0},
 };
-
-static GArray *
-last_line(SerialPane *p)
-{
-    return g_ptr_array_index(p->lines, p->lines->len - 1);
-}
-
-static void
-new_line(SerialPane *p)
-{
-    if (p->lines->len >= MAX_LINES)
-        g_ptr_array_remove_range(p->lines, 0, MAX_LINES / 10);
-    g_ptr_array_add(p->lines, g_array_new(FALSE, FALSE, sizeof(gunichar)));
-}
-
-static void
-put_char(SerialPane *p, gunichar c)
-{
-    GArray *line = last_line(p);
-    gunichar blank = ' ';
-
-    if (p->column >= MAX_COLS) {
-        new_line(p);
-        p->column = 0;
-        line = last_line(p);
-    }
-    while (line->len <= p->column)
-        g_array_append_val(line, blank);
-    g_array_index(line, gunichar, p->column++) = c;
-}
-
-static void
-control_char(SerialPane *p, guchar c)
-{
-    switch (c) {
-    case '\n':
-        new_line(p);
-        /* The guest sends CR too; alone, LF goes down in the same column. */
-        break;
-    case '\r': p->column = 0; break;
-    case '\b': p->column -= p->column > 0; break;
-    case '\t': p->column = MIN((p->column | 7) + 1, MAX_COLS); break;
-    case 0x1b: p->state = TTY_ESC; break;
-    default: break;
-    }
-}
-
-static void
-run_csi(SerialPane *p, char final)
-{
-    unsigned n =
-        (unsigned) CLAMP(g_ascii_strtoll(p->params, NULL, 10), 0, MAX_COLS);
-    GArray *line = last_line(p);
-
-    switch (final) {
-    case 'C': p->column = MIN(p->column + MAX(n, 1), MAX_COLS); break;
-    case 'D': p->column -= MIN(p->column, MAX(n, 1)); break;
-    case 'G': p->column = MIN(MAX(n, 1) - 1, MAX_COLS); break;
-    case 'K':
-        if (n == 0 && line->len > p->column)
-            g_array_set_size(line, p->column);
-        else if (n == 2)
-            g_array_set_size(line, 0);
-        break;
-    case 'J':
-        if (n == 2)
-            new_line(p);
-        break;
-    case 'H':
-        new_line(p);
-        p->column = 0;
-        break;
-    default: break;
-    }
-}
-
-/* True when c belonged to an escape sequence. */
-static bool
-escape_byte(SerialPane *p, guchar c)
-{
-    if (p->state == TTY_TEXT)
-        return false;
-    if (p->state == TTY_ESC) {
-        p->n_params = 0;
-        memset(p->params, 0, sizeof p->params);
-        p->state = c == '['                               ? TTY_CSI
-                   : strchr("]P^_X", c) != NULL && c != 0 ? TTY_STRING
-                                                          : TTY_TEXT;
-    } else if (p->state == TTY_CSI) {
-        if (c >= 0x40 && c < 0x7f) {
-            p->state = TTY_TEXT;
-            run_csi(p, (char) c);
-        } else if (p->n_params + 1 < sizeof p->params) {
-            p->params[p->n_params++] = (char) c;
-        }
-    } else if (c == '\a' || c == '\\' || c == '\n') {
-        p->state = TTY_TEXT; /* the end of a title or the like */
-    }
-    return true;
-}
-
-static void
-text_byte(SerialPane *p, guchar c)
-{
-    p->utf8[p->n_utf8++] = c;
-    gunichar u =
-        g_utf8_get_char_validated((const char *) p->utf8, (gssize) p->n_utf8);
-
-    if (u == (gunichar) -2 && p->n_utf8 < 6)
-        return; /* more to come */
-    if (u == (gunichar) -1 || u == (gunichar) -2)
-        u = 0xfffd;
-    p->n_utf8 = 0;
-    put_char(p, u);
-}
-
-static void
-feed(SerialPane *p, const guchar *data, gsize len)
-{
-    for (gsize i = 0; i < len; i++) {
-        if (escape_byte(p, data[i]))
-            continue;
-        if (data[i] < 0x20 || data[i] == 0x7f) {
-            p->n_utf8 = 0;
-            control_char(p, data[i]);
-        } else {
-            text_byte(p, data[i]);
-        }
-    }
-}
 
 static gboolean
 on_readable(gint fd, GIOCondition condition, gpointer data)
@@ -179,7 +36,7 @@ on_readable(gint fd, GIOCondition condition, gpointer data)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return G_SOURCE_CONTINUE;
     if (n > 0)
-        feed(p, buf, (gsize) n);
+        glass_tty_feed(p->tty, buf, (gsize) n);
     tui_redraw(p->screen.tui);
     if (n > 0)
         return G_SOURCE_CONTINUE;
@@ -190,13 +47,11 @@ on_readable(gint fd, GIOCondition condition, gpointer data)
 }
 
 static void
-draw_line(SerialPane *p, GArray *line, int y)
+draw_line(SerialPane *p, unsigned i, int y)
 {
-    g_autofree char *text = g_ucs4_to_utf8(
-        (const gunichar *) (gpointer) line->data, line->len, NULL, NULL, NULL);
+    g_autofree char *text = glass_tty_line(p->tty, i);
 
-    if (text != NULL)
-        draw_text(p->screen.tui, y, 0, draw_cols(), STYLE_NORMAL, text);
+    draw_text(p->screen.tui, y, 0, draw_cols(), STYLE_NORMAL, text);
 }
 
 static void
@@ -205,19 +60,19 @@ serial_draw(Screen *s)
     SerialPane *p = (SerialPane *) s;
     g_autofree char *title =
         g_strdup_printf("Carrel > %s > COM%u", p->name, p->port + 1);
-    int rows = draw_content_rows();
+    int rows = draw_content_rows(), lines = (int) glass_tty_lines(p->tty);
 
-    p->back = CLAMP(p->back, 0, MAX((int) p->lines->len - rows, 0));
-    int first = MAX((int) p->lines->len - rows - p->back, 0);
+    p->back = CLAMP(p->back, 0, MAX(lines - rows, 0));
+    int first = MAX(lines - rows - p->back, 0);
     draw_frame(s, title,
                p->fd < 0     ? "closed"
                : p->back > 0 ? "scrolled back"
                              : "");
-    for (int i = 0; i < rows && first + i < (int) p->lines->len; i++)
-        draw_line(p, g_ptr_array_index(p->lines, (guint) (first + i)), 1 + i);
+    for (int i = 0; i < rows && first + i < lines; i++)
+        draw_line(p, (unsigned) (first + i), 1 + i);
     if (p->back == 0)
-        tui_cursor(s->tui, MIN((int) p->lines->len - first, rows),
-                   (int) p->column, true);
+        tui_cursor(s->tui, MIN(lines - first, rows),
+                   (int) glass_tty_column(p->tty), true);
 }
 
 /* What a VT100 sends for key; the bytes in buf. */
@@ -307,7 +162,7 @@ serial_free(Screen *s)
         g_source_remove(p->source);
     if (p->fd >= 0)
         close(p->fd);
-    g_ptr_array_unref(p->lines);
+    glass_tty_free(p->tty);
     g_free(p->name);
     g_free(p);
 }
@@ -331,8 +186,7 @@ serial_pane_open(Tui *tui, const char *name, unsigned n, int fd)
     p->name = g_strdup(name);
     p->port = n;
     p->fd = fd;
-    p->lines = g_ptr_array_new_with_free_func((GDestroyNotify) g_array_unref);
-    new_line(p);
+    p->tty = glass_tty_new();
     (void) g_unix_set_fd_nonblocking(fd, TRUE, NULL); /* else it is slow */
     p->source =
         g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, p);

@@ -264,6 +264,13 @@ on_stop_signal(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* GLib handles no SIGQUIT: it counts as SIGTERM. */
+static void
+on_sigquit(int number)
+{
+    kill(getpid(), SIGTERM);
+}
+
 static void
 sample(Tui *tui)
 {
@@ -344,6 +351,7 @@ add_sources(Tui *tui)
         tui->options.refresh_ms != 0 ? tui->options.refresh_ms : 1000;
 
     (void) signal(SIGPIPE, SIG_IGN);
+    (void) signal(SIGQUIT, on_sigquit);
     for (gsize i = 0; i < G_N_ELEMENTS(stop_signals); i++)
         tui->signal_sources[i] =
             g_unix_signal_add(stop_signals[i], on_stop_signal, tui);
