@@ -47,6 +47,7 @@ put_status(Peer *peer, MessageOut *out)
     message_put_int(out, "pid", getpid());
     message_put_int(out, "uptime_ms", (gint64) stats->uptime_ms);
     message_put_int(out, "cpu_ns", (gint64) stats->cpu_ns);
+    message_put_number(out, "cpu", stats->cpu);
     message_put_int(out, "vcpus", stats->n_vcpus);
     message_put_int(out, "memory", (gint64) stats->ram);
     message_put_int(out, "resident", (gint64) stats->resident);
@@ -170,7 +171,7 @@ run_screen_text(Peer *peer, gint64 id, const Message *request)
              "the machine has no screen ([display] model=none)");
         return;
     }
-    display_refresh_now(display);
+    config->ops->refresh(config->machine);
     g_autofree char *text = display_text(display);
     MessageOut *out = peer_answer(peer, id);
     message_put_bool(out, "graphics", text == NULL);

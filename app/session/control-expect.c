@@ -156,7 +156,7 @@ watch_screen(Expect *expect, GError **error)
     expect->wake = source_fd(expect->server->context, expect->wake_fd, G_IO_IN,
                              on_wake, expect);
     expect->viewer = display_attach(display, expect->wake_fd);
-    display_refresh_now(display);
+    config->ops->refresh(config->machine);
     return true;
 }
 

@@ -127,7 +127,7 @@ screen_request(Peer *peer, gint64 id, const Message *request)
         return;
     }
     if (message_bool(request, "refresh", false))
-        display_refresh_now(display);
+        config->ops->refresh(config->machine);
     ScreenFeed *feed = g_new0(ScreenFeed, 1);
     feed->peer = peer;
     feed->wake_fd = wake_fd;

@@ -17,6 +17,10 @@ struct MachineHost {
     GMainLoop *main_loop;
     gint64 started_us;
     guint64 ram; /* bytes */
+    /* For the CPU load: the last look that counted, and its result. */
+    gint64 sample_us;
+    guint64 sample_cpu_ns;
+    double cpu;
     bool stopping;
     bool force_after; /* when stop_timer fires */
     guint stop_timer;

@@ -7,6 +7,7 @@
 #include "app/session/machine-host-internal.h"
 #include "app/session/session-dir.h"
 #include "app/session/session-error.h"
+#include "vmm/loop/loop.h"
 
 static Vm *
 host_vm(void *m)
@@ -134,6 +135,21 @@ host_display(void *m)
     return machine_display(host->machine);
 }
 
+static void
+refresh_on_loop(void *data)
+{
+    display_refresh_now(data);
+}
+
+static void
+host_refresh(void *m)
+{
+    MachineHost *host = m;
+    Display *display = machine_display(host->machine);
+    if (display != NULL)
+        loop_call(vm_loop(host_vm(host)), refresh_on_loop, display);
+}
+
 static guint
 host_input_source(void *m)
 {
@@ -223,6 +239,24 @@ resident_bytes(void)
     return (guint64) pages * (guint64) sysconf(_SC_PAGESIZE);
 }
 
+/* Over the time between two looks that are a second or more apart; the first
+ * one goes back to the start. */
+static double
+recent_cpu(MachineHost *host, guint64 cpu_ns)
+{
+    gint64 now = g_get_monotonic_time();
+    if (host->sample_us == 0)
+        host->sample_us = host->started_us;
+    gint64 us = now - host->sample_us;
+    if (us >= G_USEC_PER_SEC || (host->sample_cpu_ns == 0 && us > 0)) {
+        host->cpu =
+            (double) (cpu_ns - host->sample_cpu_ns) / 10.0 / (double) us;
+        host->sample_us = now;
+        host->sample_cpu_ns = cpu_ns;
+    }
+    return host->cpu;
+}
+
 static void
 host_stats(void *m, MachineStats *ret_stats)
 {
@@ -237,6 +271,7 @@ host_stats(void *m, MachineStats *ret_stats)
     ret_stats->uptime_ms =
         (guint64) ((g_get_monotonic_time() - host->started_us) / 1000);
     ret_stats->cpu_ns = (guint64) us * 1000;
+    ret_stats->cpu = recent_cpu(host, ret_stats->cpu_ns);
     ret_stats->ram = host->ram;
     ret_stats->resident = resident_bytes();
     ret_stats->resets = vm_reset_count(vm);
@@ -274,6 +309,7 @@ const MachineOps machine_host_ops = {
     .resume = host_resume,
     .power_button = host_power_button,
     .display = host_display,
+    .refresh = host_refresh,
     .input_source = host_input_source,
     .input = host_input,
     .input_release = host_input_release,

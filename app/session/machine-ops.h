@@ -13,6 +13,7 @@
 typedef struct {
     guint64 uptime_ms;
     guint64 cpu_ns; /* all threads of the process */
+    double cpu;     /* percent of one host CPU, of late */
     guint64 ram, resident;
     guint resets;
     unsigned n_vcpus;
@@ -33,6 +34,8 @@ typedef struct {
     bool (*power_button)(void *m, GError **error);
 
     Display *(*display)(void *m); /* NULL: none */
+    /* Brings the display's frame up to date, before a single look at it. */
+    void (*refresh)(void *m);
     guint (*input_source)(void *m);
     void (*input)(void *m, guint source, const InputEvent *events, unsigned n);
     void (*input_release)(void *m, guint source);

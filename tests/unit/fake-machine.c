@@ -56,6 +56,13 @@ fm_display(void *m)
     return fm->display;
 }
 
+static void
+fm_refresh(void *m)
+{
+    FakeMachine *fm = m;
+    g_string_append(fm->calls, "refresh\n");
+}
+
 static guint
 fm_source(void *m)
 {
@@ -150,6 +157,7 @@ static const MachineOps fake_ops = {
     .resume = fm_resume,
     .power_button = fm_reset,
     .display = fm_display,
+    .refresh = fm_refresh,
     .input_source = fm_source,
     .input = fm_input,
     .input_release = fm_release,
