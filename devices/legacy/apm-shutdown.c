@@ -2,6 +2,8 @@
  *
  * Port 0x8900 as Bochs defined it and SeaBIOS' APM interface uses it: the
  * bytes "Shutdown" in a row end the machine. Windows 98 and DOS come here. */
+#include <string.h>
+
 #include "vmm/core/device.h"
 #include "vmm/io/io.h"
 
@@ -9,8 +11,10 @@
 
 static const char magic[] = "Shutdown";
 
+#define MAGIC_LEN (sizeof magic - 1)
+
 typedef struct {
-    guint8 matched; /* characters of the magic word seen in a row */
+    guint8 last[MAGIC_LEN]; /* bytes written, newest at the end */
 } ApmShutdownState;
 
 typedef struct {
@@ -30,13 +34,10 @@ apm_shutdown_write(void *dev, guint64 offset, guint64 value, unsigned size)
 {
     ApmShutdown *d = dev;
 
-    if (value == (guint8) magic[d->s.matched])
-        d->s.matched++;
-    else
-        d->s.matched = value == (guint8) magic[0] ? 1 : 0;
-    if (d->s.matched < sizeof magic - 1)
+    memmove(d->s.last, d->s.last + 1, MAGIC_LEN - 1);
+    d->s.last[MAGIC_LEN - 1] = (guint8) value;
+    if (memcmp(d->s.last, magic, MAGIC_LEN) != 0)
         return;
-    d->s.matched = 0;
     device_request(&d->dev, MACHINE_POWER_OFF, "APM power off");
 }
 
@@ -72,22 +73,9 @@ apm_shutdown_reset(Device *dev, ResetKind kind)
     DEVICE_OF(ApmShutdown, dev)->s = (ApmShutdownState){0};
 }
 
-static bool
-apm_shutdown_check(const void *state, GError **error)
-{
-    const ApmShutdownState *s = state;
-
-    if (s->matched < sizeof magic - 1)
-        return true;
-    g_set_error(error, CARREL_STATE_ERROR, CARREL_STATE_ERROR_INVALID,
-                "apm-shutdown: 'matched' is %u, at most %zu", s->matched,
-                sizeof magic - 2);
-    return false;
-}
-
 /* clang-format off */
 static const StateField apm_shutdown_fields[] = {
-    STATE_FIELD(ApmShutdownState, matched, STATE_U8),
+    STATE_BLOB(ApmShutdownState, last),
     STATE_FIELDS_END
 };
 /* clang-format on */
@@ -98,7 +86,6 @@ static const StateDesc apm_shutdown_state = {
     .min_version = 1,
     .size = sizeof(ApmShutdownState),
     .fields = apm_shutdown_fields,
-    .check = apm_shutdown_check,
 };
 
 const DeviceClass apm_shutdown_class = {

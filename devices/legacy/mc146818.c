@@ -230,7 +230,7 @@ adopt_time(Rtc *d)
 {
     RtcState *s = &d->s;
     const guint8 *c = s->cmos;
-    gint64 year = (gint64) decode(s, c[RTC_CENTURY]) * 100 +
+    gint64 year = (gint64) MIN(decode(s, c[RTC_CENTURY]), 99) * 100 +
                   MIN(decode(s, c[RTC_YEAR]), 99);
     int month = CLAMP(decode(s, c[RTC_MONTH]), 1, 12);
     int day = CLAMP(decode(s, c[RTC_DAY]), 1, 31);

@@ -1,0 +1,136 @@
+/* tests/unit/test-firmware.c - finding firmware, and its descriptors. */
+#include <string.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "tests/unit/cu-main.h"
+#include "vmm/boot/descriptor.h"
+#include "vmm/boot/firmware.h"
+
+static char *
+image_of(const char *json, const char **ret_why)
+{
+    return descriptor_image(json, strlen(json), ret_why);
+}
+
+static void
+test_descriptor_memory(void)
+{
+    const char *why;
+    g_autofree char *image = image_of(
+        "{\"description\": \"x\", \"tags\": [1, -2.5e3, true, null, {}],\n"
+        " \"filename\": \"/wrong\", \"mapping\": {\"device\": \"memory\","
+        " \"filename\": \"/usr/share/b\\u00e4r\\/bios.bin\"}}",
+        &why);
+
+    CU_ASSERT_STRING_EQUAL(image, "/usr/share/b\303\244r/bios.bin");
+    CU_ASSERT_PTR_NULL(why);
+}
+
+static void
+test_descriptor_flash(void)
+{
+    g_autofree char *image =
+        image_of("{\"mapping\": {\"executable\": {\"filename\": \"/code.fd\"},"
+                 "\"nvram-template\": {\"filename\": \"/vars.fd\"}}}",
+                 NULL);
+
+    CU_ASSERT_STRING_EQUAL(image, "/code.fd");
+}
+
+static void
+test_descriptor_bad(void)
+{
+    const char *why;
+    g_autofree char *deep = g_strnfill(100000, '[');
+
+    CU_ASSERT_PTR_NULL(image_of("", &why));
+    CU_ASSERT_PTR_NOT_NULL(why);
+    CU_ASSERT_PTR_NULL(image_of("{\"mapping\": {\"filename\": \"/x", &why));
+    CU_ASSERT_PTR_NULL(
+        image_of("{\"mapping\": {\"filename\": \"/x\"}} x", &why));
+    CU_ASSERT_PTR_NULL(
+        image_of("{\"mapping\": {\"filename\": \"\\ud800\"}}", &why));
+    CU_ASSERT_PTR_NULL(image_of(deep, &why));
+    CU_ASSERT_STRING_EQUAL(why, "nested too deeply");
+    CU_ASSERT_PTR_NULL(image_of("{}", &why));
+    CU_ASSERT_STRING_EQUAL(why, "names no image");
+}
+
+static char *
+make_dir(void)
+{
+    return g_dir_make_tmp("carrel-firmware-XXXXXX", NULL);
+}
+
+static void
+remove_dir(char *dir, const char *file)
+{
+    g_autofree char *path = g_build_filename(dir, file, NULL);
+
+    g_unlink(path);
+    g_rmdir(dir);
+    g_free(dir);
+}
+
+static void
+test_environment_first(void)
+{
+    char *dir = make_dir();
+    g_autofree char *path = g_build_filename(dir, "bios-256k.bin", NULL);
+    g_autofree char *list = g_strdup_printf("/nowhere::%s", dir);
+    g_autofree char *content = g_strnfill(1024, 'b');
+    g_autoptr(GError) error = NULL;
+
+    g_file_set_contents(path, content, 1024, NULL);
+    g_setenv("CARREL_FIRMWARE_PATH", list, TRUE);
+    g_autofree char *found = firmware_find("bios-256k.bin");
+    CU_ASSERT_STRING_EQUAL(found, path);
+    g_autoptr(GBytes) bytes = firmware_load("bios-256k.bin", &error);
+    CU_ASSERT_PTR_NOT_NULL(bytes);
+    CU_ASSERT_EQUAL(g_bytes_get_size(bytes), 1024);
+    g_unsetenv("CARREL_FIRMWARE_PATH");
+    remove_dir(dir, "bios-256k.bin");
+}
+
+static void
+test_missing(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    CU_ASSERT_PTR_NULL(firmware_load("no-such-bios.bin", &error));
+    CU_ASSERT_TRUE(g_error_matches(error, CARREL_FIRMWARE_ERROR,
+                                   CARREL_FIRMWARE_ERROR_MISSING));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "seabios-bin"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "/usr/share/seabios"));
+    g_clear_error(&error);
+    CU_ASSERT_PTR_NULL(firmware_load("/no/such/bios.bin", &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "/no/such/bios.bin"));
+}
+
+static void
+test_sizes(void)
+{
+    char *dir = make_dir();
+    g_autofree char *path = g_build_filename(dir, "bios.bin", NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_file_set_contents(path, "tiny", 4, NULL);
+    CU_ASSERT_PTR_NULL(firmware_load(path, &error));
+    CU_ASSERT_TRUE(g_error_matches(error, CARREL_FIRMWARE_ERROR,
+                                   CARREL_FIRMWARE_ERROR_INVALID));
+    g_clear_error(&error);
+    CU_ASSERT_EQUAL(truncate(path, (16 << 20) + 1), 0); /* sparse */
+    CU_ASSERT_PTR_NULL(firmware_load(path, &error));
+    CU_ASSERT_TRUE(g_error_matches(error, CARREL_FIRMWARE_ERROR,
+                                   CARREL_FIRMWARE_ERROR_INVALID));
+    remove_dir(dir, "bios.bin");
+}
+
+CU_MAIN("firmware", {"descriptor_names_a_memory_image", test_descriptor_memory},
+        {"descriptor_names_a_flash_image", test_descriptor_flash},
+        {"broken_descriptors_say_why", test_descriptor_bad},
+        {"environment_ranks_first", test_environment_first},
+        {"missing_names_packages_and_paths", test_missing},
+        {"impossible_sizes_are_refused", test_sizes})

@@ -1,0 +1,234 @@
+/* tests/unit/test-uart16550.c - the serial port, register by register. */
+#include <string.h>
+
+#include "devices/registry.h"
+#include "tests/unit/cu-main.h"
+#include "tests/unit/fake-vm.h"
+#include "vmm/char/char.h"
+
+#define PORT 0x3f8
+#define IRQ  4
+
+typedef struct {
+    FakeVm *vm;
+    Device *dev;
+    CharLink *chr;
+} Fixture;
+
+static void
+setup(Fixture *f)
+{
+    f->vm = fake_vm_new(0x1000);
+    f->chr = char_open("null", NULL, f->vm->env.loop, NULL);
+    f->dev = device_new(device_class_find("uart16550"), "serial0");
+    device_set_link(f->dev, "chr", f->chr);
+    fake_vm_realize(f->vm, f->dev);
+    fake_out8(f->vm, PORT + 4, 0x0b); /* DTR, RTS, OUT2 */
+}
+
+static void
+teardown(Fixture *f)
+{
+    device_free(f->dev);
+    char_close(f->chr);
+    fake_vm_free(f->vm);
+}
+
+static void
+type(Fixture *f, const char *text)
+{
+    char_inject(f->chr, (const guint8 *) text, strlen(text));
+    fake_advance(f->vm, 1000);
+}
+
+static void
+test_reset_values(void)
+{
+    Fixture f;
+
+    setup(&f);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 1), 0x00);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 2), 0x01);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 5), 0x60);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 6), 0xb0);
+    fake_out8(f.vm, PORT + 7, 0xa5);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 7), 0xa5);
+    fake_out8(f.vm, PORT + 1, 0xff); /* only four enables exist */
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 1), 0x0f);
+    teardown(&f);
+}
+
+static void
+test_divisor(void)
+{
+    Fixture f;
+
+    setup(&f);
+    fake_out8(f.vm, PORT + 3, 0x83);
+    fake_out8(f.vm, PORT, 0x34);
+    fake_out8(f.vm, PORT + 1, 0x12);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT), 0x34);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 1), 0x12);
+    fake_out8(f.vm, PORT + 3, 0x03);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 1), 0x00);
+    teardown(&f);
+}
+
+static void
+test_output(void)
+{
+    Fixture f;
+
+    setup(&f);
+    for (const char *p = "hello"; *p; p++)
+        fake_out8(f.vm, PORT, (guint8) *p);
+    fake_advance(f.vm, 1000);
+    g_autoptr(GBytes) said = char_scrollback(f.chr);
+    CU_ASSERT_EQUAL(g_bytes_get_size(said), 5);
+    CU_ASSERT_EQUAL(memcmp(g_bytes_get_data(said, NULL), "hello", 5), 0);
+    teardown(&f);
+}
+
+static void
+test_output_is_bounded(void)
+{
+    Fixture f;
+
+    setup(&f);
+    for (unsigned i = 0; i < 5000; i++) /* the loop does not run meanwhile */
+        fake_out8(f.vm, PORT, 'x');
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 5) & 0x20, 0); /* busy */
+    fake_advance(f.vm, 1000);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 5) & 0x60, 0x60);
+    teardown(&f);
+}
+
+static void
+test_thre_interrupt(void)
+{
+    Fixture f;
+
+    setup(&f);
+    fake_out8(f.vm, PORT + 1, 0x02); /* enabling it asks at once */
+    CU_ASSERT_TRUE(f.vm->level[IRQ]);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 2), 0x02);
+    CU_ASSERT_FALSE(f.vm->level[IRQ]);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 2), 0x01);
+    fake_out8(f.vm, PORT, 'x');
+    CU_ASSERT_TRUE(f.vm->level[IRQ]);
+    teardown(&f);
+}
+
+static void
+test_out2_gates(void)
+{
+    Fixture f;
+
+    setup(&f);
+    fake_out8(f.vm, PORT + 4, 0x03);
+    fake_out8(f.vm, PORT + 1, 0x02);
+    CU_ASSERT_FALSE(f.vm->level[IRQ]);
+    fake_out8(f.vm, PORT + 4, 0x0b);
+    CU_ASSERT_TRUE(f.vm->level[IRQ]);
+    teardown(&f);
+}
+
+static void
+test_receive_fifo(void)
+{
+    Fixture f;
+
+    setup(&f);
+    fake_out8(f.vm, PORT + 2, 0x81); /* FIFOs on, trigger 8 */
+    fake_out8(f.vm, PORT + 1, 0x01);
+    type(&f, "abc");
+    CU_ASSERT_TRUE(f.vm->level[IRQ]);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 2), 0xcc); /* below the trigger */
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 5) & 1, 1);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT), 'a');
+    type(&f, "defghijk");
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 2), 0xc4);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT), 'b');
+    teardown(&f);
+}
+
+static void
+test_receive_waits_outside(void)
+{
+    Fixture f;
+    GString *got = g_string_new(NULL);
+
+    setup(&f);
+    fake_out8(f.vm, PORT + 2, 0x01);
+    type(&f, "0123456789abcdefghijklmnopqrstuvwxyz");
+    for (unsigned i = 0; i < 36; i++) {
+        g_string_append_c(got, (char) fake_in8(f.vm, PORT));
+        fake_advance(f.vm, 1000);
+    }
+    CU_ASSERT_STRING_EQUAL(got->str, "0123456789abcdefghijklmnopqrstuvwxyz");
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 5), 0x60); /* no overrun */
+    g_string_free(got, TRUE);
+    teardown(&f);
+}
+
+static void
+test_loopback(void)
+{
+    Fixture f;
+
+    setup(&f);
+    fake_out8(f.vm, PORT + 4, 0x1a); /* loop, OUT2, RTS */
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 6) & 0xf0, 0x90);
+    fake_out8(f.vm, PORT, 0x5a);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 5) & 1, 1);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT), 0x5a);
+    fake_advance(f.vm, 1000);
+    g_autoptr(GBytes) said = char_scrollback(f.chr);
+    CU_ASSERT_EQUAL(g_bytes_get_size(said), 0);
+    teardown(&f);
+}
+
+static void
+test_overrun(void)
+{
+    Fixture f;
+
+    setup(&f);
+    fake_out8(f.vm, PORT + 1, 0x04);
+    fake_out8(f.vm, PORT + 4, 0x1a);
+    fake_out8(f.vm, PORT, 'a');
+    fake_out8(f.vm, PORT, 'b'); /* 16450: one byte of room */
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 2), 0x06);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 5) & 0x02, 0x02);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 5) & 0x02, 0x00);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT), 'b');
+    teardown(&f);
+}
+
+static void
+test_modem_delta(void)
+{
+    Fixture f;
+
+    setup(&f);
+    fake_out8(f.vm, PORT + 1, 0x08);
+    fake_out8(f.vm, PORT + 4, 0x18); /* loop, OUT2: CTS and DSR drop */
+    CU_ASSERT_TRUE(f.vm->level[IRQ]);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 2), 0x00);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 6), 0x83);
+    CU_ASSERT_FALSE(f.vm->level[IRQ]);
+    CU_ASSERT_EQUAL(fake_in8(f.vm, PORT + 6), 0x80);
+    teardown(&f);
+}
+
+CU_MAIN("uart16550", {"registers_after_reset", test_reset_values},
+        {"dlab_shows_the_divisor", test_divisor},
+        {"output_reaches_the_link", test_output},
+        {"output_without_a_reader_is_bounded", test_output_is_bounded},
+        {"thre_interrupt_clears_by_iir", test_thre_interrupt},
+        {"out2_gates_the_interrupt", test_out2_gates},
+        {"fifo_trigger_and_timeout", test_receive_fifo},
+        {"input_waits_while_the_fifo_is_full", test_receive_waits_outside},
+        {"loopback_stays_inside", test_loopback},
+        {"overrun_is_shown_once", test_overrun},
+        {"modem_changes_interrupt", test_modem_delta})
