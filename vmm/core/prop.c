@@ -63,8 +63,9 @@ device_set_u64(Device *dev, const char *name, guint64 value, GError **error)
     g_assert(p->type != PROP_STRING && p->type != PROP_LINK);
     if (p->type != PROP_ENUM && (value < p->min || value > p->max)) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                    "%s: %s is %" G_GUINT64_FORMAT " but must be %" //
-                    G_GUINT64_FORMAT "..%" G_GUINT64_FORMAT "%s%s",
+                    "%s: %s is %" G_GUINT64_FORMAT
+                    " but must be %" G_GUINT64_FORMAT "..%" G_GUINT64_FORMAT
+                    "%s%s",
                     dev->id, name, value, p->min, p->max, p->unit ? " " : "",
                     p->unit ? p->unit : "");
         return false;

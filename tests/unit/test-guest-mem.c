@@ -1,0 +1,198 @@
+/* tests/unit/test-guest-mem.c - slots, dirty logs, DMA. */
+#include <errno.h>
+#include <string.h>
+
+#include "tests/unit/cu-main.h"
+#include "vmm/mem/dma.h"
+#include "vmm/mem/guest-mem.h"
+
+#define PAGE 4096u
+
+typedef struct {
+    GuestMem *mem;
+    MemBacking *ram;
+    MemSlot *low, *high;
+    Dma *dma;
+} Fixture;
+
+/* RAM at 0..16 KiB and 1 MiB..+16 KiB, one backing. */
+static Fixture
+begin(void)
+{
+    Fixture f = {.mem = guest_mem_new()};
+
+    f.ram = mem_backing_new(f.mem, "ram", 8 * PAGE, NULL);
+    f.low = mem_slot_new(f.mem, "low", f.ram, 0, 4 * PAGE);
+    f.high = mem_slot_new(f.mem, "high", f.ram, 4 * PAGE, 4 * PAGE);
+    CU_ASSERT_EQUAL(mem_slot_map(f.low, 0, MEM_RW), 0);
+    CU_ASSERT_EQUAL(mem_slot_map(f.high, 0x100000, MEM_RW), 0);
+    f.dma = dma_new(f.mem);
+    return f;
+}
+
+static void
+end(Fixture *f)
+{
+    dma_free(f->dma);
+    guest_mem_free(f->mem);
+}
+
+static void
+test_copy(void)
+{
+    Fixture f = begin();
+    char out[6] = "";
+
+    CU_ASSERT_EQUAL(dma_write(f.dma, 0x100010, "hello", 6), 0);
+    CU_ASSERT_STRING_EQUAL((char *) mem_backing_host(f.ram) + 4 * PAGE + 0x10,
+                           "hello");
+    CU_ASSERT_EQUAL(dma_read(f.dma, 0x100010, out, 6), 0);
+    CU_ASSERT_STRING_EQUAL(out, "hello");
+    end(&f);
+}
+
+static void
+test_hole_copies_nothing(void)
+{
+    Fixture f = begin();
+    guint8 buf[32];
+
+    memset(buf, 0xaa, sizeof buf);
+    CU_ASSERT_EQUAL(dma_read(f.dma, 4 * PAGE - 16, buf, 32), -EFAULT);
+    CU_ASSERT_EQUAL(buf[0], 0xaa);
+    CU_ASSERT_EQUAL(dma_write(f.dma, 4 * PAGE - 16, buf, 32), -EFAULT);
+    CU_ASSERT_EQUAL(((guint8 *) mem_backing_host(f.ram))[4 * PAGE - 16], 0);
+    end(&f);
+}
+
+static void
+test_wrapping_address(void)
+{
+    Fixture f = begin();
+    guint8 byte = 0;
+
+    CU_ASSERT_EQUAL(dma_read(f.dma, G_MAXUINT64, &byte, 1), -EFAULT);
+    CU_ASSERT_EQUAL(dma_read(f.dma, 0, &byte, G_MAXSIZE), -EFAULT);
+    end(&f);
+}
+
+static void
+test_adjacent_slots(void)
+{
+    Fixture f = begin();
+    guint8 buf[8] = {1, 2, 3, 4, 5, 6, 7, 8}, back[8] = {0};
+
+    mem_slot_unmap(f.high);
+    CU_ASSERT_EQUAL(mem_slot_map(f.high, 4 * PAGE, MEM_RW), 0);
+    CU_ASSERT_EQUAL(dma_write(f.dma, 4 * PAGE - 4, buf, 8), 0);
+    CU_ASSERT_EQUAL(dma_read(f.dma, 4 * PAGE - 4, back, 8), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, back, 8), 0);
+    end(&f);
+}
+
+static void
+test_rom(void)
+{
+    Fixture f = begin();
+    guint8 byte = 7;
+
+    CU_ASSERT_EQUAL(mem_slot_map(f.high, 0x100000, MEM_RO), 0);
+    CU_ASSERT_EQUAL(dma_write(f.dma, 0x100000, &byte, 1), -EFAULT);
+    CU_ASSERT_EQUAL(dma_read(f.dma, 0x100000, &byte, 1), 0);
+    CU_ASSERT_EQUAL(byte, 0);
+    CU_ASSERT_PTR_NULL(guest_mem_ptr(f.mem, 0x100000, 1, true));
+    CU_ASSERT_PTR_NOT_NULL(guest_mem_ptr(f.mem, 0x100000, 1, false));
+    end(&f);
+}
+
+static void
+test_bad_maps(void)
+{
+    Fixture f = begin();
+
+    CU_ASSERT_EQUAL(mem_slot_map(f.high, 3 * PAGE, MEM_RW), -EEXIST);
+    CU_ASSERT_EQUAL(mem_slot_map(f.high, 0x100001, MEM_RW), -EINVAL);
+    CU_ASSERT_EQUAL(
+        mem_slot_map(f.high, (G_GUINT64_CONSTANT(1) << 52) - PAGE, MEM_RW),
+        -EINVAL);
+    end(&f);
+}
+
+static void
+test_bus_master_off(void)
+{
+    Fixture f = begin();
+    guint8 byte = 0;
+    DmaSeg seg = {0, 1, false};
+    struct iovec iov;
+
+    dma_set_enabled(f.dma, false);
+    CU_ASSERT_EQUAL(dma_read(f.dma, 0, &byte, 1), -EACCES);
+    CU_ASSERT_EQUAL(dma_pin(f.dma, &seg, 1, &iov, 1), -EACCES);
+    end(&f);
+}
+
+static void
+test_pin_splits(void)
+{
+    Fixture f = begin();
+    struct iovec iov[2];
+    DmaSeg seg = {4 * PAGE - 100, 200, true};
+
+    mem_slot_unmap(f.high);
+    mem_slot_map(f.high, 4 * PAGE, MEM_RW);
+    CU_ASSERT_EQUAL(dma_pin(f.dma, &seg, 1, iov, 1), -ENOBUFS);
+    CU_ASSERT_EQUAL(dma_pin(f.dma, &seg, 1, iov, 2), 2);
+    CU_ASSERT_EQUAL(iov[0].iov_len, 100);
+    CU_ASSERT_EQUAL(iov[1].iov_len, 100);
+    seg.addr = 8 * PAGE - 1;
+    CU_ASSERT_EQUAL(dma_pin(f.dma, &seg, 1, iov, 2), -EFAULT);
+    end(&f);
+}
+
+static void
+test_atomic_loads(void)
+{
+    Fixture f = begin();
+    guint64 value = 0;
+
+    CU_ASSERT_EQUAL(dma_store_le(f.dma, 0x20, 4, 0x11223344), 0);
+    CU_ASSERT_EQUAL(dma_load_le(f.dma, 0x20, 2, &value), 0);
+    CU_ASSERT_EQUAL(value, 0x3344);
+    CU_ASSERT_EQUAL(dma_load_le(f.dma, 0x21, 2, &value), 0);
+    CU_ASSERT_EQUAL(value, 0x2233);
+    CU_ASSERT_EQUAL(dma_load_le(f.dma, 0x80000, 2, &value), -EFAULT);
+    CU_ASSERT_EQUAL(value, 0x2233);
+    end(&f);
+}
+
+static void
+test_dirty_log(void)
+{
+    Fixture f = begin();
+    guint64 bits = 0;
+    struct iovec iov;
+    DmaSeg seg = {0x103000, 16, true};
+
+    CU_ASSERT_EQUAL(dma_write(f.dma, 0x100000, "x", 1), 0);
+    mem_slot_set_dirty_log(f.high, true);
+    CU_ASSERT_FALSE(mem_slot_dirty_fetch(f.high, &bits));
+    dma_write(f.dma, 0x100fff, "xy", 2);
+    CU_ASSERT_EQUAL(dma_pin(f.dma, &seg, 1, &iov, 1), 1);
+    dma_unpin(f.dma, &iov, 1, 16);
+    CU_ASSERT_TRUE(mem_slot_dirty_fetch(f.high, &bits));
+    CU_ASSERT_EQUAL(bits, 0x0b);
+    CU_ASSERT_FALSE(mem_slot_dirty_fetch(f.high, &bits));
+    end(&f);
+}
+
+CU_MAIN("guest-mem", {"dma_reads_what_dma_wrote", test_copy},
+        {"a_range_with_a_hole_copies_nothing", test_hole_copies_nothing},
+        {"addresses_that_wrap_are_refused", test_wrapping_address},
+        {"a_copy_crosses_adjacent_slots", test_adjacent_slots},
+        {"rom_can_be_read_but_not_written", test_rom},
+        {"overlapping_or_unaligned_maps_are_refused", test_bad_maps},
+        {"nothing_moves_while_bus_mastering_is_off", test_bus_master_off},
+        {"a_pin_splits_at_slots_and_refuses_holes", test_pin_splits},
+        {"ring_loads_are_little_endian_and_checked", test_atomic_loads},
+        {"the_dirty_log_has_pages_written_by_dma", test_dirty_log})

@@ -1,0 +1,505 @@
+/* tests/unit/test-vm.c - life cycle, with a CPU backend that runs nothing: its
+ * vCPUs wait until they are kicked or told what to report. */
+#include <string.h>
+
+#include "tests/unit/cu-main.h"
+#include "vmm/core/vm.h"
+#include "vmm/loop/loop.h"
+
+struct CpuBackend {
+    GMutex lock; /* L2 guards all below */
+    GCond cond;
+    bool kicked[2];
+    CpuExit next[2]; /* CPU_EXIT_CONTINUE: nothing to report */
+    unsigned runs, resets;
+};
+
+static CpuBackend *
+fake_open(const CpuConfig *config, IoSpace *ports, IoSpace *mmio,
+          GError **error)
+{
+    CpuBackend *b = g_new0(CpuBackend, 1);
+
+    g_mutex_init(&b->lock);
+    g_cond_init(&b->cond);
+    return b;
+}
+
+static void
+fake_close(CpuBackend *b)
+{
+    g_mutex_clear(&b->lock);
+    g_cond_clear(&b->cond);
+    g_free(b);
+}
+
+static bool
+fake_init(CpuBackend *b, unsigned i, GError **error)
+{
+    return true;
+}
+
+static CpuExit
+fake_run(CpuBackend *b, unsigned i)
+{
+    g_mutex_lock(&b->lock);
+    b->runs++;
+    g_cond_broadcast(&b->cond);
+    while (!b->kicked[i] && b->next[i] == CPU_EXIT_CONTINUE)
+        g_cond_wait(&b->cond, &b->lock);
+    CpuExit exit =
+        b->next[i] != CPU_EXIT_CONTINUE ? b->next[i] : CPU_EXIT_KICKED;
+    b->next[i] = CPU_EXIT_CONTINUE;
+    b->kicked[i] = false;
+    g_mutex_unlock(&b->lock);
+    return exit;
+}
+
+static void
+fake_kick(CpuBackend *b, unsigned i)
+{
+    g_mutex_lock(&b->lock);
+    b->kicked[i] = true;
+    g_cond_broadcast(&b->cond);
+    g_mutex_unlock(&b->lock);
+}
+
+static void
+fake_settle(CpuBackend *b, unsigned i)
+{
+}
+
+static bool
+fake_reset(CpuBackend *b, GError **error)
+{
+    b->resets++;
+    return true;
+}
+
+static bool
+fake_regs(CpuBackend *b, unsigned i, CpuRegs *ret)
+{
+    return false;
+}
+
+static char *
+fake_report(CpuBackend *b, unsigned i)
+{
+    return g_strdup_printf("CPU %u: made-up failure\n", i);
+}
+
+static CpuStats
+fake_stats(CpuBackend *b, unsigned i)
+{
+    return (CpuStats){0};
+}
+
+static char *
+fake_describe(CpuBackend *b)
+{
+    return g_strdup("fake");
+}
+
+static void
+fake_clock(CpuBackend *b)
+{
+}
+
+static int
+fake_slot_set(void *backend, unsigned slot, Gpa gpa, guint64 len, void *host,
+              bool read_only, bool log_dirty)
+{
+    return 0;
+}
+
+static int
+fake_slot_clear(void *backend, unsigned slot)
+{
+    return 0;
+}
+
+static int
+fake_level(void *backend, unsigned pin, bool level)
+{
+    return 0;
+}
+
+static int
+fake_msi(void *backend, guint64 address, guint32 data)
+{
+    return 0;
+}
+
+static int
+fake_eventfd(void *backend, IoKind kind, guint64 addr, unsigned size,
+             const guint64 *match, int fd, bool add)
+{
+    return 0;
+}
+
+static const MemBackendOps mem_ops = {fake_slot_set, fake_slot_clear, NULL};
+static const IrqBackendOps irq_ops = {.set_level = fake_level,
+                                      .send_msi = fake_msi};
+static const IoBackendOps io_ops = {fake_eventfd};
+
+static const CpuBackendOps fake_ops = {
+    .name = "fake",
+    .open = fake_open,
+    .close = fake_close,
+    .mem = &mem_ops,
+    .irq = &irq_ops,
+    .io = &io_ops,
+    .vcpu_init = fake_init,
+    .vcpu_run = fake_run,
+    .vcpu_kick = fake_kick,
+    .vcpu_settle = fake_settle,
+    .reset = fake_reset,
+    .get_regs = fake_regs,
+    .report = fake_report,
+    .stats = fake_stats,
+    .describe = fake_describe,
+    .clock_stop = fake_clock,
+    .clock_start = fake_clock,
+};
+
+/* A device that is busy until told otherwise, and counts its calls. */
+typedef struct {
+    Device dev;
+    int busy; /* atomic */
+    unsigned resets, quiesces, resumes;
+} Toy;
+
+static void
+toy_reset(Device *dev, ResetKind kind)
+{
+    DEVICE_OF(Toy, dev)->resets++;
+}
+
+static void
+toy_quiesce(Device *dev)
+{
+    DEVICE_OF(Toy, dev)->quiesces++;
+}
+
+static void
+toy_resume(Device *dev)
+{
+    DEVICE_OF(Toy, dev)->resumes++;
+}
+
+static bool
+toy_is_quiet(Device *dev)
+{
+    /* busy for the first looks, then done: as a disk that finishes */
+    return g_atomic_int_add(&DEVICE_OF(Toy, dev)->busy, -1) <= 0;
+}
+
+static const DeviceClass toy_class = {
+    .name = "toy",
+    .size = sizeof(Toy),
+    .reset = toy_reset,
+    .quiesce = toy_quiesce,
+    .is_quiet = toy_is_quiet,
+    .resume = toy_resume,
+};
+
+typedef struct {
+    Vm *vm;
+    Toy *toy;
+    GMutex lock; /* L2 guards the state seen */
+    GCond cond;
+    VmState seen;
+    guint resets;
+    char *reason;
+} Fixture;
+
+static void
+on_state(void *data, VmState state, const char *reason)
+{
+    Fixture *f = data;
+
+    g_mutex_lock(&f->lock);
+    f->seen = state;
+    g_free(f->reason);
+    f->reason = g_strdup(reason);
+    g_cond_broadcast(&f->cond);
+    g_mutex_unlock(&f->lock);
+}
+
+static void
+on_reset(void *data, const char *why)
+{
+    Fixture *f = data;
+
+    g_mutex_lock(&f->lock);
+    f->resets++;
+    g_cond_broadcast(&f->cond);
+    g_mutex_unlock(&f->lock);
+}
+
+static Fixture *
+begin(void)
+{
+    static const VmEvents events = {.state_changed = on_state,
+                                    .was_reset = on_reset};
+    Fixture *f = g_new0(Fixture, 1);
+    VmConfig config = {.name = "test",
+                       .cpu = {.model = "host", .n_vcpus = 2},
+                       .backend = &fake_ops};
+
+    g_mutex_init(&f->lock);
+    g_cond_init(&f->cond);
+    f->vm = vm_new(&config, &events, f, NULL);
+    Device *dev = device_new(&toy_class, "toy0");
+    f->toy = DEVICE_OF(Toy, dev);
+    CU_ASSERT_TRUE(vm_add_device(f->vm, dev, NULL));
+    return f;
+}
+
+static void
+end(Fixture *f)
+{
+    vm_free(f->vm);
+    g_mutex_clear(&f->lock);
+    g_cond_clear(&f->cond);
+    g_free(f->reason);
+    g_free(f);
+}
+
+static void
+wait_state(Fixture *f, VmState state)
+{
+    g_mutex_lock(&f->lock);
+    while (f->seen != state)
+        g_cond_wait(&f->cond, &f->lock);
+    g_mutex_unlock(&f->lock);
+}
+
+static void
+wait_resets(Fixture *f, guint n)
+{
+    g_mutex_lock(&f->lock);
+    while (f->resets < n)
+        g_cond_wait(&f->cond, &f->lock);
+    g_mutex_unlock(&f->lock);
+}
+
+static void
+request(Fixture *f, MachineRequest what)
+{
+    device_request(&f->toy->dev, what, "test");
+}
+
+static void
+test_start_pause_resume(void)
+{
+    Fixture *f = begin();
+
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_NEW);
+    CU_ASSERT_TRUE(vm_start(f->vm, false, NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    CU_ASSERT_EQUAL(f->toy->resets, 1);
+    CU_ASSERT_TRUE(vm_pause(f->vm, NULL));
+    CU_ASSERT_EQUAL(f->toy->quiesces, 1);
+    CU_ASSERT_TRUE(vm_pause(f->vm, NULL)); /* twice is fine */
+    CU_ASSERT_TRUE(vm_resume(f->vm, NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    CU_ASSERT_EQUAL(f->toy->resumes, 2);
+    end(f);
+}
+
+static void
+test_start_paused(void)
+{
+    Fixture *f = begin();
+
+    CU_ASSERT_TRUE(vm_start(f->vm, true, NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_PAUSED);
+    CU_ASSERT_FALSE(vm_start(f->vm, false, NULL));
+    CU_ASSERT_TRUE(vm_resume(f->vm, NULL));
+    end(f);
+}
+
+static void
+test_pause_waits_for_quiet(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    g_atomic_int_set(&f->toy->busy, 5);
+    CU_ASSERT_TRUE(vm_pause(f->vm, NULL));
+    CU_ASSERT_TRUE(g_atomic_int_get(&f->toy->busy) < 0);
+    end(f);
+}
+
+static void
+test_guest_time_stops(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    vm_pause(f->vm, NULL);
+    gint64 a = loop_now_ns(vm_loop(f->vm), CLOCK_GUEST);
+    gint64 h = loop_now_ns(vm_loop(f->vm), CLOCK_HOST);
+    while (loop_now_ns(vm_loop(f->vm), CLOCK_HOST) < h + NSEC_PER_MSEC)
+        g_thread_yield();
+    CU_ASSERT_EQUAL(loop_now_ns(vm_loop(f->vm), CLOCK_GUEST), a);
+    end(f);
+}
+
+static void
+test_reset(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    CU_ASSERT_TRUE(vm_reset(f->vm, RESET_COLD, NULL));
+    CU_ASSERT_EQUAL(f->toy->resets, 2);
+    CU_ASSERT_EQUAL(vm_reset_count(f->vm), 1);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    request(f, MACHINE_RESET_WARM);
+    wait_resets(f, 2);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    end(f);
+}
+
+static void
+test_reset_while_paused(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, true, NULL);
+    CU_ASSERT_TRUE(vm_reset(f->vm, RESET_COLD, NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_PAUSED);
+    end(f);
+}
+
+static void
+test_power_off(void)
+{
+    Fixture *f = begin();
+    g_autoptr(GError) error = NULL;
+
+    vm_start(f->vm, false, NULL);
+    request(f, MACHINE_POWER_OFF);
+    wait_state(f, VM_STOPPED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f->reason, "powered off by the guest"));
+    CU_ASSERT_FALSE(vm_resume(f->vm, &error));
+    CU_ASSERT_STRING_EQUAL(error->message,
+                           "cannot resume machine 'test': it is stopped");
+    end(f);
+}
+
+/* The Vm owns the backend, so a test reaches it through a vCPU's report. */
+static gint failing; /* 0: none; else CpuExit */
+
+static CpuExit
+failing_run(CpuBackend *b, unsigned i)
+{
+    gint exit = g_atomic_int_get(&failing);
+
+    if (i == 0 && exit != 0 &&
+        g_atomic_int_compare_and_exchange(&failing, exit, 0))
+        return (CpuExit) exit;
+    return fake_run(b, i);
+}
+
+static Fixture *
+begin_failing(CpuExit exit)
+{
+    static CpuBackendOps ops;
+    static const VmEvents events = {.state_changed = on_state,
+                                    .was_reset = on_reset};
+    Fixture *f = g_new0(Fixture, 1);
+    VmConfig config = {.name = "test",
+                       .cpu = {.model = "host", .n_vcpus = 2},
+                       .backend = &ops};
+
+    ops = fake_ops;
+    ops.vcpu_run = failing_run;
+    g_atomic_int_set(&failing, (gint) exit);
+    g_mutex_init(&f->lock);
+    g_cond_init(&f->cond);
+    f->vm = vm_new(&config, &events, f, NULL);
+    return f;
+}
+
+static void
+test_triple_fault_resets(void)
+{
+    Fixture *f = begin_failing(CPU_EXIT_SHUTDOWN);
+
+    vm_start(f->vm, false, NULL);
+    wait_resets(f, 1);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    end(f);
+}
+
+static void
+test_engine_error_crashes_with_report(void)
+{
+    Fixture *f = begin_failing(CPU_EXIT_ERROR);
+
+    vm_start(f->vm, false, NULL);
+    wait_state(f, VM_CRASHED);
+    g_autofree char *reason = vm_reason(f->vm);
+    CU_ASSERT_STRING_EQUAL(reason, "CPU 0: made-up failure\n");
+    end(f);
+}
+
+static void
+count_call(Vm *vm, void *data)
+{
+    ++*(unsigned *) data;
+}
+
+static void
+test_with_paused(void)
+{
+    Fixture *f = begin();
+    unsigned calls = 0;
+
+    vm_start(f->vm, false, NULL);
+    CU_ASSERT_TRUE(vm_with_paused(f->vm, count_call, &calls, NULL));
+    CU_ASSERT_EQUAL(calls, 1);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    end(f);
+}
+
+static void
+test_free_while_running(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    end(f); /* stops by itself: nothing hangs, nothing leaks */
+    CU_PASS("freed");
+}
+
+static void
+test_two_machines(void)
+{
+    Fixture *a = begin(), *b = begin();
+
+    vm_start(a->vm, false, NULL);
+    vm_start(b->vm, false, NULL);
+    request(a, MACHINE_CRASHED);
+    wait_state(a, VM_CRASHED);
+    CU_ASSERT_EQUAL(vm_state(b->vm), VM_RUNNING);
+    end(a);
+    end(b);
+}
+
+CU_MAIN("vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
+        {"it_can_start_paused_and_only_once", test_start_paused},
+        {"pausing_waits_until_devices_are_quiet", test_pause_waits_for_quiet},
+        {"guest_time_stops_with_the_machine", test_guest_time_stops},
+        {"reset_by_owner_or_guest_goes_on_running", test_reset},
+        {"reset_of_a_paused_machine_leaves_it_paused", test_reset_while_paused},
+        {"power_off_by_the_guest_stops_it_for_good", test_power_off},
+        {"a_triple_fault_resets_the_machine", test_triple_fault_resets},
+        {"an_engine_error_ends_in_a_report",
+         test_engine_error_crashes_with_report},
+        {"a_call_finds_the_machine_paused", test_with_paused},
+        {"a_running_machine_can_be_freed", test_free_while_running},
+        {"one_machine_ends_and_the_other_runs", test_two_machines})
