@@ -138,12 +138,14 @@ open_chars(Machine *m, const Profile *p, GError **error)
 static bool
 load_firmware(Machine *m, const Profile *p, GError **error)
 {
-    const char *vga = profile_get_string(p, "machine.vga-firmware");
+    /* a name stays one, a relative path starts at the profile's folder */
+    g_autofree char *bios = profile_get_path(p, "machine.firmware");
+    g_autofree char *vga = profile_get_path(p, "machine.vga-firmware");
 
-    m->bios = firmware_load(profile_get_string(p, "machine.firmware"), error);
+    m->bios = firmware_load(bios, error);
     if (m->bios == NULL)
         return blame(error, "machine", "firmware");
-    if (m->display == NULL || *vga == '\0')
+    if (m->display == NULL || vga == NULL)
         return true;
     m->vga_bios = firmware_load(vga, error);
     return m->vga_bios != NULL || blame(error, "machine", "vga-firmware");

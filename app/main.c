@@ -8,13 +8,8 @@
 
 #include "app/app.h"
 #include "app/options.h"
-#include "app/verbs.h"
-#if __has_include("app/tui.h")
 #include "app/tui.h"
-#define HAVE_TUI_ENTRY 1
-#else
-#define HAVE_TUI_ENTRY 0
-#endif
+#include "app/verbs.h"
 
 static void
 print_overview(GOptionContext *context)
@@ -50,16 +45,11 @@ run_verb(App *app, char **args)
 static int
 run_default(App *app)
 {
-    char *list[] = {"list", NULL};
+    char *list[] = {(char *) "list", NULL};
 
-#if HAVE_TUI_ENTRY
     if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !app->json &&
         !app->plain)
         return app_tui_main(app, NULL);
-#endif
-    if (verb_find("list") == NULL)
-        return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel --help",
-                        "say what to do");
     return run_verb(app, list);
 }
 
@@ -92,7 +82,7 @@ run_options(App *app, char **argv)
         return EXIT_OK;
     }
     if (global.version) {
-        char *version[] = {"version", NULL};
+        char *version[] = {(char *) "version", NULL};
         return run_verb(app, version);
     }
     return args[1] != NULL ? run_verb(app, args + 1) : run_default(app);

@@ -102,14 +102,3 @@ options_finish(GlobalOptions *global, App *app, GError **error)
                 "--color is auto, never or always, not '%s'", color);
     return false;
 }
-
-const char *const *
-options_names(void)
-{
-    static const char *const names[] = {
-        "--json",    "--plain",      "--color=",  "--quiet",
-        "--verbose", "--yes",        "--dry-run", "--read-only",
-        "--help",    "--config-dir", "--version", NULL};
-
-    return names;
-}

@@ -21,5 +21,3 @@ void options_add_to(GOptionContext *context, GlobalOptions *global,
 /* Copies what was read to app and frees the strings. False and error set
  * (G_OPTION_ERROR) for a bad --color; error NULL: just free. */
 bool options_finish(GlobalOptions *global, App *app, GError **error);
-/* The option names, for completion ("--json", ...). */
-const char *const *options_names(void);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/options.h"
 #include "app/store.h"
 #include "app/verbs.h"
 #include "app/verbs/run.h"
@@ -48,19 +47,37 @@ offer_templates(const char *prefix)
     }
 }
 
-/* Global options, and those that the verb's usage line names. */
+/* One line of a verb's help: "  -f, --force    Switch off", with or without
+ * the letter. */
+static void
+offer_option_line(const char *prefix, char *line)
+{
+    g_auto(GStrv) words = g_strsplit_set(g_strchug(line), " =", 3);
+    g_autofree char *option = NULL;
+    const char *text = strstr(line, "  ");
+
+    for (unsigned i = 0; words[i] != NULL && option == NULL; i++)
+        if (g_str_has_prefix(words[i], "--"))
+            option = g_strdup(words[i]);
+    if (option != NULL && text != NULL)
+        offer(prefix, option, text + strspn(text, " "));
+}
+
+/* A verb knows its options only while it runs, so its help is asked. */
 static void
 offer_options(const char *prefix, const Verb *verb)
 {
-    const char *const *names = options_names();
-    g_auto(GStrv) words =
-        g_strsplit_set(verb != NULL ? verb->usage : "", " []|", -1);
+    const char *argv[] = {"/proc/self/exe", verb != NULL ? verb->name : "help",
+                          "--help", NULL};
+    g_autofree char *help = NULL;
 
-    for (unsigned i = 0; words[i] != NULL; i++)
-        if (g_str_has_prefix(words[i], "--"))
-            offer(prefix, words[i], verb->name);
-    for (unsigned i = 0; names[i] != NULL; i++)
-        offer(prefix, names[i], "all verbs");
+    if (!g_spawn_sync(NULL, (char **) argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL,
+                      NULL, NULL, &help, NULL, NULL, NULL))
+        return;
+    g_auto(GStrv) lines = g_strsplit(help, "\n", -1);
+    for (unsigned i = 0; lines[i] != NULL; i++)
+        if (g_str_has_prefix(lines[i], "  -"))
+            offer_option_line(prefix, lines[i]);
 }
 
 static void
@@ -132,38 +149,63 @@ offer_trash(const char *prefix)
               "in the trash");
 }
 
+/* Fixed words: the nth argument of a verb, counted from 1. */
+static const struct {
+    const char *verb;
+    unsigned n;
+    const char *words;
+} fixed[] = {
+    {"completion", 1, "bash zsh fish"},
+    {"media", 2, "list insert eject"},
+    {"protect", 2, "on off"},
+    {"send", 2, "keys text mouse serial"},
+    {"template", 1, "show check"},
+    {"trash", 1, "list restore empty"},
+    {"wait", 2, "off running paused crashed"},
+};
+
+/* Settings: from the nth argument on; end goes behind the key. */
+static const struct {
+    const char *verb;
+    unsigned from;
+    const char *end;
+} settings[] = {{"new", 2, "="}, {"set", 2, "="}, {"get", 2, ""}};
+
 /* Arguments of verbs that take something else than machine names; false: no
  * such verb. words: behind the verb, n of them, the last one unfinished. */
 static bool
 offer_special(const Verb *verb, char **words, unsigned n)
 {
     const char *last = words[n - 1];
-    const char *first = words[0];
 
-    if (strcmp(verb->name, "new") == 0 && n > 1)
-        offer_settings(last, "=");
-    else if (strcmp(verb->name, "set") == 0 && n > 1)
-        offer_settings(last, "=");
-    else if (strcmp(verb->name, "get") == 0 && n > 1)
-        offer_settings(last, "");
-    else if (strcmp(verb->name, "protect") == 0 && n == 2)
-        offer_words(last, "on off");
-    else if (strcmp(verb->name, "template") == 0 && n == 1)
-        offer_words(last, "show check");
-    else if (strcmp(verb->name, "template") == 0 && strcmp(first, "show") == 0)
+    for (unsigned i = 0; i < G_N_ELEMENTS(fixed); i++)
+        if (strcmp(verb->name, fixed[i].verb) == 0 && n == fixed[i].n) {
+            offer_words(last, fixed[i].words);
+            return true;
+        }
+    for (unsigned i = 0; i < G_N_ELEMENTS(settings); i++)
+        if (strcmp(verb->name, settings[i].verb) == 0 &&
+            n >= settings[i].from) {
+            offer_settings(last, settings[i].end);
+            return true;
+        }
+    if (strcmp(verb->name, "template") == 0 && strcmp(words[0], "show") == 0)
         offer_templates(last);
-    else if (strcmp(verb->name, "trash") == 0 && n == 1)
-        offer_words(last, "list restore empty");
     else if (strcmp(verb->name, "trash") == 0 && n == 2)
         offer_trash(last);
-    else if (strcmp(verb->name, "completion") == 0)
-        offer_words(last, "bash zsh fish");
     else if (strcmp(verb->name, "help") == 0 && n == 1) {
         offer_verbs(last);
         offer(last, "settings", "the keys of machine.ini");
     } else
         return false;
     return true;
+}
+
+static bool
+takes_many(const Verb *verb)
+{
+    return strstr(verb->usage, "NAME...") != NULL ||
+           strstr(verb->usage, "NAME|FILE...") != NULL;
 }
 
 static void
@@ -181,12 +223,10 @@ complete(char **words, unsigned n)
         offer_options(last, verb);
     else if (verb == NULL)
         return;
-    else if (strcmp(words[n - 2], "--from") == 0)
+    else if (n >= 2 && strcmp(words[n - 2], "--from") == 0)
         offer_templates(last);
     else if (!offer_special(verb, words + at + 1, n - at - 1) &&
-             (verb->flags & VERB_NAME))
-        offer_machines(last);
-    else if (n - at == 2 && (verb->flags & VERB_NAME))
+             (verb->flags & VERB_NAME) && (n - at == 2 || takes_many(verb)))
         offer_machines(last);
 }
 

@@ -1,6 +1,8 @@
 /* app/verbs/new.c - carrel new NAME: a template, media and settings become a
  * machine's folder. machine.ini is written last: a machine that could not be
  * made completely is not there at all. */
+#include "app/verbs/new.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +11,6 @@
 
 #include "app/names.h"
 #include "app/store.h"
-#include "app/verbs/new.h"
 #include "app/verbs/run.h"
 #include "app/verbs/settings.h"
 #include "profiles/paths.h"

@@ -4,7 +4,7 @@
  * name and exact size, never from its content: content is the guest's. Its
  * profile lives in the runtime folder and goes with it. Disks are written,
  * unless --snapshot. */
-#include "app/verbs/throw-away.h"
+#include "app/verbs/run.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,8 +18,8 @@
 #include "app/session/session-error.h"
 #include "app/session/session-stop.h"
 #include "app/store.h"
-#include "app/verbs/run.h"
 #include "app/verbs/running.h"
+#include "app/verbs/throw-away.h"
 #include "profiles/paths.h"
 #include "profiles/templates.h"
 

@@ -1,5 +1,7 @@
 /* app/verbs/screenshot.c - carrel screenshot NAME [FILE|-]: the screen as a
  * picture (PNG) or as text. */
+#include "app/verbs/screenshot.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,7 +11,6 @@
 #include "app/session/session-error.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
-#include "app/verbs/screenshot.h"
 #include "ui/render/render.h"
 #include "vmm/core/sysutil.h"
 

@@ -498,6 +498,8 @@ completion_knows_verbs_machines_and_settings(void)
     CU_ASSERT_TRUE(g_str_has_prefix(run.out, "templates\t"));
     carrel(&run, "__complete -- show w");
     CU_ASSERT_TRUE(g_str_has_prefix(run.out, "win98\t"));
+    carrel(&run, "__complete -- new x --fr");
+    CU_ASSERT_TRUE(g_str_has_prefix(run.out, "--from\t"));
     carrel(&run, "__complete -- new x --from d");
     CU_ASSERT_TRUE(g_str_has_prefix(run.out, "dos\t"));
     carrel(&run, "__complete -- set win98 machine.mem");
