@@ -103,11 +103,17 @@ remove_dir(const char *path)
     (void) rmdir(path);
 }
 
+/* Under another name first: whoever makes the folder anew in the meantime must
+ * not lose it to the removal of the old one. */
 void
 session_runtime_remove(const char *name)
 {
     g_autofree char *dir = session_runtime_dir(name);
-    remove_dir(dir);
+    g_autofree char *parent = session_runtime_dir(NULL);
+    g_autofree char *hidden = g_strdup_printf("%s/.%s.%d.%08x", parent, name,
+                                              (int) getpid(), g_random_int());
+    if (rename(dir, hidden) == 0)
+        remove_dir(hidden);
 }
 
 void

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/session/session-error.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
 
@@ -29,6 +30,13 @@ call(Send *send, MessageOut *request, int timeout_ms)
     GError *error = NULL;
     if (control_client_do(send->client, request, timeout_ms, &error))
         return EXIT_OK;
+    /* The key that powers a guest off takes its answer with it. */
+    if (g_error_matches(error, CARREL_SESSION_ERROR,
+                        CARREL_SESSION_ERROR_CLOSED)) {
+        app_warn(send->app, "the machine ended meanwhile");
+        g_error_free(error);
+        return EXIT_OK;
+    }
     return running_fail(send->app, error);
 }
 

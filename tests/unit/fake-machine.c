@@ -5,8 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <CUnit/CUnit.h>
-
 #include "app/session/session-error.h"
 
 static const char *
@@ -183,7 +181,7 @@ fake_machine_new(void)
 {
     FakeMachine *fm = g_new0(FakeMachine, 1);
     int pair[2];
-    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
     fm->context = g_main_context_new();
     fm->guest_fd = pair[0];
     fm->taps[0] = serial_tap_new(pair[1], NULL, fm->context);
@@ -218,8 +216,8 @@ int
 fake_machine_connect(FakeMachine *fm)
 {
     int pair[2];
-    CU_ASSERT_EQUAL_FATAL(
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair),
+                    ==, 0);
     control_server_add(fm->server, pair[0]);
     return pair[1];
 }
