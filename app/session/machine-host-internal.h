@@ -12,6 +12,7 @@ struct MachineHost {
     Machine *machine;
     ControlServer *server;
     MachineLog *log;
+    struct VncServer *vnc; /* NULL: none */
     SerialTap *taps[MACHINE_MAX_SERIAL];
     SerialTap *firmware_tap;
     GMainLoop *main_loop;

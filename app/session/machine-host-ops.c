@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/session/machine-host-internal.h"
+#include "app/session/machine-vnc.h"
 #include "app/session/session-dir.h"
 #include "app/session/session-error.h"
 #include "vmm/loop/loop.h"
@@ -298,7 +299,7 @@ host_log_path(void *m, const char *source)
 static char *
 host_view_address(void *m)
 {
-    return g_strdup("");
+    return machine_vnc_address(m);
 }
 
 const MachineOps machine_host_ops = {

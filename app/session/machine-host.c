@@ -15,6 +15,7 @@
 #include "app/session/control-server.h"
 #include "app/session/machine-host-internal.h"
 #include "app/session/machine-log.h"
+#include "app/session/machine-vnc.h"
 #include "app/session/session-dir.h"
 #include "app/session/session-error.h"
 #include "profiles/paths.h"
@@ -173,8 +174,9 @@ build_machine(MachineHost *host, const MachineHostOptions *options,
     host->ram = profile_get_u64(profile, "machine.memory");
     host->machine =
         machine_new(profile, &machine_options, &host_events, host, error);
+    bool ok = host->machine != NULL && machine_vnc_start(host, profile, error);
     profile_free(profile);
-    return host->machine != NULL;
+    return ok;
 }
 
 static void
@@ -264,6 +266,7 @@ machine_host_free(MachineHost *host)
     if (host->server != NULL && host->end_state != NULL)
         control_server_state(host->server, host->end_state, host->end_reason);
     control_server_free(host->server);
+    machine_vnc_stop(host);
     machine_free(host->machine);
     /* The ports are closed: what the guest said last is in the pipes, and
      * notes of the loop thread are in the context. */

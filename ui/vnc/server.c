@@ -2,6 +2,7 @@
 #include "ui/vnc/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -31,16 +32,18 @@ static bool
 listen_unix(VncServer *server, const char *path, GError **error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    g_autofree char *dir = g_path_get_dirname(path);
+    g_autofree char *name = g_path_get_basename(path);
     struct stat old;
 
-    if (strlen(path) >= sizeof address.sun_path) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FILENAME_TOO_LONG,
-                    "VNC socket '%s': the path is longer than %zu characters; "
-                    "use a shorter runtime directory, or vnc.listen=tcp:…",
-                    path, sizeof address.sun_path - 1);
-        return false;
-    }
-    memcpy(address.sun_path, path, strlen(path));
+    /* By way of the folder: its own path may be too long for an address. */
+    CARREL_AUTO_FD int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return sys_error(error, errno, "VNC socket's folder '%s'", dir);
+    if (g_snprintf(address.sun_path, sizeof address.sun_path,
+                   "/proc/self/fd/%d/%s", dir_fd,
+                   name) >= (int) sizeof address.sun_path)
+        return sys_error(error, ENAMETOOLONG, "VNC socket '%s'", path);
     /* A socket that an ended machine has left; anything else stays. */
     if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
         (void) unlink(path);
@@ -74,7 +77,8 @@ note_tcp_address(VncServer *server, int fd)
         return;
     g_free(server->address);
     server->address = g_strdup_printf(
-        address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+        address.ss_family == AF_INET6 ? "tcp:[%s]:%s" : "tcp:%s:%s", host,
+        port);
     server->port = (guint16) g_ascii_strtoull(port, NULL, 10);
 }
 

@@ -36,6 +36,6 @@ void vnc_server_stop(VncServer *server);
 
 /* Viewers that see the screen now. Any thread. */
 unsigned vnc_server_clients(VncServer *server);
-/* "unix:PATH" or "ADDRESS:PORT" ("[::1]:5900"). Any thread; caller frees. */
+/* "unix:PATH" or "tcp:ADDRESS:PORT" ("tcp:[::1]:5900"). Any thread; caller frees. */
 char *vnc_server_address(VncServer *server);
 guint16 vnc_server_port(VncServer *server); /* 0: no TCP. Any thread */
