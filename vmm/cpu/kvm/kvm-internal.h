@@ -34,7 +34,10 @@ typedef struct {
     guint64 retried_rip; /* emulation failure already tried again at rip - 1 */
 } KvmVcpu;
 
+typedef struct KvmLateIrq KvmLateIrq;
+
 struct CpuBackend {
+    KvmLateIrq *late; /* NULL: the host needs no help */
     int kvm_fd, vm_fd;
     CpuConfig config;
     char *model_name;
@@ -76,6 +79,14 @@ CpuExit kvm_handle_errno(CpuBackend *b, unsigned index, int err);
 /* kvm-report.c */
 bool kvm_get_regs(CpuBackend *b, unsigned index, CpuRegs *ret_regs);
 char *kvm_report(CpuBackend *b, unsigned index);
+
+/* kvm-late-irq.c: only where kvm_host_emulates(). raised: any thread, after a
+ * device raised an ISA line. */
+bool kvm_host_emulates(void);
+KvmLateIrq *kvm_late_irq_new(CpuBackend *b,
+                             void (*kick)(CpuBackend *b, unsigned index));
+void kvm_late_irq_raised(KvmLateIrq *late);
+void kvm_late_irq_free(KvmLateIrq *late);
 
 /* ioctl with EINTR retried; -1 and errno, or the result. */
 int kvm_ioctl(int fd, unsigned long request, void *arg);

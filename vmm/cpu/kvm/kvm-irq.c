@@ -81,7 +81,10 @@ set_level(void *backend, unsigned pin, bool level)
     CpuBackend *b = backend;
     struct kvm_irq_level irq = {.irq = pin, .level = level};
 
-    return kvm_ioctl(b->vm_fd, KVM_IRQ_LINE, &irq) < 0 ? -errno : 0;
+    int ret = kvm_ioctl(b->vm_fd, KVM_IRQ_LINE, &irq) < 0 ? -errno : 0;
+    if (b->late != NULL && level && pin < 16)
+        kvm_late_irq_raised(b->late);
+    return ret;
 }
 
 static int

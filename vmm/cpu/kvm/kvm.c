@@ -204,6 +204,7 @@ kvm_close(CpuBackend *b)
 {
     if (b == NULL)
         return;
+    kvm_late_irq_free(b->late);
     kvm_free_pristine(b);
     for (unsigned i = 0; b->vcpus != NULL && i < b->config.n_vcpus; i++) {
         KvmVcpu *v = &b->vcpus[i];
@@ -240,6 +241,8 @@ kvm_open(const CpuConfig *config, IoSpace *ports, IoSpace *mmio, GError **error)
         set_tsc(b, error) && kvm_set_cpuid(b, error) &&
         kvm_save_pristine(b, error)) {
         enable_options(b);
+        if (kvm_host_emulates())
+            b->late = kvm_late_irq_new(b, vcpu_kick);
         return b;
     }
     kvm_close(b);
@@ -297,9 +300,12 @@ static char *
 describe(CpuBackend *b)
 {
     return g_strdup_printf("KVM, CPU model %s, %u CPU%s, TSC %u kHz, "
-                           "interrupt controllers in the kernel",
+                           "interrupt controllers in the kernel%s",
                            b->config.model, b->config.n_vcpus,
-                           b->config.n_vcpus == 1 ? "" : "s", b->tsc_khz);
+                           b->config.n_vcpus == 1 ? "" : "s", b->tsc_khz,
+                           b->late != NULL ? "; the host emulates the guest's "
+                                             "instructions (no VT-x or AMD-V)"
+                                           : "");
 }
 
 static void

@@ -1,0 +1,125 @@
+/* vmm/cpu/kvm/kvm-late-irq.c - helps interrupts in on hosts whose KVM has no
+ * hardware virtualization (PVM: the guest's instructions are emulated).
+ *
+ * There KVM looks for a pending interrupt only when it enters the guest, and
+ * misses the window that firmware opens for two instructions (sti; nop; pause;
+ * cli) while it waits for the floppy: the read times out after five seconds.
+ * A thread watches the 8259s after a device raised a line; while a request
+ * waits unmasked, it makes the boot CPU leave and enter again at odd moments,
+ * one of which falls into the window. On real hardware none of this exists. */
+#include <errno.h>
+#include <string.h>
+
+#include "vmm/cpu/kvm/kvm-internal.h"
+
+#define LATE_POLL_MIN_US 150
+#define LATE_POLL_MAX_US 450
+/* The guest may be masking interrupts for good reason: then give up. */
+#define LATE_LIMIT_US (3 * G_USEC_PER_SEC)
+
+struct KvmLateIrq {
+    CpuBackend *backend;
+    void (*kick)(CpuBackend *b, unsigned index);
+    GThread *thread;
+    GMutex lock; /* L2 guards wanted, quit */
+    GCond cond;
+    bool wanted, quit;
+};
+
+/* The CPU's flags tell: VT-x is "vmx", AMD-V is "svm". */
+bool
+kvm_host_emulates(void)
+{
+    g_autofree char *text = NULL;
+
+    if (!g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL))
+        return false;
+    const char *flags = strstr(text, "\nflags");
+    if (flags == NULL)
+        return false;
+    g_autofree char *line = g_strndup(flags + 1, strcspn(flags + 1, "\n"));
+    return strstr(line, " vmx") == NULL && strstr(line, " svm") == NULL;
+}
+
+/* A request that is not masked waits in one of the 8259s. */
+static bool
+request_waits(CpuBackend *b)
+{
+    for (unsigned id = 0; id < 2; id++) {
+        struct kvm_irqchip chip = {.chip_id = id};
+        if (kvm_ioctl(b->vm_fd, KVM_GET_IRQCHIP, &chip) == 0 &&
+            (chip.chip.pic.irr & ~chip.chip.pic.imr & ~(id == 0 ? 4 : 0)) != 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+help_in(KvmLateIrq *late)
+{
+    gint64 limit = g_get_monotonic_time() + LATE_LIMIT_US;
+
+    while (g_get_monotonic_time() < limit) {
+        g_usleep(
+            (gulong) g_random_int_range(LATE_POLL_MIN_US, LATE_POLL_MAX_US));
+        if (__atomic_load_n(&late->quit, __ATOMIC_RELAXED) ||
+            !request_waits(late->backend))
+            return;
+        late->kick(late->backend, 0);
+    }
+}
+
+static gpointer
+late_main(gpointer data)
+{
+    KvmLateIrq *late = data;
+
+    for (;;) {
+        g_mutex_lock(&late->lock);
+        while (!late->wanted && !late->quit)
+            g_cond_wait(&late->cond, &late->lock);
+        late->wanted = false;
+        bool quit = late->quit;
+        g_mutex_unlock(&late->lock);
+        if (quit)
+            return NULL;
+        help_in(late);
+    }
+}
+
+KvmLateIrq *
+kvm_late_irq_new(CpuBackend *b, void (*kick)(CpuBackend *b, unsigned index))
+{
+    KvmLateIrq *late = g_new0(KvmLateIrq, 1);
+
+    late->backend = b;
+    late->kick = kick;
+    g_mutex_init(&late->lock);
+    g_cond_init(&late->cond);
+    late->thread = g_thread_new("late-irq", late_main, late);
+    return late;
+}
+
+void
+kvm_late_irq_raised(KvmLateIrq *late)
+{
+    g_mutex_lock(&late->lock);
+    late->wanted = true;
+    g_cond_signal(&late->cond);
+    g_mutex_unlock(&late->lock);
+}
+
+void
+kvm_late_irq_free(KvmLateIrq *late)
+{
+    if (late == NULL)
+        return;
+    g_mutex_lock(&late->lock);
+    __atomic_store_n(&late->quit, true, __ATOMIC_RELAXED);
+    g_cond_signal(&late->cond);
+    g_mutex_unlock(&late->lock);
+    g_thread_join(late->thread);
+    g_mutex_clear(&late->lock);
+    g_cond_clear(&late->cond);
+    g_free(late);
+}
