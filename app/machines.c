@@ -85,21 +85,21 @@ machine_info(const char *name)
     if (info == NULL || info->pid == 0)
         return info;
     g_autoptr(ControlClient) client = control_client_open_async(name, NULL);
-    g_autoptr(Message) status =
+    g_autoptr(JsonNode) status =
         client == NULL ? NULL
                        : control_client_call(client, control_request("status"),
                                              ANSWER_MS, NULL, NULL);
     if (status == NULL)
         return info;
     info->answers = true;
-    set_text(&info->state, message_string(status, "state", "running"));
-    set_text(&info->view, message_string(status, "view", ""));
-    info->memory = (guint64) message_int(status, "memory", 0);
-    info->resident = (guint64) message_int(status, "resident", 0);
-    info->cpu_ns = (guint64) message_int(status, "cpu_ns", 0);
+    set_text(&info->state, json_get_string(status, "state", "running"));
+    set_text(&info->view, json_get_string(status, "view", ""));
+    info->memory = (guint64) json_get_int(status, "memory", 0);
+    info->resident = (guint64) json_get_int(status, "resident", 0);
+    info->cpu_ns = (guint64) json_get_int(status, "cpu_ns", 0);
     info->cpu = message_number(status, "cpu", 0);
-    info->uptime_ms = message_int(status, "uptime_ms", 0);
-    info->cpus = (unsigned) message_int(status, "vcpus", 0);
+    info->uptime_ms = json_get_int(status, "uptime_ms", 0);
+    info->cpus = (unsigned) json_get_int(status, "vcpus", 0);
     return info;
 }
 

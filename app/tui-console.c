@@ -71,11 +71,11 @@ take_frame(UiConsole *console, int fd)
 }
 
 static void
-take_answer(UiConsole *console, const Message *message)
+take_answer(UiConsole *console, const JsonNode *message)
 {
-    gint64 id = message_int(message, "id", 0);
+    gint64 id = json_get_int(message, "id", 0);
     if (id == console->leds_id)
-        console->leds = (guint) message_int(message, "leds", 0);
+        console->leds = (guint) json_get_int(message, "leds", 0);
     for (guint i = 0; i < console->pending->len; i++) {
         Pending waiting = g_array_index(console->pending, Pending, i);
         if (waiting.id != id)
@@ -110,11 +110,11 @@ hang_up(UiConsole *console)
 }
 
 static void
-on_message(void *data, const Message *message, int fd)
+on_message(void *data, const JsonNode *message, int fd)
 {
     UiConsole *console = data;
     const char *event =
-        message != NULL ? message_string(message, "event", "") : NULL;
+        message != NULL ? json_get_string(message, "event", "") : NULL;
 
     if (message == NULL) {
         hang_up(console);
@@ -127,8 +127,8 @@ on_message(void *data, const Message *message, int fd)
     } else if (strcmp(event, "state") == 0) {
         g_free(console->reason);
         console->reason =
-            g_strdup_printf("%s: %s", message_string(message, "state", ""),
-                            message_string(message, "reason", ""));
+            g_strdup_printf("%s: %s", json_get_string(message, "state", ""),
+                            json_get_string(message, "reason", ""));
         console->events.changed(console->data);
     } else {
         sys_close(&fd);
@@ -192,28 +192,28 @@ tui_console_screen(UiConsole *console, gsize *ret_len)
 }
 
 static void
-put_event(MessageOut *out, const InputEvent *event)
+put_event(JsonWriter *out, const InputEvent *event)
 {
     static const char *const names[] = {
         [INPUT_KEY] = "key",     [INPUT_REL] = "rel",
         [INPUT_ABS] = "abs",     [INPUT_BUTTON] = "button",
         [INPUT_WHEEL] = "wheel", [INPUT_SYNC] = "sync"};
-    message_begin_array(out, NULL);
-    message_put_string(out, NULL, names[event->type]);
-    message_put_int(out, NULL, event->code);
-    message_put_int(out, NULL, event->value);
-    message_end(out);
+    json_begin_array(out, NULL);
+    json_put_string(out, NULL, names[event->type]);
+    json_put_int(out, NULL, event->code);
+    json_put_int(out, NULL, event->value);
+    json_end(out);
 }
 
 void
 tui_console_input(UiConsole *console, const InputEvent *events, unsigned n)
 {
     for (unsigned at = 0; at < n && !console->closed; at += BATCH) {
-        MessageOut *request = control_request("input");
-        message_begin_array(request, "events");
+        JsonWriter *request = control_request("input");
+        json_begin_array(request, "events");
         for (unsigned i = at; i < n && i < at + BATCH; i++)
             put_event(request, &events[i]);
-        message_end(request);
+        json_end(request);
         control_client_send(console->client, request);
     }
 }
@@ -235,11 +235,11 @@ tui_console_media(UiConsole *console, const char *drive, const char *path,
                                    "machine '%s' has ended", console->name));
         return;
     }
-    MessageOut *request = control_request("media");
-    message_put_string(request, "drive", drive);
+    JsonWriter *request = control_request("media");
+    json_put_string(request, "drive", drive);
     if (path != NULL) {
         g_autofree char *absolute = g_canonicalize_filename(path, NULL);
-        message_put_string(request, "path", absolute);
+        json_put_string(request, "path", absolute);
     }
     Pending waiting = {control_client_send(console->client, request), done,
                        data};
@@ -269,9 +269,9 @@ tui_console_serial(UiConsole *console, unsigned n, GError **error)
     g_autoptr(ControlClient) client = control_client_open(console->name, error);
     if (client == NULL)
         return -1;
-    MessageOut *request = control_request("serial-attach");
-    message_put_int(request, "port", n);
-    g_autoptr(Message) answer =
+    JsonWriter *request = control_request("serial-attach");
+    json_put_int(request, "port", n);
+    g_autoptr(JsonNode) answer =
         control_client_call(client, request, CALL_MS, &fd, error);
     if (answer != NULL && fd < 0)
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_FAILED,

@@ -86,7 +86,7 @@ measure_cpu(Row *row, guint64 cpu_ns)
 }
 
 static void
-on_message(void *data, const Message *message, int fd)
+on_message(void *data, const JsonNode *message, int fd)
 {
     Row *row = data;
     sys_close(&fd); /* none is expected */
@@ -98,17 +98,17 @@ on_message(void *data, const Message *message, int fd)
         tell_changed(row->host);
         return;
     }
-    const char *state = message_string(message, "state", NULL);
+    const char *state = json_get_string(message, "state", NULL);
     if (state != NULL)
         row->state = state_of(state);
     if (message_has(message, "cpu_ns")) {
         MachineInfo *info = row->info;
-        measure_cpu(row, (guint64) message_int(message, "cpu_ns", 0));
-        info->memory = (guint64) message_int(message, "memory", 0);
-        info->resident = (guint64) message_int(message, "resident", 0);
-        info->uptime_ms = message_int(message, "uptime_ms", 0);
+        measure_cpu(row, (guint64) json_get_int(message, "cpu_ns", 0));
+        info->memory = (guint64) json_get_int(message, "memory", 0);
+        info->resident = (guint64) json_get_int(message, "resident", 0);
+        info->uptime_ms = json_get_int(message, "uptime_ms", 0);
         g_free(info->view);
-        info->view = g_strdup(message_string(message, "view", ""));
+        info->view = g_strdup(json_get_string(message, "view", ""));
     }
     tell_changed(row->host);
 }

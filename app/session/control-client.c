@@ -14,13 +14,12 @@
 #include "vmm/core/sysutil.h"
 
 #define HELLO_TIMEOUT_MS 5000
-/* A machine's process is ours, yet a line has an end: a log tail is the
- * longest, 256 KiB before escaping. */
-#define MAX_LINE (4 * 1024 * 1024)
+/* What json_parse() takes; a log tail is the longest answer. */
+#define MAX_LINE JSON_MAX_BYTES
 #define MAX_FDS  16
 
 typedef struct {
-    Message *message;
+    JsonNode *message;
     int fd;
 } Incoming;
 
@@ -43,7 +42,7 @@ static void
 incoming_free(gpointer data)
 {
     Incoming *incoming = data;
-    message_free(incoming->message);
+    json_free(incoming->message);
     sys_close(&incoming->fd);
     g_free(incoming);
 }
@@ -91,25 +90,25 @@ control_client_free(ControlClient *client)
     g_free(client);
 }
 
-MessageOut *
+JsonWriter *
 control_request(const char *op)
 {
-    MessageOut *out = message_out_new();
-    message_put_int(out, "v", 1);
-    message_put_string(out, "op", op);
+    JsonWriter *out = message_new();
+    json_put_int(out, "v", 1);
+    json_put_string(out, "op", op);
     return out;
 }
 
 GError *
-control_answer_error(const Message *answer)
+control_answer_error(const JsonNode *answer)
 {
-    if (message_bool(answer, "ok", true))
+    if (json_get_bool(answer, "ok", true))
         return NULL;
-    const Message *error = message_member(answer, "error");
+    const JsonNode *error = json_get(answer, "error");
     return g_error_new_literal(
         CARREL_SESSION_ERROR,
-        (int) session_error_from_id(message_string(error, "id", "failed")),
-        message_string(error, "message", "it did not work"));
+        (int) session_error_from_id(json_get_string(error, "id", "failed")),
+        json_get_string(error, "message", "it did not work"));
 }
 
 static void
@@ -162,7 +161,7 @@ client_read(ControlClient *client)
 
 /* The next complete message, or NULL. A line that is no message ends the
  * connection: nothing after it can be trusted. */
-static Message *
+static JsonNode *
 client_next(ControlClient *client, int *ret_fd)
 {
     GByteArray *in = client->input;
@@ -175,7 +174,7 @@ client_next(ControlClient *client, int *ret_fd)
         return NULL;
     }
     gsize len = (gsize) (newline - in->data);
-    Message *message = message_parse((const char *) in->data, len, NULL);
+    JsonNode *message = message_parse((const char *) in->data, len, NULL);
     g_byte_array_remove_range(in, 0, (guint) len + 1);
     client->scanned = 0;
     *ret_fd = -1;
@@ -183,7 +182,7 @@ client_next(ControlClient *client, int *ret_fd)
         client->closed = true;
         return NULL;
     }
-    if (message_int(message, "fds", 0) > 0 && !g_queue_is_empty(&client->fds))
+    if (json_get_int(message, "fds", 0) > 0 && !g_queue_is_empty(&client->fds))
         *ret_fd = GPOINTER_TO_INT(g_queue_pop_head(&client->fds));
     return message;
 }
@@ -243,12 +242,12 @@ deadline_of(int timeout_ms)
 }
 
 /* One more message, waiting. */
-static Message *
+static JsonNode *
 client_receive(ControlClient *client, gint64 deadline, int *ret_fd,
                GError **error)
 {
     for (;;) {
-        Message *message = client_next(client, ret_fd);
+        JsonNode *message = client_next(client, ret_fd);
         if (message != NULL)
             return message;
         if (client->closed) {
@@ -270,15 +269,15 @@ give_fd(int fd, int *ret_fd)
         sys_close(&fd);
 }
 
-Message *
-control_client_call(ControlClient *client, MessageOut *request, int timeout_ms,
+JsonNode *
+control_client_call(ControlClient *client, JsonWriter *request, int timeout_ms,
                     int *ret_fd, GError **error)
 {
     gint64 id = ++client->next_id;
     gint64 deadline = deadline_of(timeout_ms);
     gsize len;
-    message_put_int(request, "id", id);
-    g_autofree char *text = message_out_finish(request, &len);
+    json_put_int(request, "id", id);
+    g_autofree char *text = message_finish(request, &len);
 
     if (ret_fd != NULL)
         *ret_fd = -1;
@@ -286,11 +285,11 @@ control_client_call(ControlClient *client, MessageOut *request, int timeout_ms,
         return NULL;
     for (;;) {
         int fd = -1;
-        Message *message = client_receive(client, deadline, &fd, error);
+        JsonNode *message = client_receive(client, deadline, &fd, error);
         if (message == NULL)
             return NULL;
         bool is_event = message_has(message, "event");
-        gint64 answered = message_int(message, "id", 0);
+        gint64 answered = json_get_int(message, "id", 0);
         GError *refused = control_answer_error(message);
         /* Answer 0 complains of a line that could not even be read. */
         if (!is_event && (answered == id || (answered == 0 && refused))) {
@@ -298,7 +297,7 @@ control_client_call(ControlClient *client, MessageOut *request, int timeout_ms,
             if (refused == NULL)
                 return message;
             g_propagate_error(error, refused);
-            message_free(message);
+            json_free(message);
             return NULL;
         }
         g_clear_error(&refused);
@@ -308,21 +307,21 @@ control_client_call(ControlClient *client, MessageOut *request, int timeout_ms,
             g_queue_push_tail(&client->events, kept);
         } else { /* of a call that was given up */
             sys_close(&fd);
-            message_free(message);
+            json_free(message);
         }
     }
 }
 
 bool
-control_client_do(ControlClient *client, MessageOut *request, int timeout_ms,
+control_client_do(ControlClient *client, JsonWriter *request, int timeout_ms,
                   GError **error)
 {
-    g_autoptr(Message) answer =
+    g_autoptr(JsonNode) answer =
         control_client_call(client, request, timeout_ms, NULL, error);
     return answer != NULL;
 }
 
-Message *
+JsonNode *
 control_client_next_event(ControlClient *client, int timeout_ms, int *ret_fd,
                           GError **error)
 {
@@ -330,20 +329,20 @@ control_client_next_event(ControlClient *client, int timeout_ms, int *ret_fd,
     gint64 deadline = deadline_of(timeout_ms);
 
     if (kept != NULL) {
-        Message *message = kept->message;
+        JsonNode *message = kept->message;
         give_fd(kept->fd, ret_fd);
         g_free(kept);
         return message;
     }
     for (;;) {
         int fd = -1;
-        Message *message = client_receive(client, deadline, &fd, error);
+        JsonNode *message = client_receive(client, deadline, &fd, error);
         if (message == NULL || message_has(message, "event")) {
             give_fd(fd, ret_fd);
             return message;
         }
         sys_close(&fd);
-        message_free(message);
+        json_free(message);
     }
 }
 
@@ -351,11 +350,11 @@ ControlClient *
 control_client_open_fd(int fd, GError **error)
 {
     g_autoptr(ControlClient) client = client_new(fd);
-    g_autoptr(Message) hello = control_client_call(
+    g_autoptr(JsonNode) hello = control_client_call(
         client, control_request("hello"), HELLO_TIMEOUT_MS, NULL, error);
     if (hello == NULL)
         return NULL;
-    if (message_int(hello, "protocol", 0) != 1) {
+    if (json_get_int(hello, "protocol", 0) != 1) {
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_PROTOCOL,
                     "the machine was started by another version of Carrel; "
                     "restart it");
@@ -382,13 +381,13 @@ static gboolean
 on_readable(int fd, GIOCondition condition, gpointer data)
 {
     ControlClient *client = data;
-    Message *message;
+    JsonNode *message;
     int message_fd;
 
     (void) client_read(client); /* its end shows in closed below */
     while ((message = client_next(client, &message_fd)) != NULL) {
         client->fn(client->data, message, message_fd);
-        message_free(message);
+        json_free(message);
     }
     if (client->closed) {
         drop_source(&client->in);
@@ -427,12 +426,12 @@ on_writable(int fd, GIOCondition condition, gpointer data)
 }
 
 gint64
-control_client_send(ControlClient *client, MessageOut *request)
+control_client_send(ControlClient *client, JsonWriter *request)
 {
     gint64 id = ++client->next_id;
     gsize len;
-    message_put_int(request, "id", id);
-    g_autofree char *text = message_out_finish(request, &len);
+    json_put_int(request, "id", id);
+    g_autofree char *text = message_finish(request, &len);
 
     g_byte_array_append(client->output, (const guint8 *) text, (guint) len);
     if (client->out == NULL && !client->closed) {

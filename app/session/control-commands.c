@@ -11,12 +11,13 @@
 #include "vmm/core/sysutil.h"
 
 #define PROTOCOL_VERSION 1
-#define MAX_LOG_TAIL     (256 * 1024)
+/* Escaped it grows six times at most: below JSON_MAX_BYTES. */
+#define MAX_LOG_TAIL     (128 * 1024)
 #define MAX_STOP_TIMEOUT (24 * 3600)
 
 typedef struct {
     const char *op;
-    void (*run)(Peer *peer, gint64 id, const Message *request);
+    void (*run)(Peer *peer, gint64 id, const JsonNode *request);
 } CommandRow;
 
 static void
@@ -36,82 +37,81 @@ finish(Peer *peer, gint64 id, bool done, GError *error)
 }
 
 static void
-put_status(Peer *peer, MessageOut *out)
+put_status(Peer *peer, JsonWriter *out)
 {
     const ControlConfig *config = &peer->server->config;
     MachineStats *stats = g_new0(MachineStats, 1);
 
     config->ops->stats(config->machine, stats);
-    message_put_string(out, "name", config->name);
-    message_put_string(out, "state", config->ops->state(config->machine));
-    message_put_int(out, "pid", getpid());
-    message_put_int(out, "uptime_ms", (gint64) stats->uptime_ms);
-    message_put_int(out, "cpu_ns", (gint64) stats->cpu_ns);
-    message_put_number(out, "cpu", stats->cpu);
-    message_put_int(out, "vcpus", stats->n_vcpus);
-    message_put_int(out, "memory", (gint64) stats->ram);
-    message_put_int(out, "resident", (gint64) stats->resident);
-    message_put_int(out, "resets", stats->resets);
-    message_put_int(out, "clients", control_server_clients(peer->server));
-    message_put_int(out, "leds", config->ops->leds(config->machine));
-    message_put_bool(out, "absolute",
-                     config->ops->has_absolute(config->machine));
+    json_put_string(out, "name", config->name);
+    json_put_string(out, "state", config->ops->state(config->machine));
+    json_put_int(out, "pid", getpid());
+    json_put_int(out, "uptime_ms", (gint64) stats->uptime_ms);
+    json_put_int(out, "cpu_ns", (gint64) stats->cpu_ns);
+    json_put_double(out, "cpu", stats->cpu);
+    json_put_int(out, "vcpus", stats->n_vcpus);
+    json_put_int(out, "memory", (gint64) stats->ram);
+    json_put_int(out, "resident", (gint64) stats->resident);
+    json_put_int(out, "resets", stats->resets);
+    json_put_int(out, "clients", control_server_clients(peer->server));
+    json_put_int(out, "leds", config->ops->leds(config->machine));
+    json_put_bool(out, "absolute", config->ops->has_absolute(config->machine));
     g_autofree char *view = config->ops->view_address(config->machine);
-    message_put_string(out, "view", view);
+    json_put_string(out, "view", view);
     g_free(stats);
 }
 
 static void
-run_hello(Peer *peer, gint64 id, const Message *request)
+run_hello(Peer *peer, gint64 id, const JsonNode *request)
 {
-    MessageOut *out = peer_answer(peer, id);
-    message_put_string(out, "program", "carrel");
-    message_put_int(out, "protocol", PROTOCOL_VERSION);
-    message_put_string(out, "name", peer->server->config.name);
+    JsonWriter *out = peer_answer(peer, id);
+    json_put_string(out, "program", "carrel");
+    json_put_int(out, "protocol", PROTOCOL_VERSION);
+    json_put_string(out, "name", peer->server->config.name);
     peer_send(peer, out, -1);
 }
 
 static void
-run_status(Peer *peer, gint64 id, const Message *request)
+run_status(Peer *peer, gint64 id, const JsonNode *request)
 {
-    MessageOut *out = peer_answer(peer, id);
+    JsonWriter *out = peer_answer(peer, id);
     put_status(peer, out);
     peer_send(peer, out, -1);
 }
 
 static void
-run_stats(Peer *peer, gint64 id, const Message *request)
+run_stats(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
     MachineStats *stats = g_new0(MachineStats, 1);
-    MessageOut *out = peer_answer(peer, id);
+    JsonWriter *out = peer_answer(peer, id);
 
     put_status(peer, out);
     config->ops->stats(config->machine, stats);
-    message_begin_array(out, "vcpu");
+    json_begin_array(out, "vcpu");
     for (unsigned i = 0; i < MIN(stats->n_vcpus, MACHINE_MAX_VCPUS); i++) {
         const CpuStats *exits = &stats->vcpu[i].exits;
-        message_begin_object(out, NULL);
-        message_put_int(out, "cpu_ns", (gint64) stats->vcpu[i].cpu_ns);
-        message_put_int(out, "exits", (gint64) exits->exits);
-        message_put_int(out, "pio", (gint64) exits->pio);
-        message_put_int(out, "mmio", (gint64) exits->mmio);
-        message_put_int(out, "halts", (gint64) exits->halts);
-        message_put_int(out, "irq_windows", (gint64) exits->irq_windows);
-        message_put_int(out, "signals", (gint64) exits->signals);
-        message_put_int(out, "other", (gint64) exits->other);
-        message_end(out);
+        json_begin_object(out, NULL);
+        json_put_int(out, "cpu_ns", (gint64) stats->vcpu[i].cpu_ns);
+        json_put_int(out, "exits", (gint64) exits->exits);
+        json_put_int(out, "pio", (gint64) exits->pio);
+        json_put_int(out, "mmio", (gint64) exits->mmio);
+        json_put_int(out, "halts", (gint64) exits->halts);
+        json_put_int(out, "irq_windows", (gint64) exits->irq_windows);
+        json_put_int(out, "signals", (gint64) exits->signals);
+        json_put_int(out, "other", (gint64) exits->other);
+        json_end(out);
     }
-    message_end(out);
+    json_end(out);
     g_free(stats);
     peer_send(peer, out, -1);
 }
 
 static void
-run_stop(Peer *peer, gint64 id, const Message *request)
+run_stop(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
-    gint64 timeout = message_int(request, "timeout", 60);
+    gint64 timeout = json_get_int(request, "timeout", 60);
     GError *error = NULL;
 
     if (timeout < 0 || timeout > MAX_STOP_TIMEOUT) {
@@ -121,12 +121,12 @@ run_stop(Peer *peer, gint64 id, const Message *request)
     }
     bool done =
         config->ops->stop(config->machine, (guint) timeout,
-                          message_bool(request, "force", false), &error);
+                          json_get_bool(request, "force", false), &error);
     finish(peer, id, done, error);
 }
 
 #define SIMPLE(name, member)                                                   \
-    static void run_##name(Peer *peer, gint64 id, const Message *request)      \
+    static void run_##name(Peer *peer, gint64 id, const JsonNode *request)     \
     {                                                                          \
         const ControlConfig *config = &peer->server->config;                   \
         GError *error = NULL;                                                  \
@@ -142,18 +142,18 @@ SIMPLE(power_button, power_button)
 /* clang-format on */
 
 static void
-run_subscribe(Peer *peer, gint64 id, const Message *request)
+run_subscribe(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
-    MessageOut *out = peer_answer(peer, id);
+    JsonWriter *out = peer_answer(peer, id);
 
-    peer->subscribed = message_bool(request, "on", true);
-    message_put_string(out, "state", config->ops->state(config->machine));
+    peer->subscribed = json_get_bool(request, "on", true);
+    json_put_string(out, "state", config->ops->state(config->machine));
     peer_send(peer, out, -1);
 }
 
 static void
-run_release(Peer *peer, gint64 id, const Message *request)
+run_release(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
     if (peer->has_source)
@@ -162,7 +162,7 @@ run_release(Peer *peer, gint64 id, const Message *request)
 }
 
 static void
-run_screen_text(Peer *peer, gint64 id, const Message *request)
+run_screen_text(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
     Display *display = config->ops->display(config->machine);
@@ -173,17 +173,17 @@ run_screen_text(Peer *peer, gint64 id, const Message *request)
     }
     config->ops->refresh(config->machine);
     g_autofree char *text = display_text(display);
-    MessageOut *out = peer_answer(peer, id);
-    message_put_bool(out, "graphics", text == NULL);
-    message_put_string(out, "text", text);
+    JsonWriter *out = peer_answer(peer, id);
+    json_put_bool(out, "graphics", text == NULL);
+    json_put_string(out, "text", text);
     peer_send(peer, out, -1);
 }
 
 /* The port of a request, or -1 after an answer. */
 static int
-request_port(Peer *peer, gint64 id, const Message *request)
+request_port(Peer *peer, gint64 id, const JsonNode *request)
 {
-    gint64 port = message_int(request, "port", 0);
+    gint64 port = json_get_int(request, "port", 0);
     if (port < 0 || port >= MACHINE_MAX_SERIAL) {
         fail(peer, id, CARREL_SESSION_ERROR_USAGE,
              "'port' of a serial port is 0 to 3");
@@ -193,15 +193,16 @@ request_port(Peer *peer, gint64 id, const Message *request)
 }
 
 static void
-run_serial_attach(Peer *peer, gint64 id, const Message *request)
+run_serial_attach(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
     GError *error = NULL;
     int port = request_port(peer, id, request);
     if (port < 0)
         return;
-    int fd = config->ops->serial(config->machine, (unsigned) port,
-                                 message_bool(request, "replay", true), &error);
+    int fd =
+        config->ops->serial(config->machine, (unsigned) port,
+                            json_get_bool(request, "replay", true), &error);
     if (fd < 0)
         peer_fail(peer, id, error);
     else
@@ -209,10 +210,10 @@ run_serial_attach(Peer *peer, gint64 id, const Message *request)
 }
 
 static void
-run_serial_send(Peer *peer, gint64 id, const Message *request)
+run_serial_send(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
-    const char *text = message_string(request, "text", NULL);
+    const char *text = json_get_string(request, "text", NULL);
     int port = request_port(peer, id, request);
     if (port < 0)
         return;
@@ -231,11 +232,11 @@ run_serial_send(Peer *peer, gint64 id, const Message *request)
 }
 
 static void
-run_media(Peer *peer, gint64 id, const Message *request)
+run_media(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
-    const char *drive = message_string(request, "drive", NULL);
-    const char *path = message_string(request, "path", NULL);
+    const char *drive = json_get_string(request, "drive", NULL);
+    const char *path = json_get_string(request, "path", NULL);
     GError *error = NULL;
 
     if (drive == NULL || (path != NULL && !g_path_is_absolute(path))) {
@@ -245,18 +246,19 @@ run_media(Peer *peer, gint64 id, const Message *request)
         return;
     }
     bool done = config->ops->change_media(
-        config->machine, drive, path, message_bool(request, "read_only", false),
-        message_bool(request, "force", false), &error);
+        config->machine, drive, path,
+        json_get_bool(request, "read_only", false),
+        json_get_bool(request, "force", false), &error);
     finish(peer, id, done, error);
 }
 
 static void
-run_drives(Peer *peer, gint64 id, const Message *request)
+run_drives(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
     g_autofree char *drives = config->ops->drives(config->machine);
-    MessageOut *out = peer_answer(peer, id);
-    message_put_string(out, "drives", drives);
+    JsonWriter *out = peer_answer(peer, id);
+    json_put_string(out, "drives", drives);
     peer_send(peer, out, -1);
 }
 
@@ -277,17 +279,17 @@ read_tail(const char *path, gsize max, GError **error)
 }
 
 static void
-run_log_tail(Peer *peer, gint64 id, const Message *request)
+run_log_tail(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
     GError *error = NULL;
-    gint64 bytes = message_int(request, "bytes", 64 * 1024);
+    gint64 bytes = json_get_int(request, "bytes", 64 * 1024);
     g_autofree char *path = config->ops->log_path(
-        config->machine, message_string(request, "source", "vmm"));
+        config->machine, json_get_string(request, "source", "vmm"));
     if (path == NULL || bytes < 1 || bytes > MAX_LOG_TAIL) {
         fail(peer, id, CARREL_SESSION_ERROR_USAGE,
              "log-tail: 'source' is vmm, firmware or serial0 to serial3; "
-             "'bytes' is 1 to 262144");
+             "'bytes' is 1 to 131072");
         return;
     }
     g_autofree char *text = read_tail(path, (gsize) bytes, &error);
@@ -295,13 +297,13 @@ run_log_tail(Peer *peer, gint64 id, const Message *request)
         peer_fail(peer, id, error);
         return;
     }
-    MessageOut *out = peer_answer(peer, id);
-    message_put_string(out, "text", text);
+    JsonWriter *out = peer_answer(peer, id);
+    json_put_string(out, "text", text);
     peer_send(peer, out, -1);
 }
 
 static void
-run_quit(Peer *peer, gint64 id, const Message *request)
+run_quit(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
     peer_ok(peer, id);
@@ -338,11 +340,11 @@ static const CommandRow command_rows[] = {
 /* clang-format on */
 
 void
-control_dispatch(Peer *peer, const Message *request)
+control_dispatch(Peer *peer, const JsonNode *request)
 {
-    gint64 id = message_int(request, "id", 0);
-    gint64 version = message_int(request, "v", PROTOCOL_VERSION);
-    const char *op = message_string(request, "op", NULL);
+    gint64 id = json_get_int(request, "id", 0);
+    gint64 version = json_get_int(request, "v", PROTOCOL_VERSION);
+    const char *op = json_get_string(request, "op", NULL);
 
     if (version != PROTOCOL_VERSION) {
         peer_fail(peer, id,

@@ -78,15 +78,15 @@ expect_try(Expect *expect, const char *text)
 
     if (matched && g_match_info_fetch_pos(info, 0, &start, &end)) {
         Peer *peer = expect->job.peer;
-        MessageOut *out = peer_answer(peer, expect->job.id);
-        message_put_string(out, "source",
-                           expect->tap != NULL ? "serial" : "screen");
-        message_begin_array(out, "match");
+        JsonWriter *out = peer_answer(peer, expect->job.id);
+        json_put_string(out, "source",
+                        expect->tap != NULL ? "serial" : "screen");
+        json_begin_array(out, "match");
         for (int i = 0; i < g_match_info_get_match_count(info); i++) {
             g_autofree char *group = g_match_info_fetch(info, i);
-            message_put_string(out, NULL, group);
+            json_put_string(out, NULL, group);
         }
-        message_end(out);
+        json_end(out);
         if (expect->tap != NULL)
             serial_tap_consume(expect->tap, (gsize) end);
         peer_job_remove(&expect->job);
@@ -177,9 +177,9 @@ watch_serial(Expect *expect, gint64 port, GError **error)
 }
 
 static GRegex *
-compile(const Message *request, GError **error)
+compile(const JsonNode *request, GError **error)
 {
-    const char *pattern = message_string(request, "regex", "");
+    const char *pattern = json_get_string(request, "regex", "");
     gsize len = strlen(pattern);
     if (len == 0 || len > MAX_PATTERN) {
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
@@ -187,7 +187,7 @@ compile(const Message *request, GError **error)
         return NULL;
     }
     GRegexCompileFlags flags = G_REGEX_MULTILINE;
-    if (message_bool(request, "ignore_case", false))
+    if (json_get_bool(request, "ignore_case", false))
         flags |= G_REGEX_CASELESS;
     GError *inner = NULL;
     GRegex *regex = g_regex_new(pattern, flags, 0, &inner);
@@ -200,7 +200,7 @@ compile(const Message *request, GError **error)
 }
 
 static bool
-request_timeout(const Message *request, guint *ret_ms, GError **error)
+request_timeout(const JsonNode *request, guint *ret_ms, GError **error)
 {
     double seconds = message_number(request, "timeout", DEFAULT_TIMEOUT_S);
     if (!(seconds >= 0 && seconds <= MAX_TIMEOUT_S)) {
@@ -213,12 +213,12 @@ request_timeout(const Message *request, guint *ret_ms, GError **error)
 }
 
 void
-expect_request(Peer *peer, gint64 id, const Message *request)
+expect_request(Peer *peer, gint64 id, const JsonNode *request)
 {
     GError *error = NULL;
     guint timeout_ms = 0;
     bool serial =
-        strcmp(message_string(request, "source", "screen"), "serial") == 0;
+        strcmp(json_get_string(request, "source", "screen"), "serial") == 0;
     GRegex *regex = compile(request, &error);
 
     if (regex == NULL || !request_timeout(request, &timeout_ms, &error)) {
@@ -231,8 +231,9 @@ expect_request(Peer *peer, gint64 id, const Message *request)
     expect->server = peer->server;
     expect->regex = regex;
     expect->wake_fd = -1;
-    if (!(serial ? watch_serial(expect, message_int(request, "port", 0), &error)
-                 : watch_screen(expect, &error))) {
+    if (!(serial
+              ? watch_serial(expect, json_get_int(request, "port", 0), &error)
+              : watch_screen(expect, &error))) {
         expect_free(expect);
         peer_fail(peer, id, error);
         return;

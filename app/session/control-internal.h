@@ -46,9 +46,9 @@ struct Peer {
 };
 
 /* An answer under construction: {"id":n,"ok":true so far. */
-MessageOut *peer_answer(Peer *peer, gint64 id);
+JsonWriter *peer_answer(Peer *peer, gint64 id);
 /* Sends and frees. fd (owned, or -1) travels with it. */
-void peer_send(Peer *peer, MessageOut *out, int fd);
+void peer_send(Peer *peer, JsonWriter *out, int fd);
 void peer_ok(Peer *peer, gint64 id);
 /* Takes error over. */
 void peer_fail(Peer *peer, gint64 id, GError *error);
@@ -68,19 +68,19 @@ GSource *source_timeout(GMainContext *context, guint ms, GSourceFunc fire,
 void source_drop(GSource **source);
 
 /* control-commands.c: runs one request; answers now or by a job. */
-void control_dispatch(Peer *peer, const Message *request);
+void control_dispatch(Peer *peer, const JsonNode *request);
 
 /* control-screen.c */
-void screen_request(Peer *peer, gint64 id, const Message *request);
-void screen_ack(Peer *peer, gint64 id, const Message *request);
+void screen_request(Peer *peer, gint64 id, const JsonNode *request);
+void screen_ack(Peer *peer, gint64 id, const JsonNode *request);
 void screen_feed_free(ScreenFeed *feed);
 
 /* control-expect.c */
-void expect_request(Peer *peer, gint64 id, const Message *request);
+void expect_request(Peer *peer, gint64 id, const JsonNode *request);
 
 /* control-type.c: paced typing, one queue for the machine. */
 Typist *typist_new(ControlServer *server);
 void typist_free(Typist *typist);
-void type_text_request(Peer *peer, gint64 id, const Message *request);
-void type_keys_request(Peer *peer, gint64 id, const Message *request);
-void input_request(Peer *peer, gint64 id, const Message *request);
+void type_text_request(Peer *peer, gint64 id, const JsonNode *request);
+void type_keys_request(Peer *peer, gint64 id, const JsonNode *request);
+void input_request(Peer *peer, gint64 id, const JsonNode *request);

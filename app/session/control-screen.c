@@ -35,12 +35,12 @@ screen_feed_free(ScreenFeed *feed)
 }
 
 static void
-put_frame(MessageOut *out, const Frame *frame)
+put_frame(JsonWriter *out, const Frame *frame)
 {
-    message_put_int(out, "serial", (gint64) frame->serial);
-    message_put_int(out, "width", frame->width);
-    message_put_int(out, "height", frame->height);
-    message_put_bool(out, "text", frame->text);
+    json_put_int(out, "serial", (gint64) frame->serial);
+    json_put_int(out, "width", frame->width);
+    json_put_int(out, "height", frame->height);
+    json_put_bool(out, "text", frame->text);
 }
 
 /* A descriptor of the frame that the client cannot write through. */
@@ -53,18 +53,18 @@ frame_fd(const Frame *frame)
 }
 
 static void
-put_rects(MessageOut *out, const Rect *rects, unsigned n)
+put_rects(JsonWriter *out, const Rect *rects, unsigned n)
 {
-    message_begin_array(out, "rects");
+    json_begin_array(out, "rects");
     for (unsigned i = 0; i < n; i++) {
-        message_begin_array(out, NULL);
-        message_put_int(out, NULL, rects[i].x);
-        message_put_int(out, NULL, rects[i].y);
-        message_put_int(out, NULL, rects[i].w);
-        message_put_int(out, NULL, rects[i].h);
-        message_end(out);
+        json_begin_array(out, NULL);
+        json_put_int(out, NULL, rects[i].x);
+        json_put_int(out, NULL, rects[i].y);
+        json_put_int(out, NULL, rects[i].w);
+        json_put_int(out, NULL, rects[i].h);
+        json_end(out);
     }
-    message_end(out);
+    json_end(out);
 }
 
 static void
@@ -82,8 +82,8 @@ feed_push(ScreenFeed *feed)
     bool fresh = frame->serial != feed->serial;
     int fd = fresh ? frame_fd(frame) : -1;
     if (fresh ? fd >= 0 : n > 0) {
-        MessageOut *out = message_out_new();
-        message_put_string(out, "event", fresh ? "screen" : "damage");
+        JsonWriter *out = message_new();
+        json_put_string(out, "event", fresh ? "screen" : "damage");
         put_frame(out, frame);
         put_rects(out, rects, n);
         feed->serial = frame->serial;
@@ -106,7 +106,7 @@ on_wake(int fd, GIOCondition condition, gpointer data)
 }
 
 void
-screen_request(Peer *peer, gint64 id, const Message *request)
+screen_request(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
     Display *display = config->ops->display(config->machine);
@@ -126,7 +126,7 @@ screen_request(Peer *peer, gint64 id, const Message *request)
         peer_fail(peer, id, error);
         return;
     }
-    if (message_bool(request, "refresh", false))
+    if (json_get_bool(request, "refresh", false))
         config->ops->refresh(config->machine);
     ScreenFeed *feed = g_new0(ScreenFeed, 1);
     feed->peer = peer;
@@ -142,7 +142,7 @@ screen_request(Peer *peer, gint64 id, const Message *request)
 }
 
 void
-screen_ack(Peer *peer, gint64 id, const Message *request)
+screen_ack(Peer *peer, gint64 id, const JsonNode *request)
 {
     ScreenFeed *feed = peer->screen;
     if (feed != NULL) {

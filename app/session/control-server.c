@@ -180,12 +180,12 @@ on_writable(int fd, GIOCondition condition, gpointer data)
 }
 
 void
-peer_send(Peer *peer, MessageOut *out, int fd)
+peer_send(Peer *peer, JsonWriter *out, int fd)
 {
     OutItem *item = g_new0(OutItem, 1);
     if (fd >= 0)
-        message_put_int(out, "fds", 1);
-    item->text = message_out_finish(out, &item->len);
+        json_put_int(out, "fds", 1);
+    item->text = message_finish(out, &item->len);
     item->fd = fd;
     if (peer->dead || peer->queued + item->len > MAX_QUEUED) {
         out_item_free(item);
@@ -199,12 +199,12 @@ peer_send(Peer *peer, MessageOut *out, int fd)
                               on_writable, peer);
 }
 
-MessageOut *
+JsonWriter *
 peer_answer(Peer *peer, gint64 id)
 {
-    MessageOut *out = message_out_new();
-    message_put_int(out, "id", id);
-    message_put_bool(out, "ok", true);
+    JsonWriter *out = message_new();
+    json_put_int(out, "id", id);
+    json_put_bool(out, "ok", true);
     return out;
 }
 
@@ -218,16 +218,16 @@ void
 peer_fail(Peer *peer, gint64 id, GError *error)
 {
     CarrelSessionError kind = session_error_kind(error);
-    MessageOut *out = message_out_new();
+    JsonWriter *out = message_new();
 
-    message_put_int(out, "id", id);
-    message_put_bool(out, "ok", false);
-    message_begin_object(out, "error");
-    message_put_int(out, "code", session_error_exit_code(kind));
-    message_put_string(out, "id", session_error_id(kind));
-    message_put_string(out, "message",
-                       error != NULL ? error->message : "it did not work");
-    message_end(out);
+    json_put_int(out, "id", id);
+    json_put_bool(out, "ok", false);
+    json_begin_object(out, "error");
+    json_put_int(out, "code", session_error_exit_code(kind));
+    json_put_string(out, "id", session_error_id(kind));
+    json_put_string(out, "message",
+                    error != NULL ? error->message : "it did not work");
+    json_end(out);
     peer_send(peer, out, -1);
     g_clear_error(&error);
 }
@@ -276,7 +276,7 @@ handle_line(Peer *peer, const char *line, gsize len)
         len--;
     if (len == 0)
         return; /* a blank line keeps a connection alive */
-    g_autoptr(Message) request = message_parse(line, len, &error);
+    g_autoptr(JsonNode) request = message_parse(line, len, &error);
     if (request == NULL)
         peer_reject(peer, error);
     else
@@ -419,10 +419,10 @@ control_server_state(ControlServer *server, const char *state,
         Peer *peer = server->peers->pdata[i];
         if (!peer->subscribed || peer->dead)
             continue;
-        MessageOut *out = message_out_new();
-        message_put_string(out, "event", "state");
-        message_put_string(out, "state", state);
-        message_put_string(out, "reason", reason);
+        JsonWriter *out = message_new();
+        json_put_string(out, "event", "state");
+        json_put_string(out, "state", state);
+        json_put_string(out, "reason", reason);
         peer_send(peer, out, -1);
     }
 }

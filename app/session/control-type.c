@@ -165,9 +165,9 @@ typist_push(Peer *peer, gint64 id, GArray *combos, guint slot_ms)
 
 /* Milliseconds for one character, or 0 after an error answer. */
 static guint
-request_slot(Peer *peer, gint64 id, const Message *request)
+request_slot(Peer *peer, gint64 id, const JsonNode *request)
 {
-    gint64 cps = message_int(request, "cps", DEFAULT_CPS);
+    gint64 cps = json_get_int(request, "cps", DEFAULT_CPS);
     if (cps < 1 || cps > MAX_CPS) {
         peer_fail(peer, id,
                   g_error_new(CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
@@ -179,9 +179,9 @@ request_slot(Peer *peer, gint64 id, const Message *request)
 }
 
 void
-type_text_request(Peer *peer, gint64 id, const Message *request)
+type_text_request(Peer *peer, gint64 id, const JsonNode *request)
 {
-    const char *text = message_string(request, "text", "");
+    const char *text = json_get_string(request, "text", "");
     g_autoptr(GArray) combos = g_array_new(FALSE, FALSE, sizeof(KeyCombo));
     guint slot = request_slot(peer, id, request);
 
@@ -204,18 +204,18 @@ type_text_request(Peer *peer, gint64 id, const Message *request)
 }
 
 void
-type_keys_request(Peer *peer, gint64 id, const Message *request)
+type_keys_request(Peer *peer, gint64 id, const JsonNode *request)
 {
-    const Message *keys = message_member(request, "keys");
+    const JsonNode *keys = json_get(request, "keys");
     g_autoptr(GArray) combos = g_array_new(FALSE, FALSE, sizeof(KeyCombo));
     GError *error = NULL;
     guint slot = request_slot(peer, id, request);
 
     if (slot == 0)
         return;
-    for (unsigned i = 0; i < message_length(keys); i++) {
+    for (unsigned i = 0; i < json_length(keys); i++) {
         KeyCombo combo;
-        const char *name = message_value_string(message_item(keys, i), "");
+        const char *name = json_string(json_at(keys, i), "");
         if (!key_combo_parse(name, &combo, &error)) {
             peer_fail(peer, id, error);
             return;
@@ -234,11 +234,11 @@ static const struct {
 
 /* ["key", 30, 1] */
 static bool
-read_event(const Message *item, InputEvent *ret_event)
+read_event(const JsonNode *item, InputEvent *ret_event)
 {
-    const char *name = message_value_string(message_item(item, 0), "");
-    gint64 code = message_value_int(message_item(item, 1), 0);
-    gint64 value = message_value_int(message_item(item, 2), 0);
+    const char *name = json_string(json_at(item, 0), "");
+    gint64 code = json_int(json_at(item, 1), 0);
+    gint64 value = json_int(json_at(item, 2), 0);
 
     if (code < 0 || code > KEY_MAX || value < -32768 || value > 32767)
         return false;
@@ -253,16 +253,16 @@ read_event(const Message *item, InputEvent *ret_event)
 }
 
 void
-input_request(Peer *peer, gint64 id, const Message *request)
+input_request(Peer *peer, gint64 id, const JsonNode *request)
 {
     const ControlConfig *config = &peer->server->config;
-    const Message *list = message_member(request, "events");
+    const JsonNode *list = json_get(request, "events");
     InputEvent events[MAX_INPUT_EVENTS + 1];
-    unsigned n = message_length(list);
+    unsigned n = json_length(list);
     bool good = n > 0 && n <= MAX_INPUT_EVENTS;
 
     for (unsigned i = 0; good && i < n; i++)
-        good = read_event(message_item(list, i), &events[i]);
+        good = read_event(json_at(list, i), &events[i]);
     if (!good) {
         peer_fail(peer, id,
                   g_error_new(CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,

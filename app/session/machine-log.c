@@ -74,6 +74,8 @@ machine_log_new(const char *file, bool raw, gsize limit)
     log->fd = -1;
     g_mutex_init(&log->lock);
     log_open(log);
+    if (raw && log->fd >= 0 && log->size > 0)
+        log_rotate(log); /* no time stamps: one file for each start */
     return log;
 }
 

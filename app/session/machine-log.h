@@ -12,7 +12,7 @@
 typedef struct MachineLog MachineLog;
 
 /* Appends to file, created 0600, never through a symbolic link. raw: bytes as
- * they come (serial ports), no time stamps. limit: bytes before rotation.
+ * they come (serial ports), no time stamps, a new file for each start. limit: bytes before rotation.
  * Always returns a log; one that cannot be opened loses its lines and tries
  * again from time to time. */
 MachineLog *machine_log_new(const char *file, bool raw, gsize limit);

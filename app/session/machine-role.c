@@ -63,17 +63,17 @@ static void
 tell_starter(RoleOptions *options, GError *error)
 {
     gsize len;
-    MessageOut *out = message_out_new();
-    message_put_bool(out, "ok", error == NULL);
-    message_put_int(out, "pid", getpid());
+    JsonWriter *out = message_new();
+    json_put_bool(out, "ok", error == NULL);
+    json_put_int(out, "pid", getpid());
     if (error != NULL) {
         CarrelSessionError kind = session_error_kind(error);
-        message_begin_object(out, "error");
-        message_put_int(out, "code", session_error_exit_code(kind));
-        message_put_string(out, "id", session_error_id(kind));
-        message_put_string(out, "message", error->message);
+        json_begin_object(out, "error");
+        json_put_int(out, "code", session_error_exit_code(kind));
+        json_put_string(out, "id", session_error_id(kind));
+        json_put_string(out, "message", error->message);
     }
-    g_autofree char *text = message_out_finish(out, &len);
+    g_autofree char *text = message_finish(out, &len);
     if (options->status_fd >= 0)
         (void) sys_write_all(options->status_fd, text,
                              len); /* it may be gone */
@@ -228,6 +228,8 @@ machine_role_main(int argc, char **argv)
         tell_starter(&options, error);
         return session_error_exit_code(session_error_kind(error));
     }
+    /* Started as /proc/self/exe, it would be called "exe" in lists. */
+    (void) prctl(PR_SET_NAME, "carrel", 0, 0, 0);
     leave_terminal(options.name);
     catch_fatal_signals(options.name);
     int code = run_machine(&options);

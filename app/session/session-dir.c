@@ -267,15 +267,15 @@ session_record_write(const char *name, const char *state, const char *reason)
     g_autofree char *dir = session_state_dir(name);
     g_autofree char *path = g_build_filename(dir, RECORD_NAME, NULL);
     g_autofree char *boot = boot_id();
-    MessageOut *out = message_out_new();
+    JsonWriter *out = message_new();
     gsize len;
 
-    message_put_string(out, "state", state);
-    message_put_string(out, "reason", reason != NULL ? reason : "");
-    message_put_int(out, "pid", getpid());
-    message_put_int(out, "time", (gint64) time(NULL));
-    message_put_string(out, "boot", boot);
-    g_autofree char *text = message_out_finish(out, &len);
+    json_put_string(out, "state", state);
+    json_put_string(out, "reason", reason != NULL ? reason : "");
+    json_put_int(out, "pid", getpid());
+    json_put_int(out, "time", (gint64) time(NULL));
+    json_put_string(out, "boot", boot);
+    g_autofree char *text = message_finish(out, &len);
     (void) g_file_set_contents_full(path, text, (gssize) len,
                                     G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL);
 }
@@ -325,17 +325,17 @@ session_record_read(const char *name)
 
     if (!g_file_get_contents(path, &text, &len, NULL))
         return NULL;
-    g_autoptr(Message) m = message_parse(text, len, NULL);
+    g_autoptr(JsonNode) m = message_parse(text, len, NULL);
     if (m == NULL)
         return NULL;
     SessionRecord *record = g_new0(SessionRecord, 1);
-    record->state = g_strdup(message_string(m, "state", ""));
-    record->reason = g_strdup(message_string(m, "reason", ""));
-    record->pid = message_int(m, "pid", 0);
-    record->time = message_int(m, "time", 0);
+    record->state = g_strdup(json_get_string(m, "state", ""));
+    record->reason = g_strdup(json_get_string(m, "reason", ""));
+    record->pid = json_get_int(m, "pid", 0);
+    record->time = json_get_int(m, "time", 0);
     if (strcmp(record->state, "running") == 0 &&
         !session_is_running(name, NULL))
-        judge_lost_process(record, dir, message_string(m, "boot", ""));
+        judge_lost_process(record, dir, json_get_string(m, "boot", ""));
     return record;
 }
 

@@ -102,7 +102,7 @@ session_spawn_result(const char *name, const char *text, GError **error)
                     *words != '\0' ? words : "without a word");
         return false;
     }
-    g_autoptr(Message) status = message_parse(text, len, error);
+    g_autoptr(JsonNode) status = message_parse(text, len, error);
     if (status == NULL)
         return false;
     GError *refused = control_answer_error(status);

@@ -61,11 +61,11 @@ await_end(const char *name, ControlClient *client, int timeout_ms,
     gint64 deadline = g_get_monotonic_time() + (gint64) timeout_ms * 1000;
     for (;;) {
         gint64 left = (deadline - g_get_monotonic_time()) / 1000;
-        g_autoptr(Message) event =
+        g_autoptr(JsonNode) event =
             control_client_next_event(client, (int) MAX(left, 0), NULL, &inner);
         if (event == NULL)
             break;
-        if (strcmp(message_string(event, "state", ""), "running") == 0) {
+        if (strcmp(json_get_string(event, "state", ""), "running") == 0) {
             g_set_error(error, CARREL_SESSION_ERROR,
                         CARREL_SESSION_ERROR_TIMEOUT,
                         "the guest of machine '%s' ignored the power button; "
@@ -90,12 +90,12 @@ ask_to_stop(const char *name, ControlClient *client, bool force, int timeout_s,
             GError **error)
 {
     GError *inner = NULL;
-    MessageOut *stop = control_request("stop");
-    message_put_int(stop, "timeout", force ? 0 : timeout_s);
-    message_put_bool(stop, "force", force);
+    JsonWriter *stop = control_request("stop");
+    json_put_int(stop, "timeout", force ? 0 : timeout_s);
+    json_put_bool(stop, "force", force);
     if (!control_client_do(client, control_request("subscribe"), CALL_MS,
                            error)) {
-        message_out_free(stop);
+        json_writer_free(stop);
         return false;
     }
     if (!control_client_do(client, stop, CALL_MS, &inner) && !is_gone(&inner)) {

@@ -124,9 +124,9 @@ console_serial(const App *app, const char *name, int port)
     if (client == NULL)
         return code;
     CARREL_AUTO_FD int fd = -1;
-    MessageOut *request = control_request("serial-attach");
-    message_put_int(request, "port", port);
-    g_autoptr(Message) answer =
+    JsonWriter *request = control_request("serial-attach");
+    json_put_int(request, "port", port);
+    g_autoptr(JsonNode) answer =
         control_client_call(client, request, ATTACH_MS, &fd, &error);
     if (answer == NULL)
         return running_fail(app, error);
@@ -213,11 +213,11 @@ verb_view(App *app, int argc, char **argv)
     g_autoptr(ControlClient) client = running_open(app, args[0], &code);
     if (client == NULL)
         return code;
-    g_autoptr(Message) status = control_client_call(
+    g_autoptr(JsonNode) status = control_client_call(
         client, control_request("status"), ATTACH_MS, NULL, &error);
     if (status == NULL)
         return running_fail(app, error);
-    const char *address = message_string(status, "view", "");
+    const char *address = json_get_string(status, "view", "");
     if (*address == '\0')
         return app_fail(app, EXIT_STATE, "no-vnc",
                         "its screen is in `carrel console`; VNC needs "

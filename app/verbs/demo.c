@@ -37,12 +37,12 @@ find_image(void)
     return g_canonicalize_filename(beside, NULL);
 }
 
-static Message *
-ask(const char *name, MessageOut *request, int timeout_ms, GError **error)
+static JsonNode *
+ask(const char *name, JsonWriter *request, int timeout_ms, GError **error)
 {
     g_autoptr(ControlClient) client = control_client_open(name, error);
     if (client == NULL) {
-        message_out_free(request);
+        json_writer_free(request);
         return NULL;
     }
     return control_client_call(client, request, timeout_ms, NULL, error);
@@ -53,17 +53,17 @@ static int
 print_screen(const App *app, const char *name)
 {
     GError *error = NULL;
-    MessageOut *expect = control_request("expect");
-    message_put_string(expect, "regex", READY);
-    message_put_int(expect, "timeout", READY_S);
-    g_autoptr(Message) ready = ask(name, expect, READY_MS, &error);
-    g_autoptr(Message) screen =
+    JsonWriter *expect = control_request("expect");
+    json_put_string(expect, "regex", READY);
+    json_put_int(expect, "timeout", READY_S);
+    g_autoptr(JsonNode) ready = ask(name, expect, READY_MS, &error);
+    g_autoptr(JsonNode) screen =
         ready == NULL
             ? NULL
             : ask(name, control_request("screen-text"), ANSWER_MS, &error);
     if (screen == NULL)
         return running_fail(app, error);
-    const char *text = message_string(screen, "text", "");
+    const char *text = json_get_string(screen, "text", "");
     if (app->json) {
         JsonWriter *w = json_writer_new();
         json_begin_object(w, NULL);

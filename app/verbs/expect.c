@@ -12,25 +12,23 @@
 #define POLL_US           (50 * 1000)
 
 static int
-print_match(const App *app, const char *name, const Message *answer)
+print_match(const App *app, const char *name, const JsonNode *answer)
 {
-    const Message *match = message_member(answer, "match");
+    const JsonNode *match = json_get(answer, "match");
     if (app->json) {
         JsonWriter *w = json_writer_new();
         json_begin_object(w, NULL);
         json_put_string(w, "name", name);
-        json_put_string(w, "source", message_string(answer, "source", ""));
+        json_put_string(w, "source", json_get_string(answer, "source", ""));
         json_begin_array(w, "match");
-        for (unsigned i = 0; i < message_length(match); i++)
-            json_put_string(w, NULL,
-                            message_value_string(message_item(match, i), ""));
+        for (unsigned i = 0; i < json_length(match); i++)
+            json_put_string(w, NULL, json_string(json_at(match, i), ""));
         app_print_json(w);
         return EXIT_OK;
     }
     /* A group is what the caller wants to know; without one, all of it. */
-    unsigned at = message_length(match) > 1 ? 1 : 0;
-    g_autofree char *clean =
-        app_clean(message_value_string(message_item(match, at), ""));
+    unsigned at = json_length(match) > 1 ? 1 : 0;
+    g_autofree char *clean = app_clean(json_string(json_at(match, at), ""));
     app_say(app, "%s", clean);
     return EXIT_OK;
 }
@@ -62,13 +60,13 @@ verb_expect(App *app, int argc, char **argv)
     g_autoptr(ControlClient) client = running_open(app, args[0], &code);
     if (client == NULL)
         return code;
-    MessageOut *request = control_request("expect");
-    message_put_string(request, "regex", args[1]);
-    message_put_number(request, "timeout", timeout);
-    message_put_string(request, "source", serial ? "serial" : "screen");
-    message_put_int(request, "port", port);
-    message_put_bool(request, "ignore_case", ignore_case);
-    g_autoptr(Message) answer = control_client_call(
+    JsonWriter *request = control_request("expect");
+    json_put_string(request, "regex", args[1]);
+    json_put_double(request, "timeout", timeout);
+    json_put_string(request, "source", serial ? "serial" : "screen");
+    json_put_int(request, "port", port);
+    json_put_bool(request, "ignore_case", ignore_case);
+    g_autoptr(JsonNode) answer = control_client_call(
         client, request, (int) (timeout * 1000) + GRACE_MS, NULL, &error);
     if (answer == NULL)
         return running_fail(app, error);

@@ -16,11 +16,11 @@ print_drives(const App *app, const char *name)
     g_autoptr(ControlClient) client = running_open(app, name, &code);
     if (client == NULL)
         return code;
-    g_autoptr(Message) answer = control_client_call(
+    g_autoptr(JsonNode) answer = control_client_call(
         client, control_request("drives"), CALL_MS, NULL, &error);
     if (answer == NULL)
         return running_fail(app, error);
-    const char *drives = message_string(answer, "drives", "");
+    const char *drives = json_get_string(answer, "drives", "");
     if (!app->json) {
         g_autofree char *clean = app_clean(drives);
         printf("%s", clean);
@@ -44,16 +44,16 @@ static int
 change(const App *app, const char *name, const char *drive, const char *file,
        bool read_only, bool force)
 {
-    MessageOut *request = control_request("media");
-    message_put_string(request, "drive", drive);
+    JsonWriter *request = control_request("media");
+    json_put_string(request, "drive", drive);
     if (file != NULL) {
         g_autofree char *path = g_canonicalize_filename(file, NULL);
-        message_put_string(request, "path", path);
+        json_put_string(request, "path", path);
     }
-    message_put_bool(request, "read_only", read_only);
-    message_put_bool(request, "force", force);
+    json_put_bool(request, "read_only", read_only);
+    json_put_bool(request, "force", force);
     if (app->dry_run) {
-        message_out_free(request);
+        json_writer_free(request);
         return EXIT_OK;
     }
     return running_do(app, name, request);

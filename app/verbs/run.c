@@ -280,11 +280,11 @@ wait_for_end(const App *app, const char *name)
 
     if (client != NULL &&
         control_client_do(client, control_request("subscribe"), 5000, &error)) {
-        Message *event;
+        JsonNode *event;
         while ((event = control_client_next_event(client, -1, NULL, NULL))) {
             g_free(last);
-            last = g_strdup(message_string(event, "state", ""));
-            message_free(event);
+            last = g_strdup(json_get_string(event, "state", ""));
+            json_free(event);
         }
     }
     g_clear_error(&error);

@@ -80,14 +80,14 @@ running_open(const App *app, const char *name, int *ret_code)
 }
 
 int
-running_do(const App *app, const char *name, MessageOut *request)
+running_do(const App *app, const char *name, JsonWriter *request)
 {
     int code;
     GError *error = NULL;
     g_autoptr(ControlClient) client = running_open(app, name, &code);
 
     if (client == NULL) {
-        message_out_free(request);
+        json_writer_free(request);
         return code;
     }
     if (!control_client_do(client, request, CALL_MS, &error))

@@ -13,7 +13,7 @@ int running_require(const App *app, const char *name);
 /* Connected to the running machine, or NULL after a report (*ret_code). */
 ControlClient *running_open(const App *app, const char *name, int *ret_code);
 /* Connects, sends the request (freed), reports; returns the exit code. */
-int running_do(const App *app, const char *name, MessageOut *request);
+int running_do(const App *app, const char *name, JsonWriter *request);
 
 /* argv with "--serial=N" split to "--serial", "--port", "N"; g_strfreev. */
 char **running_split_serial(char **argv);

@@ -43,12 +43,12 @@ screenshot_png(int frame_fd, GByteArray *out, GError **error)
 static bool
 fetch_png(ControlClient *client, GByteArray *out, GError **error)
 {
-    MessageOut *request = control_request("screen");
-    message_put_bool(request, "refresh", true);
+    JsonWriter *request = control_request("screen");
+    json_put_bool(request, "refresh", true);
     if (!control_client_do(client, request, CALL_MS, error))
         return false;
     CARREL_AUTO_FD int fd = -1;
-    g_autoptr(Message) event =
+    g_autoptr(JsonNode) event =
         control_client_next_event(client, CALL_MS, &fd, error);
     if (event == NULL)
         return false;
@@ -84,11 +84,11 @@ shoot_text(const App *app, ControlClient *client, const char *name,
            const char *file)
 {
     GError *error = NULL;
-    g_autoptr(Message) answer = control_client_call(
+    g_autoptr(JsonNode) answer = control_client_call(
         client, control_request("screen-text"), CALL_MS, NULL, &error);
     if (answer == NULL)
         return running_fail(app, error);
-    const char *text = message_string(answer, "text", NULL);
+    const char *text = json_get_string(answer, "text", NULL);
     if (text == NULL)
         return app_fail(app, EXIT_STATE, "graphics",
                         "leave --text away for a picture", NULL,

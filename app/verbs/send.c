@@ -25,7 +25,7 @@ typedef struct {
 } Send;
 
 static int
-call(Send *send, MessageOut *request, int timeout_ms)
+call(Send *send, JsonWriter *request, int timeout_ms)
 {
     GError *error = NULL;
     if (control_client_do(send->client, request, timeout_ms, &error))
@@ -43,20 +43,20 @@ call(Send *send, MessageOut *request, int timeout_ms)
 static int
 send_keys(Send *send, char **words)
 {
-    MessageOut *request = control_request("keys");
+    JsonWriter *request = control_request("keys");
     guint n = g_strv_length(words);
 
     if (n == 0) {
-        message_out_free(request);
+        json_writer_free(request);
         return app_fail(send->app, EXIT_USAGE, "usage", NULL, NULL,
                         "send keys: say which, such as ctrl-alt-delete, "
                         "enter, f1, a");
     }
-    message_put_int(request, "cps", send->cps);
-    message_begin_array(request, "keys");
+    json_put_int(request, "cps", send->cps);
+    json_begin_array(request, "keys");
     for (guint i = 0; i < n; i++)
-        message_put_string(request, NULL, words[i]);
-    message_end(request);
+        json_put_string(request, NULL, words[i]);
+    json_end(request);
     return call(send, request, CALL_MS + (int) n * 1000 / send->cps);
 }
 
@@ -105,10 +105,10 @@ static int
 send_chunk(Send *send, const char *op, const char *text, gsize len)
 {
     g_autofree char *part = g_strndup(text, len);
-    MessageOut *request = control_request(op);
-    message_put_string(request, "text", part);
-    message_put_int(request, "cps", send->cps);
-    message_put_int(request, "port", send->port);
+    JsonWriter *request = control_request(op);
+    json_put_string(request, "text", part);
+    json_put_int(request, "cps", send->cps);
+    json_put_int(request, "port", send->port);
     return call(send, request, CALL_MS + CHUNK_CHARS * 1000 / send->cps);
 }
 
@@ -135,13 +135,13 @@ send_text(Send *send, const char *op, char **words)
 }
 
 static void
-put_event(MessageOut *out, const char *type, int code, int value)
+put_event(JsonWriter *out, const char *type, int code, int value)
 {
-    message_begin_array(out, NULL);
-    message_put_string(out, NULL, type);
-    message_put_int(out, NULL, code);
-    message_put_int(out, NULL, value);
-    message_end(out);
+    json_begin_array(out, NULL);
+    json_put_string(out, NULL, type);
+    json_put_int(out, NULL, code);
+    json_put_int(out, NULL, value);
+    json_end(out);
 }
 
 static bool
@@ -174,7 +174,7 @@ button_code(const char *name)
 /* "move DX DY", "to X Y", "click|press|release BUTTON", "wheel N"; false: not
  * understood. */
 static bool
-put_mouse(MessageOut *out, char **words)
+put_mouse(JsonWriter *out, char **words)
 {
     const char *what = words[0];
     const char *first = what != NULL ? words[1] : NULL;
@@ -217,15 +217,15 @@ put_mouse(MessageOut *out, char **words)
 static int
 send_mouse(Send *send, char **words)
 {
-    MessageOut *request = control_request("input");
-    message_begin_array(request, "events");
+    JsonWriter *request = control_request("input");
+    json_begin_array(request, "events");
     if (!put_mouse(request, words)) {
-        message_out_free(request);
+        json_writer_free(request);
         return app_fail(send->app, EXIT_USAGE, "usage", NULL, NULL,
                         "send mouse: move DX DY, to X Y (0 to 32767), "
                         "click|press|release left|middle|right, or wheel N");
     }
-    message_end(request);
+    json_end(request);
     return call(send, request, CALL_MS);
 }
 

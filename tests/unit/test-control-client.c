@@ -51,10 +51,10 @@ a_call_returns_its_answer(void)
     Served served;
     ControlClient *client = serve_one(&served, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(client);
-    g_autoptr(Message) status = control_client_call(
+    g_autoptr(JsonNode) status = control_client_call(
         client, control_request("status"), 5000, NULL, NULL);
-    CU_ASSERT_STRING_EQUAL(message_string(status, "state", ""), "running");
-    CU_ASSERT_EQUAL(message_int(status, "memory", 0), 1 << 20);
+    CU_ASSERT_STRING_EQUAL(json_get_string(status, "state", ""), "running");
+    CU_ASSERT_EQUAL(json_get_int(status, "memory", 0), 1 << 20);
     control_client_free(client);
     serve_end(&served);
 }
@@ -83,9 +83,9 @@ the_screen_comes_as_a_descriptor_that_can_only_be_read(void)
     display_set_text_mode(served.fm->display, 80, 25, 8, 16);
     CU_ASSERT_TRUE(
         control_client_do(client, control_request("screen"), 5000, NULL));
-    g_autoptr(Message) event =
+    g_autoptr(JsonNode) event =
         control_client_next_event(client, 5000, &fd, NULL);
-    CU_ASSERT_STRING_EQUAL(message_string(event, "event", ""), "screen");
+    CU_ASSERT_STRING_EQUAL(json_get_string(event, "event", ""), "screen");
     CU_ASSERT_TRUE_FATAL(fd >= 0);
     struct stat st;
     CU_ASSERT_EQUAL(fstat(fd, &st), 0);
@@ -110,18 +110,18 @@ damage_waits_for_the_acknowledgement(void)
     g_autoptr(GError) error = NULL;
     display_set_text_mode(served.fm->display, 80, 25, 8, 16);
     control_client_do(client, control_request("screen"), 5000, NULL);
-    g_autoptr(Message) first =
+    g_autoptr(JsonNode) first =
         control_client_next_event(client, 5000, NULL, NULL);
     display_damage(served.fm->display, (Rect){0, 0, 8, 16});
     display_damage(served.fm->display, (Rect){8, 0, 8, 16});
-    g_autoptr(Message) none =
+    g_autoptr(JsonNode) none =
         control_client_next_event(client, 100, NULL, &error);
     CU_ASSERT_PTR_NULL(none);
     control_client_do(client, control_request("screen-ack"), 5000, NULL);
-    g_autoptr(Message) merged =
+    g_autoptr(JsonNode) merged =
         control_client_next_event(client, 5000, NULL, NULL);
-    CU_ASSERT_STRING_EQUAL(message_string(merged, "event", ""), "damage");
-    CU_ASSERT_EQUAL(message_length(message_member(merged, "rects")), 1);
+    CU_ASSERT_STRING_EQUAL(json_get_string(merged, "event", ""), "damage");
+    CU_ASSERT_EQUAL(json_length(json_get(merged, "rects")), 1);
     CU_ASSERT_PTR_NOT_NULL(first);
     control_client_free(client);
     serve_end(&served);
@@ -134,7 +134,7 @@ a_serial_port_comes_as_a_stream(void)
     ControlClient *client = serve_one(&served, NULL);
     int fd = -1;
     char text[8] = "";
-    g_autoptr(Message) answer = control_client_call(
+    g_autoptr(JsonNode) answer = control_client_call(
         client, control_request("serial-attach"), 5000, &fd, NULL);
     CU_ASSERT_PTR_NOT_NULL(answer);
     CU_ASSERT_TRUE_FATAL(fd >= 0);
@@ -195,7 +195,7 @@ a_machine_that_ends_closes_the_connection(void)
     g_autoptr(GError) error = NULL;
     ControlClient *client = serve_one(&served, NULL);
     serve_end(&served);
-    g_autoptr(Message) event =
+    g_autoptr(JsonNode) event =
         control_client_next_event(client, 5000, NULL, &error);
     CU_ASSERT_PTR_NULL(event);
     CU_ASSERT_TRUE(g_error_matches(error, CARREL_SESSION_ERROR,
