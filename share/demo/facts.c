@@ -258,7 +258,7 @@ brand_name(void)
 
     while (*name == ' ')
         name++;
-    return name;
+    return *name != '\0' ? name : "(has no brand name)";
 }
 
 static void

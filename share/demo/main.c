@@ -62,9 +62,15 @@ draw_main_page(void)
     facts_draw();
     draw_keys();
     screen_fill(24, 0, 80, BAR, ' ');
+    draw_clock();
+}
+
+/* Who waits for this line finds everything else drawn. */
+static void
+draw_ready(void)
+{
     screen_put(24, 1, BAR, "Carrel demo ready");
     screen_put(24, 58, ATTR(BRIGHT(CYAN), BLUE), "press one of the keys");
-    draw_clock();
 }
 
 static void
@@ -208,12 +214,15 @@ demo_main(void)
     facts_report();
     draw_main_page();
     run_memory_test();
+    draw_ready();
     report("Carrel demo ready");
     for (;;) {
         uint16_t key = key_poll();
 
-        if (key != 0 && main_key(key))
+        if (key != 0 && main_key(key)) {
             draw_main_page();
+            draw_ready();
+        }
         if (ticks() - drawn_at >= 18) {
             drawn_at = ticks();
             draw_clock();

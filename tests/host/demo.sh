@@ -36,7 +36,7 @@ check "a screenshot of mode 13h is made" \
     "$carrel" screenshot demo "$home/13h.png"
 check "it is a PNG in a graphics size" \
     png "$home/13h.png" 640 400
-check "a key leads out" "$carrel" send demo keys spc
+check "a key leads out" "$carrel" send demo keys space
 sees demo 'Carrel demo ready' 60 "text comes back after graphics"
 
 check "r is typed" "$carrel" send demo keys r
@@ -45,6 +45,7 @@ check "the serial port says restart" \
 sees demo 'looking around|Carrel demo ready' 180 "the machine boots again"
 sees demo 'Carrel demo ready' 180 "the demo is ready again"
 
-check "q is typed" "$carrel" send demo keys q
+# The machine may be gone before the verb has its answer.
+"$carrel" send demo keys q >/dev/null 2>&1
 check "the machine powers itself off" gone demo 30
 finish

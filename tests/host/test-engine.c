@@ -13,7 +13,7 @@
 
 #define READY_S 180
 
-static const char *demo_image;
+static char *demo_image;
 
 typedef struct {
     Machine *machine;
@@ -53,7 +53,7 @@ boot(Running *r, const char *name)
                         demo_image);
 
     *r = (Running){.dir = g_dir_make_tmp("carrel-engine-XXXXXX", NULL)};
-    r->profile = profile_parse(text, strlen(text), "test.ini", &error);
+    r->profile = profile_parse(text, strlen(text), "/test.ini", &error);
     g_assert_no_error(error);
     MachineOptions options = {.name = name, .runtime_dir = r->dir};
     r->machine =
@@ -62,7 +62,8 @@ boot(Running *r, const char *name)
         if (access("/dev/kvm", R_OK | W_OK) != 0)
             cu_skip(error->message);
         else
-            CU_FAIL(error->message);
+            CU_FAIL("the machine cannot be built");
+        printf("# %s\n", error->message);
         return false;
     }
     bool started = vm_start(machine_vm(r->machine), false, &error);
@@ -180,6 +181,6 @@ main(int argc, char **argv)
         fprintf(stderr, "usage: test-engine DEMO-IMAGE [CASE]\n");
         return 2;
     }
-    demo_image = argv[1];
+    demo_image = g_canonicalize_filename(argv[1], NULL);
     return cu_main("engine", cases, G_N_ELEMENTS(cases), argc - 1, argv + 1);
 }
