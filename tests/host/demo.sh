@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 need_kvm
 
-starts demo --memory 32M "floppy=$demo_image"
+starts demo --memory 32M --snapshot "disk=$demo_image"
 sees demo 'Carrel demo ready' 180 "the demo gets ready" || finish
 sees demo 'PCI bus 0' 5 "it has found the PCI bus"
 sees demo '8086:1237 +host bridge' 5 "it lists the host bridge"

@@ -9,7 +9,7 @@ image=${CARREL_TEST_IMAGES:-}/freedos-1.44M.img
 cp "$image" "$home/dos.img"
 chmod u+w "$home/dos.img"
 starts dos --memory 16M "floppy=$home/dos.img"
-sees dos 'A:\\>' 280 "DOS shows its prompt" || finish
+boots_floppy dos 'A:\\>' 150 "DOS shows its prompt" || finish
 check "a command is typed" "$carrel" send dos text $'echo typed-%path%-end\n'
 sees dos 'typed-.*-end' 60 "DOS answers"
 check "a file is written" "$carrel" send dos text $'echo kept>kept.txt\n'

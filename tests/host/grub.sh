@@ -7,7 +7,10 @@ images=/usr/lib/grub-rescue
     skip_all "the package grub-rescue-pc is not installed"
 
 answers() { # NAME
-    sees "$1" 'grub>' 280 "$1: GRUB shows its prompt" || return
+    boots_floppy "$1" 'GNU GRUB +version' 120 "$1: GRUB shows its menu" ||
+        return
+    check "$1: c is typed" "$carrel" send "$1" keys c
+    sees "$1" 'grub>' 60 "$1: GRUB shows its prompt" || return
     check "$1: a command is typed" \
         "$carrel" send "$1" text $'echo one-$grub_cpu-two\n'
     sees "$1" 'one-i386-two' 60 "$1: GRUB answers"

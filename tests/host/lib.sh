@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # tests/host/lib.sh - sourced by the tests that run real machines on the real
 # /dev/kvm: TAP lines, a private home, and no machine left behind.
 #
@@ -74,6 +75,22 @@ sees() {
     check "$4" "$carrel" expect "$1" "$2" --timeout "$3" && return 0
     show "$1"
     return 1
+}
+
+# boots_floppy NAME REGEX SECONDS WHAT - as sees, with up to three more tries:
+# SeaBIOS waits for the floppy's interrupt in a window of two instructions,
+# which a KVM without hardware virtualisation misses when the host is busy.
+boots_floppy() {
+    local try
+    for try in 1 2 3; do
+        "$carrel" expect "$1" "$2|could not read the boot disk" \
+            --timeout "$3" >/dev/null 2>&1 || break
+        "$carrel" screenshot "$1" --text |
+            grep -q 'could not read the boot disk' || break
+        echo "# $1: the BIOS lost a floppy interrupt, reset $try"
+        "$carrel" reset "$1" >/dev/null
+    done
+    sees "$@"
 }
 
 # starts NAME ARGUMENT... - a throw-away machine in the background. Without it

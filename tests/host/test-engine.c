@@ -47,10 +47,9 @@ static bool
 boot(Running *r, const char *name)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *text =
-        g_strdup_printf("[machine]\nmemory=32M\ncpus=1\n"
-                        "[floppy0]\npath=%s\nread-only=true\n",
-                        demo_image);
+    g_autofree char *text = g_strdup_printf("[machine]\nmemory=32M\ncpus=1\n"
+                                            "[disk0]\npath=%s\nsnapshot=true\n",
+                                            demo_image);
 
     *r = (Running){.dir = g_dir_make_tmp("carrel-engine-XXXXXX", NULL)};
     r->profile = profile_parse(text, strlen(text), "/test.ini", &error);
