@@ -175,7 +175,7 @@ key_combo_parse(const char *text, KeyCombo *ret_combo, GError **error)
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
                     "key '%s' in '%s' is unknown; use names joined by '-', "
                     "such as ctrl-alt-delete, f1, enter, a "
-                    "(`carrel send --help` lists them)",
+                    "(`carrel send --list-keys` prints all)",
                     parts[i], text);
         return false;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/session/keynames.h"
 #include "app/session/session-error.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
@@ -245,10 +246,28 @@ send_what(Send *send, char **args)
                     "send: keys, text, mouse or serial, not '%s'", what);
 }
 
+static int
+print_keys(const App *app)
+{
+    const char *const *names = key_names();
+    if (!app->json) {
+        for (gsize i = 0; names[i] != NULL; i++)
+            printf("%s\n", names[i]);
+        return EXIT_OK;
+    }
+    JsonWriter *w = json_writer_new();
+    json_begin_array(w, NULL);
+    for (gsize i = 0; names[i] != NULL; i++)
+        json_put_string(w, NULL, names[i]);
+    app_print_json(w);
+    return EXIT_OK;
+}
+
 int
 verb_send(App *app, int argc, char **argv)
 {
     Send send = {.app = app, .cps = DEFAULT_CPS};
+    gboolean list = FALSE;
     const GOptionEntry entries[] = {
         {"cps", 'c', 0, G_OPTION_ARG_INT, &send.cps,
          "Keys a second (30; old systems lose faster ones)", "N"},
@@ -258,11 +277,18 @@ verb_send(App *app, int argc, char **argv)
          "Press Enter after the text", NULL},
         {"port", 'p', 0, G_OPTION_ARG_INT, &send.port,
          "Number of the serial port (0)", "N"},
+        {"list-keys", 'l', 0, G_OPTION_ARG_NONE, &list,
+         "Print the names of all keys", NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, entries, 3, -1, &args);
+    int code = app_parse(app, argv, entries, 0, -1, &args);
     if (code >= 0)
         return code;
+    if (list)
+        return print_keys(app);
+    if (g_strv_length(args) < 3)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel send --help",
+                        "send: an argument is missing");
     if (send.cps < MIN_CPS || send.cps > MAX_CPS)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "send: --cps is 1 to 1000");
