@@ -187,6 +187,7 @@ client_new(Fixture *f, const char *password)
     c->rfb->MallocFrameBuffer = new_pixels;
     c->rfb->GotFrameBufferUpdate = got_update;
     c->rfb->GetPassword = give_password;
+    free(c->rfb->serverHost);
     c->rfb->serverHost = strdup(tcp ? "127.0.0.1" : f->path);
     c->rfb->serverPort = vnc_server_port(f->server);
     if (rfbInitClient(c->rfb, NULL, NULL))
@@ -743,7 +744,7 @@ test_pointer_type(void)
     static const guint8 ask[] = {2,    0,    0,    2,    0xff, 0xff,
                                  0xfe, 0xff, 0xff, 0xff, 0xfe, 0xfb};
     static const guint8 move[] = {5, 0, 0x80, 0x01, 0x7f, 0xfe};
-    guint8 reply[16], leds;
+    guint8 reply[16], leds = 0;
     Fixture *f = fixture_new((VncConfig){.unix_path = NULL});
     input_set_leds(f->input, 4);
     int fd = stranger_in(f);
