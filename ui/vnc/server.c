@@ -162,9 +162,9 @@ static bool
 make_seats(VncServer *server, const char *desktop_name, GError **error)
 {
     for (unsigned i = 0; i < VNC_MAX_VIEWERS; i++) {
-        server->seats[i] =
-            vnc_viewer_new(i, desktop_name, server->display, server->input,
-                           server->wake_fd, error);
+        server->seats[i] = vnc_viewer_new(
+            i, desktop_name, server->display,
+            server->view_only ? NULL : server->input, server->wake_fd, error);
         if (server->seats[i] == NULL)
             return false;
     }

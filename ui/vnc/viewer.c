@@ -199,7 +199,8 @@ static void
 send_notices(VncViewer *v)
 {
     guint features = (guint) g_atomic_int_get(&v->features);
-    bool absolute = v->input != NULL && input_has_absolute(v->input);
+    /* Nobody's pointer is to be caught for nothing. */
+    bool absolute = v->input == NULL || input_has_absolute(v->input);
     guint8 leds = v->input != NULL ? (guint8) input_leds(v->input) : 0;
 
     if (g_atomic_int_compare_and_exchange(&v->feature_news, 1, 0)) {
