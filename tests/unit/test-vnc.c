@@ -563,6 +563,77 @@ test_foreign_messages(void)
     fixture_free(f);
 }
 
+/* Settings and requests that have a form, with anything inside. */
+static gsize
+random_message(GRand *rand, guint8 *m)
+{
+    static const gint32 encodings[] = {0,  1,  2,   4,    5,    6,    7,
+                                       16, -8, -24, -223, -224, -308, -250};
+    static const guint8 formats[][13] = {
+        {32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0},
+        {16, 16, 1, 1, 0, 31, 0, 63, 0, 31, 11, 5, 0},
+        {8, 8, 0, 1, 0, 7, 0, 7, 0, 3, 0, 3, 6},
+        {8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
+    memset(m, 0, 64);
+    switch (g_rand_int_range(rand, 0, 8)) {
+    case 0: memcpy(m + 4, formats[g_rand_int_range(rand, 0, 4)], 13); return 20;
+    case 1:
+        m[0] = 2;
+        m[3] = 5;
+        for (int i = 0; i < 5; i++) {
+            gint32 e = encodings[g_rand_int_range(rand, 0, 14)];
+            guint32 swapped = htonl((guint32) e);
+            memcpy(m + 4 + 4 * i, &swapped, 4);
+        }
+        return 24;
+    case 2:
+        m[0] = 251;
+        m[2] = (guint8) g_rand_int(rand);
+        m[6] = 1;
+        return 24;
+    default:
+        m[0] = 3;
+        m[1] = (guint8) g_rand_int_range(rand, 0, 2);
+        for (int i = 2; i < 10; i++)
+            m[i] = (guint8) (i % 2 != 0 ? g_rand_int_range(rand, 0, 256)
+                                        : g_rand_int_range(rand, 0, 9) / 8);
+        return 10;
+    }
+}
+
+static void
+test_random(void)
+{
+    guint8 m[64];
+    int fds[8];
+    GRand *rand = g_rand_new_with_seed(42);
+    Fixture *f = fixture_new((VncConfig){.unix_path = NULL});
+
+    for (int i = 0; i < 8; i++)
+        fds[i] = stranger_in(f);
+    for (int round = 0; round < 90; round++) {
+        for (int i = 0; i < 8; i++) {
+            static guint8 sink[256 * 1024];
+            gsize len = random_message(rand, m);
+            (void) send(fds[i], m, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+            (void) recv(fds[i], sink, sizeof sink, MSG_DONTWAIT);
+        }
+        mode(f, g_rand_int_range(rand, 1, 300), g_rand_int_range(rand, 1, 200));
+        (void) poll(NULL, 0, 2); /* let the threads come in between */
+    }
+    mode(f, WIDTH, HEIGHT);
+    for (int i = 0; i < 8; i++)
+        close(fds[i]);
+    Client *c = client_new(f, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    CU_ASSERT_TRUE(client_wait(c, WIDTH * HEIGHT));
+    client_settle(c);
+    CU_ASSERT_TRUE(same_pixels(c, f, WIDTH, HEIGHT));
+    client_free(c);
+    fixture_free(f);
+    g_rand_free(rand);
+}
+
 static void
 test_cut_text(void)
 {
@@ -826,6 +897,7 @@ CU_MAIN("vnc", {"a_viewer_sees_the_displays_pixels", test_pixels},
         {"half_a_message_delays_nobody", test_half_message},
         {"a_viewer_that_never_reads_delays_nobody", test_never_reads},
         {"messages_not_offered_end_the_viewer", test_foreign_messages},
+        {"settings_at_random_with_modes_at_random", test_random},
         {"the_clipboard_is_thrown_away", test_cut_text},
         {"one_viewer_too_many_is_refused", test_seats},
         {"descriptors_above_1024_do_not_matter", test_high_descriptors},

@@ -11,7 +11,7 @@
 typedef struct VncViewer VncViewer;
 
 /* A free seat. done_fd: an eventfd, signalled when a viewer's thread is about
- * to end. All seats are made before any of them is used (the library sets up
+ * to end. input NULL: view only. All seats are made before any of them is used (the library sets up
  * state that all share). Error: no descriptor below 1024 is left. */
 VncViewer *vnc_viewer_new(unsigned number, const char *desktop_name,
                           Display *display, Input *input, int done_fd,
