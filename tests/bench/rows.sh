@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# tests/bench/rows.sh - measures, on the machine it runs on. bench calls it,
+# here or inside the lab, with its settings in the environment:
+#   tools    folder with stamp, minivmm, native-disk and the guests' images
+#   carrel, qemu    programs
+#   rows, vmms, reps, out
+# Appends to $out/results.tsv: row, metric, program, repetition, value, unit.
+# Each repetition runs every program once, so that a slow moment of the host
+# meets all of them. Repetition 0 warms the caches and is not recorded.
+set -u
+cd "$(dirname "$0")" || exit 1
+. ./vmms.sh
+
+scratch=$(mktemp -d /dev/shm/carrel-bench.XXXXXX)
+export CARREL_RUNTIME_DIR=$scratch/run CARREL_STATE_DIR=$scratch/state \
+    CARREL_MACHINES_DIR=$scratch/machines
+mkdir -m 700 "$CARREL_RUNTIME_DIR"
+trap '"$carrel" stop bench --force >/dev/null 2>&1; rm -rf "$scratch"' EXIT
+
+record() { # ROW METRIC PROGRAM REPETITION VALUE UNIT
+    [ "$4" = 0 ] && return
+    printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$out/results.tsv"
+}
+
+# stamps STAMP-ARGUMENT... - runs CMD; its letters are in $scratch/stamps.
+stamps() {
+    local how=("$@")
+    [ -z "$LINK" ] || how+=(-l "$LINK")
+    "$tools/stamp" -t 240 "${how[@]}" -- "${CMD[@]}" >"$scratch/stamps" \
+        2>"$scratch/errors" && return
+    echo "bench: ${CMD[*]}: no end" >&2
+    cat "$scratch/stamps" "$scratch/errors" >&2
+    return 1
+}
+
+# each ROW FUNCTION - runs FUNCTION PROGRAM REPETITION for all that can.
+each() {
+    local rep vmm
+    for rep in $(seq 0 "$reps"); do
+        for vmm in $vmms; do
+            use "$vmm"
+            case " $CAN " in *" $1 "*) "$2" "$vmm" "$rep" ;; esac
+        done
+    done
+}
+
+# letter X FIELD - 2: time since the start, 3: CPU time, microseconds.
+letter() { awk -v l="$1" -v f="$2" '$1 == l { print $f }' "$scratch/stamps"; }
+
+# ---- start of the process to the first guest instruction ----
+
+first() {
+    vmm_rom "$tools/first.bin" 64
+    stamps -u Y || return
+    record first "elapsed" "$1" "$2" "$(letter Y 2)" us
+    if [ "$1" = carrel-start ]; then
+        "$carrel" stop bench --force >/dev/null 2>&1
+    else
+        record first "CPU time" "$1" "$2" "$(letter Y 3)" us
+    fi
+}
+
+# ---- the cost of leaving the guest ----
+
+exit_costs() {
+    vmm_rom "$tools/exit.bin" 64
+    stamps || return
+    local name count
+    while read -r l count name; do
+        awk -v l="$l" -v n="$count" '
+            $1 == l { t = $2; c = $3 }
+            $1 == toupper(l) {
+                printf "%.1f %.1f\n", ($2 - t) * 1e3 / n, ($3 - c) * 1e3 / n
+            }' "$scratch/stamps" >"$scratch/cost"
+        read -r elapsed cpu <"$scratch/cost"
+        record exit "$name" "$1" "$2" "$elapsed" ns
+        record exit-cpu "$name" "$1" "$2" "$cpu" ns
+    done <<'PHASES'
+a 100000 CPUID, in the kernel
+b 20000 port write, no device
+c 20000 port write, UART scratch
+d 20000 port read, UART status
+e 20000 MMIO write, no device
+f 20000 MMIO read, no device
+g 100000 PIC mask write, in the kernel
+h 1000000 one turn of a loop, no exit
+i 2000 byte over the serial port
+PHASES
+}
+
+# ---- the IDE disk by DMA ----
+
+disk_result() { # PROGRAM REPETITION SEQUENTIAL-US RANDOM-US
+    record disk "64 KiB reads, sequential" "$1" "$2" \
+        "$(awk -v t="$3" 'BEGIN { printf "%.1f", 67108864 / t }')" MB/s
+    record disk "4 KiB reads, random" "$1" "$2" \
+        "$(awk -v t="$4" 'BEGIN { printf "%.0f", 4000 * 1e6 / t }')" IOPS
+}
+
+phase() { echo $(($(letter "$2" 2) - $(letter "$1" 2))); }
+
+disk() {
+    vmm_rom "$tools/disk.bin" 64 "$scratch/disk.raw"
+    stamps || return
+    disk_result "$1" "$2" "$(phase s S)" "$(phase r R)"
+    record disk-cpu "64 KiB read" "$1" "$2" \
+        $((($(letter S 3) - $(letter s 3)) / 1024)) us
+    record disk-cpu "4 KiB read" "$1" "$2" \
+        $((($(letter R 3) - $(letter r 3)) / 4000)) us
+    if [ "$1" = carrel ]; then # once a repetition
+        "$tools/native-disk" "$scratch/disk.raw" >"$scratch/stamps" &&
+            disk_result native "$2" "$(letter s 2)" "$(letter r 2)"
+    fi
+}
+
+# ---- SeaBIOS to the boot sector ----
+
+boot() {
+    cp "$tools/boot.bin" "$scratch/boot.raw"
+    vmm_bios 64 "$scratch/boot.raw"
+    stamps || return
+    record boot "elapsed" "$1" "$2" "$(letter Z 2)" us
+    record boot "CPU time" "$1" "$2" "$(letter Z 3)" us
+}
+
+# ---- memory beside the guest's, threads, and work while the guest sleeps ----
+
+# Guest RAM is the mapping of at least three quarters of its size.
+smaps() {
+    awk -v ram=$((256 * 1024)) '
+        /^Size:/ { size = $2 }
+        /^Rss:/ { rss = $2 }
+        /^Pss:/ { pss = $2 }
+        /^Private_Dirty:/ { dirty = $2 }
+        /^VmFlags:/ && size < ram * 3 / 4 { r += rss; p += pss; d += dirty }
+        END { print r, p, d }' "/proc/$1/smaps"
+}
+
+memory() {
+    cp "$tools/boot.bin" "$scratch/boot.raw"
+    vmm_bios 256 "$scratch/boot.raw"
+    stamps -k "$scratch/pid" || return
+    local pid before after rss pss dirty
+    pid=$(cat "$scratch/pid")
+    sleep 2
+    before=$(cat /proc/"$pid"/task/*/schedstat | awk '{ n += $1 } END { print n }')
+    sleep 3
+    after=$(cat /proc/"$pid"/task/*/schedstat | awk '{ n += $1 } END { print n }')
+    read -r rss pss dirty <<<"$(smaps "$pid")"
+    record memory "resident" "$1" "$2" "$rss" KiB
+    record memory "proportional (PSS)" "$1" "$2" "$pss" KiB
+    record memory "private and written" "$1" "$2" "$dirty" KiB
+    record memory "threads" "$1" "$2" "$(ls "/proc/$pid/task" | wc -l)" ""
+    record memory "CPU while idle" "$1" "$2" $(((after - before) / 3000)) us/s
+    kill -9 "$pid"
+}
+
+head -c 64M /dev/urandom >"$scratch/disk.raw"
+for row in $rows; do
+    echo "$(date +%T) $row"
+    case $row in
+    first) each first first ;;
+    exit) each exit exit_costs ;;
+    disk) each disk disk ;;
+    boot) each boot boot ;;
+    memory) each memory memory ;;
+    *) echo "bench: no row '$row'" >&2 ;;
+    esac
+done

@@ -1,0 +1,77 @@
+# tests/bench/vmms.sh - how each program is started; sourced by rows.sh.
+#
+# A function sets the array CMD (foreground, COM1 on standard input and output
+# unless LINK is set) for the machine
+#   vmm_rom ROM MIB [DISK]     a ROM of ours in place of the BIOS
+#   vmm_bios MIB DISK          SeaBIOS, VGA with its BIOS, one IDE disk
+# use NAME selects one. CAN lists the rows that it takes part in.
+# shellcheck shell=bash disable=SC2034
+
+use() {
+    LINK=''
+    "use_${1//-/_}"
+}
+
+# ---- minivmm: the floor ----
+
+use_minivmm() {
+    CAN='first exit'
+    vmm_rom() { CMD=("$tools/minivmm" "$1" "$2"); }
+}
+
+# ---- carrel ----
+
+# The process of a machine: what `carrel start` starts.
+use_carrel() {
+    CAN='first exit disk boot memory'
+    LINK=$scratch/com1
+    vmm_rom() { carrel_machine "$2" "firmware=$1" none "${3:-}"; }
+    vmm_bios() { carrel_machine "$1" "" vga "$2"; }
+}
+
+# What a person waits for: the verb, the machine's process and the rest.
+use_carrel_start() {
+    use_carrel
+    CAN='first'
+    vmm_rom() {
+        carrel_machine "$2" "firmware=$1" none "${3:-}"
+        CMD=("$carrel" start bench)
+    }
+}
+
+carrel_machine() { # MIB MACHINE-LINE DISPLAY DISK
+    local folder=$CARREL_MACHINES_DIR/bench
+    mkdir -p "$folder"
+    {
+        printf '[machine]\nmemory=%sM\n%s\nboot=disk\n' "$1" "$2"
+        printf '[display]\nmodel=%s\n' "$3"
+        printf '[serial0]\nkind=pty\npath=%s\n' "$LINK"
+        [ -z "$4" ] || printf '[disk0]\nformat=raw\npath=%s\n' "$4"
+    } >"$folder/machine.ini"
+    CMD=("$carrel" __machine bench)
+}
+
+# ---- qemu-pc: the same machine type ----
+
+use_qemu_pc() {
+    CAN='first exit disk boot memory'
+    aio=threads
+    vmm_rom() { qemu_machine "$2" "${3:-}" -bios "$1"; }
+    vmm_bios() { qemu_machine "$1" "$2" -device VGA; }
+}
+
+# Disk by io_uring, QEMU's fastest way, as Carrel has it.
+use_qemu_pc_uring() {
+    use_qemu_pc
+    CAN='disk'
+    aio=io_uring
+}
+
+qemu_machine() { # MIB DISK ARGUMENT...
+    local mib=$1 disk=$2
+    shift 2
+    CMD=("$qemu" -M pc -accel kvm -cpu host -m "$mib" -nodefaults
+        -no-user-config -display none -serial stdio "$@")
+    [ -z "$disk" ] ||
+        CMD+=(-drive "file=$disk,format=raw,if=ide,cache=writeback,aio=$aio")
+}
