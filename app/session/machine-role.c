@@ -28,6 +28,15 @@
 /* libvncserver's select() aborts on descriptors from 1024 on: we have none. */
 #define MAX_DESCRIPTORS 1024
 
+/* gcc says it with a macro, clang with a feature. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#else
+#define SANITIZED 0
+#endif
+
 /* Opened before anything can go wrong: a signal handler must not open. */
 static int signal_note_fd = -1;
 
@@ -107,7 +116,7 @@ catch_fatal_signals(const char *name)
 
     signal_note_fd =
         open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-#if !defined(__SANITIZE_ADDRESS__)
+#if !SANITIZED
     struct sigaction action = {.sa_handler = on_fatal_signal,
                                .sa_flags = SA_RESETHAND | SA_NODEFER};
     for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
@@ -136,13 +145,12 @@ set_limits(void)
 static void
 leave_terminal(const char *name)
 {
+    static const int ignored[] = {SIGHUP,  SIGPIPE, SIGXFSZ, SIGINT,
+                                  SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
     g_autofree char *errors = session_log_file(name, "stderr");
     (void) setsid(); /* fails for a process group leader: then all is well */
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
-    signal(SIGINT, SIG_IGN);
-    signal(SIGQUIT, SIG_IGN);
+    for (gsize i = 0; i < G_N_ELEMENTS(ignored); i++)
+        signal(ignored[i], SIG_IGN);
     umask(0077);
 
     CARREL_AUTO_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -158,6 +166,22 @@ on_terminate(gpointer data)
 {
     machine_host_terminate(data, TERMINATE_TIMEOUT_S);
     return G_SOURCE_CONTINUE;
+}
+
+/* The folder of a machine that is saved nowhere goes with it; after a crash it
+ * stays, so that people find out. The runtime folder is last: with its lock
+ * file the name goes to whoever starts next. */
+static void
+clean_up(const char *name, int code)
+{
+    g_autofree char *profile = session_throw_away_profile(name);
+    bool throw_away = g_file_test(profile, G_FILE_TEST_EXISTS);
+
+    if (throw_away && code != 0)
+        return;
+    if (throw_away)
+        session_state_remove(name);
+    session_runtime_remove(name);
 }
 
 static int
@@ -177,9 +201,11 @@ run_machine(RoleOptions *options)
     if (host == NULL) {
         g_autofree char *reason =
             g_strdup_printf("did not start: %s", error->message);
+        int code = session_error_exit_code(session_error_kind(error));
         session_record_write(options->name, "stopped", reason);
+        clean_up(options->name, code); /* before somebody tries again */
         tell_starter(options, error);
-        return session_error_exit_code(session_error_kind(error));
+        return code;
     }
     session_record_write(options->name, "running", "");
     guint term = g_unix_signal_add(SIGTERM, on_terminate, host);
@@ -190,22 +216,8 @@ run_machine(RoleOptions *options)
     session_record_write(options->name, machine_host_end_state(host),
                          machine_host_end_reason(host));
     machine_host_free(host);
+    clean_up(options->name, crashed ? 1 : 0);
     return crashed ? 1 : 0;
-}
-
-/* The folder of a machine that is saved nowhere goes with it; after a crash it
- * stays, so that people find out. */
-static void
-clean_up(const char *name, int code)
-{
-    g_autofree char *profile = session_throw_away_profile(name);
-    bool throw_away = g_file_test(profile, G_FILE_TEST_EXISTS);
-
-    if (throw_away && code != 0)
-        return;
-    session_runtime_remove(name);
-    if (throw_away)
-        session_state_remove(name);
 }
 
 int
@@ -232,7 +244,5 @@ machine_role_main(int argc, char **argv)
     (void) prctl(PR_SET_NAME, "carrel", 0, 0, 0);
     leave_terminal(options.name);
     catch_fatal_signals(options.name);
-    int code = run_machine(&options);
-    clean_up(options.name, code);
-    return code;
+    return run_machine(&options);
 }

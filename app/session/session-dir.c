@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -294,6 +295,20 @@ signal_note(const char *dir)
     return text;
 }
 
+/* The process that left its lock file behind and is gone, or 0. The file says
+ * so even when the disk of the record was full. */
+static pid_t
+lost_process(const char *name)
+{
+    g_autofree char *dir = session_runtime_dir(name);
+    g_autofree char *path = g_build_filename(dir, LOCK_NAME, NULL);
+    CARREL_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || session_is_running(name, NULL))
+        return 0;
+    pid_t pid = read_pid(fd); /* 0: not yet written, it is being started */
+    return pid > 1 && kill(pid, 0) != 0 && errno == ESRCH ? pid : 0;
+}
+
 static void
 judge_lost_process(SessionRecord *record, const char *dir, const char *boot)
 {
@@ -315,10 +330,9 @@ judge_lost_process(SessionRecord *record, const char *dir, const char *boot)
             : g_strdup("process ended unexpectedly (killed, or out of memory)");
 }
 
-SessionRecord *
-session_record_read(const char *name)
+static SessionRecord *
+read_record(const char *dir, char **ret_boot)
 {
-    g_autofree char *dir = session_state_dir(name);
     g_autofree char *path = g_build_filename(dir, RECORD_NAME, NULL);
     g_autofree char *text = NULL;
     gsize len;
@@ -333,9 +347,29 @@ session_record_read(const char *name)
     record->reason = g_strdup(json_get_string(m, "reason", ""));
     record->pid = json_get_int(m, "pid", 0);
     record->time = json_get_int(m, "time", 0);
-    if (strcmp(record->state, "running") == 0 &&
-        !session_is_running(name, NULL))
-        judge_lost_process(record, dir, json_get_string(m, "boot", ""));
+    *ret_boot = g_strdup(json_get_string(m, "boot", ""));
+    return record;
+}
+
+SessionRecord *
+session_record_read(const char *name)
+{
+    g_autofree char *dir = session_state_dir(name);
+    g_autofree char *boot = NULL;
+    SessionRecord *record = read_record(dir, &boot);
+    pid_t lost = lost_process(name);
+
+    if (record != NULL && strcmp(record->state, "running") == 0) {
+        if (!session_is_running(name, NULL))
+            judge_lost_process(record, dir, boot);
+    } else if (lost != 0 && (record == NULL || record->pid != lost)) {
+        /* what the record tells is of an earlier process */
+        g_autofree char *here = boot_id();
+        session_record_free(record);
+        record = g_new0(SessionRecord, 1);
+        record->pid = lost;
+        judge_lost_process(record, dir, here);
+    }
     return record;
 }
 

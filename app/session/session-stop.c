@@ -25,6 +25,18 @@ session_wait_gone(const char *name, int timeout_ms)
     return true;
 }
 
+/* What a process that is gone could not clear away itself. */
+static void
+forget(const char *name)
+{
+    g_autofree char *throw_away = session_throw_away_profile(name);
+    bool saved_nowhere = g_file_test(throw_away, G_FILE_TEST_EXISTS);
+
+    session_runtime_remove(name);
+    if (saved_nowhere)
+        session_state_remove(name);
+}
+
 /* The process does not answer any more: only its end helps. */
 static bool
 kill_process(const char *name, GError **error)
@@ -38,6 +50,7 @@ kill_process(const char *name, GError **error)
         return false;
     }
     session_record_write(name, "stopped", "its process was killed");
+    forget(name);
     return true;
 }
 
@@ -110,13 +123,11 @@ bool
 session_stop(const char *name, bool force, int timeout_s, GError **error)
 {
     GError *inner = NULL;
-    g_autofree char *throw_away = session_throw_away_profile(name);
 
     if (!session_is_running(name, NULL)) {
-        if (g_file_test(throw_away, G_FILE_TEST_EXISTS)) {
-            session_runtime_remove(name);
-            session_state_remove(name);
-        }
+        g_autofree char *throw_away = session_throw_away_profile(name);
+        if (g_file_test(throw_away, G_FILE_TEST_EXISTS))
+            forget(name);
         return true;
     }
     g_autoptr(ControlClient) client = control_client_open(name, &inner);
