@@ -135,6 +135,19 @@ open_chars(Machine *m, const Profile *p, GError **error)
 
 /* ---- the machine's specification ---- */
 
+/* What the chip below 4 GiB can hold; a larger one would hide devices. */
+static bool
+check_bios_size(const char *name, GBytes *bios, GError **error)
+{
+    if (g_bytes_get_size(bios) <= MIB)
+        return true;
+    g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_INVALID,
+                "firmware '%s' has %" G_GSIZE_FORMAT " bytes, a BIOS of this "
+                "machine at most 1 MiB; choose another file",
+                name, g_bytes_get_size(bios));
+    return false;
+}
+
 static bool
 load_firmware(Machine *m, const Profile *p, GError **error)
 {
@@ -143,7 +156,7 @@ load_firmware(Machine *m, const Profile *p, GError **error)
     g_autofree char *vga = profile_get_path(p, "machine.vga-firmware");
 
     m->bios = firmware_load(bios, error);
-    if (m->bios == NULL)
+    if (m->bios == NULL || !check_bios_size(bios, m->bios, error))
         return blame(error, "machine", "firmware");
     if (m->display == NULL || vga == NULL)
         return true;

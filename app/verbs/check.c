@@ -35,7 +35,8 @@ show_findings(Check *check, const char *file, const GPtrArray *findings)
             continue;
         g_autofree char *message = app_clean(f->message);
         g_autofree char *key = app_clean(f->key);
-        printf("%s:", file);
+        g_autofree char *place = app_clean(file);
+        printf("%s:", place);
         if (f->line != 0)
             printf("%u:", f->line);
         printf(" %s:%s%s %s\n", severity, *key != '\0' ? " " : "", key,

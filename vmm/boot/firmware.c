@@ -131,8 +131,8 @@ set_missing(const char *name, GError **error)
 
     if (strchr(name, '/') != NULL)
         g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_MISSING,
-                    "firmware '%s' is not there; check the path, or leave the "
-                    "setting empty to use the distribution's",
+                    "firmware '%s' is not there; check the path, or remove "
+                    "the setting to use the distribution's",
                     name);
     else
         g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_MISSING,

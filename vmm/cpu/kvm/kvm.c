@@ -74,10 +74,19 @@ open_error(const char *path, int err, GError **error)
                     "%s: permission denied; run 'sudo usermod -aG kvm $USER' "
                     "and log in again",
                     path);
-    else
+    else if (err == EMFILE || err == ENFILE)
+        g_set_error(error, CARREL_CPU_ERROR, CARREL_CPU_ERROR_NO_KVM,
+                    "%s: %s; raise the limit (ulimit -n)", path,
+                    g_strerror(err));
+    else if (err == ENOENT || err == ENODEV || err == ENXIO)
         g_set_error(error, CARREL_CPU_ERROR, CARREL_CPU_ERROR_NO_KVM,
                     "%s: %s; switch on virtualization (VT-x or AMD-V) in the "
                     "firmware set-up and load kvm_intel or kvm_amd",
+                    path, g_strerror(err));
+    else
+        g_set_error(error, CARREL_CPU_ERROR, CARREL_CPU_ERROR_NO_KVM,
+                    "%s: %s; KVM's device is /dev/kvm, unless "
+                    "CARREL_KVM_DEVICE names another",
                     path, g_strerror(err));
     return false;
 }
@@ -93,8 +102,9 @@ open_kvm(CpuBackend *b, GError **error)
         return open_error(path, errno, error);
     if (ioctl(b->kvm_fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
         g_set_error(error, CARREL_CPU_ERROR, CARREL_CPU_ERROR_NO_KVM,
-                    "%s: not a KVM device of API version %d", path,
-                    KVM_API_VERSION);
+                    "%s: not a KVM device of API version %d; unset "
+                    "CARREL_KVM_DEVICE to use /dev/kvm",
+                    path, KVM_API_VERSION);
         return false;
     }
     b->vm_fd = SYS_RETRY(ioctl(b->kvm_fd, KVM_CREATE_VM, 0));
