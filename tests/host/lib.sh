@@ -128,3 +128,61 @@ size = struct.unpack('>II', data[16:24])
 assert size == (int(sys.argv[2]), int(sys.argv[3])), f'size is {size}'
 PYTHON
 }
+
+# ends CODE REGEX COMMAND... - it ends with this status and says something
+# that matches.
+ends() {
+    local code=$1 regex=$2 got
+    shift 2
+    "$@"
+    got=$?
+    [[ $got =~ ^$code$ ]] || { echo "status $got, not $code"; return 1; }
+    grep -Eq -- "$regex" "$home/out" || { echo "no '$regex' in it"; return 1; }
+}
+
+# refuses CODE REGEX WHAT COMMAND... - one TAP line for an error that must be
+# clear, after which nothing is left running.
+refuses() {
+    local code=$1 regex=$2 what=$3
+    shift 3
+    check "$what" ends "$code" "$regex" "$@"
+}
+
+# is NAME STATE - as `carrel status` says.
+is() {
+    local state
+    state=$("$carrel" status "$1" 2>&1)
+    [ "$state" = "$2" ] || { echo "$1 is $state"; return 1; }
+}
+
+# becomes NAME STATE SECONDS
+becomes() {
+    local i
+    for ((i = 0; i < $3 * 5; i++)); do
+        is "$1" "$2" >/dev/null && return 0
+        sleep 0.2
+    done
+    is "$1" "$2"
+}
+
+# The process of a machine.
+pid_of() {
+    cat "$XDG_RUNTIME_DIR/carrel/$1/lock"
+}
+
+# hostile_guest FILE SOURCE [AS-OPTION...] - makes a boot floppy of a program
+# in guests/.
+hostile_guest() {
+    local file=$1 source=$2
+    shift 2
+    as --32 "$@" -o "$home/guest.o" "$(dirname "$0")/guests/$source.S" &&
+        ld -m elf_i386 --oformat binary -Ttext 0x7c00 -o "$file" \
+            "$home/guest.o" && truncate -s 1474560 "$file"
+}
+
+need_assembler() {
+    command -v as >/dev/null && command -v ld >/dev/null ||
+        skip_all "no assembler: install binutils"
+    as --32 -o /dev/null /dev/null 2>/dev/null ||
+        skip_all "the assembler knows no x86"
+}
