@@ -176,6 +176,9 @@ loop_watch_fd(Loop *loop, int fd, GIOCondition events,
 
     *watch = (LoopWatch){ready, data};
     g_source_set_callback(source, G_SOURCE_FUNC(watch_ready), watch, g_free);
+    /* Nobody runs the context inside a callback; unless we say so, GLib takes
+     * the descriptor out of the poll for each call and wakes itself twice. */
+    g_source_set_can_recurse(source, TRUE);
     guint id = g_source_attach(source, loop->context);
     g_source_unref(source);
     return id;
