@@ -143,5 +143,6 @@ void block_pool_cancel(Block *block);
 Uring *uring_new(Block *block);
 void uring_free(Uring *uring);
 void uring_submit(Uring *uring, BlockQueue *list); /* empties list */
-void uring_reap(Uring *uring);                     /* loop thread */
+/* Adds what is finished to ready. Loop thread. */
+void uring_reap(Uring *uring, BlockQueue *ready);
 void uring_cancel(Uring *uring);

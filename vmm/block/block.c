@@ -107,7 +107,7 @@ deliver(int fd, GIOCondition ev, void *data)
 
     sys_eventfd_drain(fd);
     if (block->uring != NULL)
-        uring_reap(block->uring);
+        uring_reap(block->uring, &ready);
     g_mutex_lock(&block->lock);
     block_queue_append(&ready, &block->finished);
     g_mutex_unlock(&block->lock);

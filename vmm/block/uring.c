@@ -243,7 +243,7 @@ take_completions(Uring *uring, Completion *ret_done)
 }
 
 void
-uring_reap(Uring *uring)
+uring_reap(Uring *uring, BlockQueue *ready)
 {
     BlockQueue to_pool = {0};
     Completion done[REAP_BATCH];
@@ -261,10 +261,12 @@ uring_reap(Uring *uring)
             if (req == NULL) /* a cancel request itself */
                 continue;
             if (settle(req, done[i].res, *block_req_generation(req) != cancels,
-                       &result))
-                block_finish(uring->block, req, result);
-            else
+                       &result)) {
+                *block_req_result(req) = result;
+                block_queue_push(ready, req);
+            } else {
                 block_queue_push(&to_pool, req);
+            }
         }
     } while (n == REAP_BATCH && ++rounds < 2 * DEPTH / REAP_BATCH);
     if (n == REAP_BATCH) /* let the loop do something else first */
@@ -314,7 +316,7 @@ uring_submit(Uring *uring, BlockQueue *list)
 }
 
 void
-uring_reap(Uring *uring)
+uring_reap(Uring *uring, BlockQueue *ready)
 {
 }
 
