@@ -88,20 +88,22 @@ create_vm(int kvm)
 static struct kvm_run *
 create_vcpu(int kvm, int vm, int *ret_fd)
 {
-    struct {
-        struct kvm_cpuid2 head;
-        struct kvm_cpuid_entry2 entries[MAX_CPUID];
-    } c = {.head.nent = MAX_CPUID};
+    struct kvm_cpuid2 *c =
+        calloc(1, sizeof *c + MAX_CPUID * sizeof(struct kvm_cpuid_entry2));
     int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
     int fd = ioctl(vm, KVM_CREATE_VCPU, 0);
 
-    if (fd < 0 || size < 0 || ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &c) < 0)
+    if (c == NULL)
+        die("memory");
+    c->nent = MAX_CPUID;
+    if (fd < 0 || size < 0 || ioctl(kvm, KVM_GET_SUPPORTED_CPUID, c) < 0)
         die("KVM_CREATE_VCPU");
-    for (unsigned i = 0; i < c.head.nent; i++)
-        if (c.entries[i].function == 1)
-            c.entries[i].ecx |= HYPERVISOR | DEADLINE;
-    if (ioctl(fd, KVM_SET_CPUID2, &c) < 0)
+    for (unsigned i = 0; i < c->nent; i++)
+        if (c->entries[i].function == 1)
+            c->entries[i].ecx |= HYPERVISOR | DEADLINE;
+    if (ioctl(fd, KVM_SET_CPUID2, c) < 0)
         die("KVM_SET_CPUID2");
+    free(c);
     *ret_fd = fd;
     struct kvm_run *run =
         mmap(NULL, (size_t) size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

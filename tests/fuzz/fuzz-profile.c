@@ -55,7 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    g_autoptr(GPtrArray) findings = profile_check(p);
+    g_ptr_array_unref(profile_check(p));
     ask_every_key(p);
     change_and_write(p);
     profile_remove_section(p, "machine");
