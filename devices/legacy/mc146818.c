@@ -362,7 +362,11 @@ read_c(Rtc *d)
     update_irq(d);
     value = d->s.cmos[RTC_C];
     d->s.cmos[RTC_C] = 0;
-    update_irq(d);
+    /* The line falls even if the next period has begun meanwhile: IRQ8 is
+     * edge triggered, and without the edge no interrupt would ever follow.
+     * What has begun is found when the timer fires. */
+    irq_line_set(d->irq, false);
+    arm_timer(d);
     return value;
 }
 
