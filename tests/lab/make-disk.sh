@@ -105,7 +105,7 @@ INITTAB
 export PATH=/bin
 mount -o remount,rw /
 hostname -F /etc/hostname
-acpid
+acpid -l /dev/null -p /run/acpid.pid
 echo "cpus=$(grep -c ^processor /proc/cpuinfo)" \
     "memory=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)M" \
     "clock=$(cat /sys/devices/system/clocksource/*/current_clocksource)" |
@@ -138,7 +138,7 @@ POWER
 serial --unit=0 --speed=115200
 terminal_input console serial
 terminal_output console serial
-set timeout=${lab_timeout}
+set timeout=5
 set default=0
 if [ -s /boot/grub/custom.cfg ]; then source /boot/grub/custom.cfg; fi
 menuentry 'Debian' {
@@ -148,7 +148,20 @@ menuentry 'Debian' {
     initrd /boot/initrd.img
 }
 GRUB
-    sed -i 's/set timeout=.*/set timeout=2/' "$root/boot/grub/grub.cfg"
+    # Debian's other things to boot, each by one key in GRUB's menu.
+    if [ -r /boot/memtest86+x64.bin ]; then
+        cp /boot/memtest86+*.bin "$root/boot/"
+        cat >>"$root/boot/grub/grub.cfg" <<'GRUB'
+menuentry 'memtest86+' --hotkey=m { linux /boot/memtest86+x64.bin }
+menuentry 'memtest86+ (32 bit)' --hotkey=n { linux /boot/memtest86+ia32.bin }
+GRUB
+    fi
+    if [ -r /boot/ipxe.lkrn ]; then
+        cp /boot/ipxe.lkrn "$root/boot/"
+        cat >>"$root/boot/grub/grub.cfg" <<'GRUB'
+menuentry 'iPXE' --hotkey=i { linux16 /boot/ipxe.lkrn }
+GRUB
+    fi
 }
 
 system
@@ -161,7 +174,7 @@ printf '\x55\xaa' |
 mke2fs -q -t ext4 -L carrel-lab -E offset=1048576,root_owner=0:0 \
     -d "$work/root" "$work/disk.img" 127M
 grub-mkimage -O i386-pc -o "$work/core.img" -p '(hd0,msdos1)/boot/grub' \
-    biosdisk part_msdos ext2 normal linux serial terminal echo test configfile \
+    biosdisk part_msdos ext2 normal linux linux16 serial terminal echo test configfile \
     ls reboot halt
 dd if=$grub/boot.img of="$work/disk.img" bs=440 count=1 conv=notrunc status=none
 dd if="$work/core.img" of="$work/disk.img" bs=512 seek=1 conv=notrunc status=none
