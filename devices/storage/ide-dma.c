@@ -16,6 +16,8 @@ enum { BM_COMMAND = 0, BM_STATUS = 2, BM_PRDT = 4 };
 #define PRD_MAX_BYTES   0x10000u /* what a count of zero means */
 #define MAX_DESCRIPTORS 8192u    /* 64 KiB of table is the format's limit */
 #define MAX_REQUEST     (1u << 20)
+/* Read at once, on the vCPU's thread, when the host has it in memory. */
+#define MAX_AT_ONCE (128u << 10)
 
 static bool
 is_dma_op(const IdeDrive *d)
@@ -238,6 +240,23 @@ start_bounced(IdeDrive *d, guint64 bytes)
     ide_submit_buf(d, op, d->s->lba * d->s->unit, 0, len);
 }
 
+/* All that is left of a small read, without going over the loop: the answer
+ * is there before the guest has left the register. False: submit it. */
+static bool
+read_at_once(IdeDrive *d, guint64 bytes)
+{
+    if (!to_memory(d) || bytes > MAX_AT_ONCE ||
+        bytes != (guint64) d->s->left * d->s->unit ||
+        block_read_now(d->block, d->s->lba * d->s->unit, d->iov, d->n_iov) < 0)
+        return false;
+    dma_unpin(d->ch->dma, d->iov, d->n_iov, bytes);
+    d->pinned = false;
+    d->req_bytes = bytes;
+    d->error_logged = false;
+    ide_dma_io_done(d, 0);
+    return true;
+}
+
 static void
 start_request(IdeDrive *d)
 {
@@ -256,7 +275,7 @@ start_request(IdeDrive *d)
         bus_failed(d, (int) bytes);
     else if (bytes == 0)
         table_ended(d);
-    else
+    else if (!read_at_once(d, (guint64) bytes))
         ide_submit_iov(d, to_memory(d) ? BLOCK_READ : BLOCK_WRITE,
                        d->s->lba * d->s->unit, (guint64) bytes);
 }

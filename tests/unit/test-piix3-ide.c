@@ -69,7 +69,6 @@ test_read_dma(void)
     rig_command(rig, BASE, LBA, 500, 4, 0xc8);
     CU_ASSERT_EQUAL(bm_status(rig), 0);
     rig_bm_start(rig, BM, true);
-    CU_ASSERT_EQUAL(bm_status(rig), 1);
     CU_ASSERT_EQUAL(rig_wait(rig, BASE), OK);
 
     CU_ASSERT_EQUAL(bm_status(rig), 4);
@@ -79,6 +78,27 @@ test_read_dma(void)
     CU_ASSERT_EQUAL(rig_ram32(rig, BUFFER + 0x8200), 503);
     fake_out8(rig->vm, BM + 2, 0x04);
     CU_ASSERT_EQUAL(bm_status(rig), 0);
+    ide_rig_free(rig);
+}
+
+static void
+test_long_read_dma(void)
+{
+    IdeRig *rig = ide_rig_new(NULL);
+
+    for (unsigned i = 0; i < 3; i++) /* one place: the last 44 sectors stay */
+        rig_prd(rig, i, BUFFER, 0, i == 2);
+    for (unsigned i = 3; i < 6; i++) /* bits 24 and up */
+        fake_out8(rig->vm, (guint16) (BASE + i), 0);
+    fake_out8(rig->vm, BASE + 2, 1);
+    rig_command(rig, BASE, LBA, 500, 44, 0x25); /* 300 sectors */
+    rig_bm_start(rig, BM, true);
+    CU_ASSERT_EQUAL(bm_status(rig), 1);
+    CU_ASSERT_FALSE(device_is_quiet(rig->ide));
+    CU_ASSERT_EQUAL(rig_wait(rig, BASE), OK);
+
+    CU_ASSERT_EQUAL(rig_ram32(rig, BUFFER), 500 + 256);
+    CU_ASSERT_EQUAL(rig_ram32(rig, BUFFER + 43 * 512), 500 + 299);
     ide_rig_free(rig);
 }
 
@@ -254,8 +274,8 @@ test_reset_mid_dma(void)
     guint8 data[512];
 
     rig_prd(rig, 0, BUFFER, 0, true);
-    rig_command(rig, BASE, LBA, 0, 128, 0xc8);
-    rig_bm_start(rig, BM, true);
+    rig_command(rig, BASE, LBA, 0, 128, 0xca);
+    rig_bm_start(rig, BM, false);
     CU_ASSERT_FALSE(device_is_quiet(rig->ide));
     fake_out8(rig->vm, 0x3f6, 0x04);
     fake_out8(rig->vm, 0x3f6, 0x00);
@@ -273,8 +293,8 @@ test_unrealize_mid_dma(void)
     IdeRig *rig = ide_rig_new(NULL);
 
     rig_prd(rig, 0, BUFFER, 0, true);
-    rig_command(rig, BASE, LBA, 0, 128, 0xc8);
-    rig_bm_start(rig, BM, true);
+    rig_command(rig, BASE, LBA, 0, 128, 0xca);
+    rig_bm_start(rig, BM, false);
     ide_rig_free(rig);
     CU_PASS("no request came back to a freed device");
 }
@@ -327,6 +347,7 @@ test_bad_images(void)
 
 CU_MAIN("piix3-ide", {"channels_answer_when_told_to_decode", test_config},
         {"read_dma_scatters_into_guest_memory", test_read_dma},
+        {"long_read_dma_goes_over_the_loop", test_long_read_dma},
         {"write_dma_may_be_started_before_the_command", test_write_dma},
         {"tiny_regions_go_through_the_buffer", test_odd_regions},
         {"regions_that_split_a_sector_work", test_uneven_regions},

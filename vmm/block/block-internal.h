@@ -53,6 +53,9 @@ typedef struct {
     /* Descriptor whose offsets are the disk's, for the ring; NULL or -1: there
      * is none and every request goes through the functions above. */
     int (*ring_fd)(gpointer image);
+    /* What block_read_now() says; NULL: never. Any thread. */
+    int (*read_now)(gpointer image, const struct iovec *iov, unsigned n_iov,
+                    guint64 offset, gsize len);
     /* Whether this request may go to ring_fd() as it stands. Any thread. */
     bool (*ring_ok)(gpointer image, const BlockReq *req, gsize total);
 } BlockDriver;

@@ -206,6 +206,21 @@ block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs)
         block_pool_submit(block, &go);
 }
 
+int
+block_read_now(Block *block, guint64 offset, const struct iovec *iov,
+               unsigned n_iov)
+{
+    const BlockReq req = {
+        .op = BLOCK_READ, .offset = offset, .iov = iov, .n_iov = n_iov};
+    gsize total = 0;
+
+    if (block->driver->read_now == NULL ||
+        check_request(block, &req) != VERDICT_GO ||
+        !block_iov_total(iov, n_iov, &total))
+        return -EAGAIN;
+    return block->driver->read_now(block->image, iov, n_iov, offset, total);
+}
+
 void
 block_cancel_all(Block *block)
 {

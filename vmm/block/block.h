@@ -55,6 +55,12 @@ const char *block_path(const Block *block);
 /* Any thread; done() of all of them follows on the loop. A write past where a
  * file was cut is -EIO, it never grows again. */
 void block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs);
+/* Reads what the host has in memory, in the caller's thread and without
+ * waiting; for small requests, where the way over the loop costs more than the
+ * copy. 0, or -EAGAIN: not all of it is there (or not to be had this way), iov
+ * may be partly written; use block_submit(). Any thread. */
+int block_read_now(Block *block, guint64 offset, const struct iovec *iov,
+                   unsigned n_iov);
 void block_cancel_all(Block *block); /* done(-ECANCELED) for what can stop */
 bool block_is_idle(Block *block);
 /* Requires block_is_idle() while the loop lives; after its end done() does not

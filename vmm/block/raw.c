@@ -28,6 +28,7 @@ typedef struct {
     bool is_device, direct;
     guint32 mem_align, offset_align; /* direct only */
     guint64 file_bytes;              /* at open */
+    bool always_waits; /* atomic: this file system cannot read_now */
 } RawImage;
 
 /* ---- open ---- */
@@ -371,6 +372,21 @@ raw_ring_fd(gpointer image)
     return raw->fd;
 }
 
+static int
+raw_read_now(gpointer image, const struct iovec *iov, unsigned n_iov,
+             guint64 offset, gsize len)
+{
+    RawImage *raw = image;
+
+    if (raw->direct || __atomic_load_n(&raw->always_waits, __ATOMIC_RELAXED))
+        return -EAGAIN;
+    ssize_t got =
+        preadv2(raw->fd, iov, (int) n_iov, (off_t) offset, RWF_NOWAIT);
+    if (got < 0 && errno == EOPNOTSUPP)
+        __atomic_store_n(&raw->always_waits, true, __ATOMIC_RELAXED);
+    return got >= 0 && (gsize) got == len ? 0 : -EAGAIN;
+}
+
 static bool
 raw_ring_ok(gpointer image, const BlockReq *req, gsize total)
 {
@@ -391,6 +407,7 @@ const BlockDriver block_raw_driver = {
     .flush = raw_flush,
     .discard = raw_discard,
     .ring_fd = raw_ring_fd,
+    .read_now = raw_read_now,
     .ring_ok = raw_ring_ok,
 };
 
@@ -403,5 +420,6 @@ const BlockDriver block_iso_driver = {
     .flush = raw_flush,
     .discard = raw_discard,
     .ring_fd = raw_ring_fd,
+    .read_now = raw_read_now,
     .ring_ok = raw_ring_ok,
 };
