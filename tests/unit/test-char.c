@@ -55,6 +55,40 @@ test_attach_replay(void)
     rig_done(&rig);
 }
 
+/* Runs the loop until the peer has something: after a storm of output the
+ * next bytes wait for the end of their window of time. */
+static void
+run_until_heard(CharRig *rig, int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+
+    for (unsigned i = 0; i < 1000 && poll(&p, 1, 1) == 0; i++)
+        run(rig);
+}
+
+static void
+test_burst(void)
+{
+    CharRig rig;
+
+    rig_init(&rig);
+    rig_open(&rig, "pane", NULL);
+    CARREL_AUTO_FD int peer = attach(&rig, false);
+    for (unsigned i = 0; i < 26; i++) {
+        guint8 byte = (guint8) ('a' + i);
+        char_send(rig.link, &byte, 1);
+        run(&rig);
+    }
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (unsigned i = 0; i < 26 && text->len < 26; i++) {
+        run_until_heard(&rig, peer);
+        g_autofree char *part = heard(peer);
+        g_string_append(text, part);
+    }
+    CU_ASSERT_STRING_EQUAL(text->str, "abcdefghijklmnopqrstuvwxyz");
+    rig_done(&rig);
+}
+
 static void
 test_slow_peer(void)
 {
@@ -72,6 +106,7 @@ test_slow_peer(void)
     }
     CARREL_AUTO_FD int quick = attach(&rig, false);
     say(&rig, "alive");
+    run_until_heard(&rig, quick);
     CU_ASSERT_TRUE(hears(quick, "alive"));
     g_autoptr(GString) text = g_string_new(NULL);
     do {
@@ -280,6 +315,7 @@ test_syntax(void)
 CU_MAIN("char", {"scrollback_holds_what_was_sent", test_scrollback},
         {"scrollback_keeps_the_newest_256_kib", test_scrollback_wraps},
         {"attached_peer_gets_the_replay_it_asked_for", test_attach_replay},
+        {"single_bytes_are_gathered_in_order_and_none_is_left", test_burst},
         {"slow_peer_loses_the_oldest_and_holds_nobody_up", test_slow_peer},
         {"peer_that_leaves_does_not_hurt_the_others", test_peer_gone},
         {"half_closed_peer_still_hears", test_half_closed},

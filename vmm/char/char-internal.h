@@ -77,6 +77,9 @@ struct CharLink {
     GArray *attach; /* CharAttach: descriptors on their way to the loop */
 
     /* Loop thread only. */
+    GSource *gap;     /* fires when output may be written again */
+    gint64 window_us; /* start of the present window */
+    unsigned flushes; /* in it */
     const CharOps *ops;
     void *dev;
     void (*watcher)(void *data);

@@ -2,7 +2,8 @@
  *
  * Everything another thread asks for is noted under the leaf lock and one
  * eventfd wakes the loop, so a burst of single bytes from a serial port
- * becomes one write to each peer. */
+ * becomes few writes to each peer: after FLUSH_BURST of them within a window
+ * of time the next one waits for the window's end. */
 #include "vmm/char/char.h"
 
 #include <string.h>
@@ -11,8 +12,10 @@
 #include "vmm/core/sysutil.h"
 #include "vmm/loop/loop.h"
 
-#define INJECT_LIMIT (1u << 20) /* bytes typed ahead; the rest is dropped */
-#define DROP_ROOM    4096       /* what nobody at the guest's end takes */
+#define INJECT_LIMIT    (1u << 20) /* bytes typed ahead; the rest is dropped */
+#define FLUSH_WINDOW_US 1000       /* a wait that nobody sees */
+#define FLUSH_BURST     4
+#define DROP_ROOM       4096 /* what nobody at the guest's end takes */
 
 typedef struct {
     int fd;
@@ -149,6 +152,24 @@ flush_output(CharLink *link)
         link->watcher(link->watcher_data);
 }
 
+/* The wish was left set meanwhile, so nobody kicked the loop. */
+static gboolean
+flush_later(GSource *source, GSourceFunc callback, gpointer data)
+{
+    CharLink *link = data;
+
+    g_source_set_ready_time(source, -1);
+    g_mutex_lock(&link->lock);
+    link->flush_wanted = false;
+    g_mutex_unlock(&link->lock);
+    link->window_us = g_get_monotonic_time();
+    link->flushes = 1;
+    flush_output(link);
+    return G_SOURCE_CONTINUE;
+}
+
+static const GSourceFuncs gap_funcs = {.dispatch = flush_later};
+
 gsize
 char_send(CharLink *link, const guint8 *data, gsize len)
 {
@@ -210,6 +231,19 @@ attach_peers(CharLink *link, GArray *list)
     }
 }
 
+/* Whether output has to wait for the end of the window. */
+static bool
+flush_must_wait(CharLink *link)
+{
+    gint64 now = g_get_monotonic_time();
+
+    if (now >= link->window_us + FLUSH_WINDOW_US) {
+        link->window_us = now;
+        link->flushes = 0;
+    }
+    return link->flushes++ >= FLUSH_BURST;
+}
+
 static void
 kicked(int fd, GIOCondition ev, void *data)
 {
@@ -220,10 +254,14 @@ kicked(int fd, GIOCondition ev, void *data)
     g_mutex_lock(&link->lock);
     GArray *attach = link->attach;
     bool flush = link->flush_wanted, rx = link->rx_wanted;
+    bool wait = flush && flush_must_wait(link);
     link->attach = fresh;
-    link->flush_wanted = link->rx_wanted = false;
+    link->flush_wanted = wait; /* what is sent meanwhile kicks nobody */
+    link->rx_wanted = false;
     g_mutex_unlock(&link->lock);
-    if (flush)
+    if (wait)
+        g_source_set_ready_time(link->gap, link->window_us + FLUSH_WINDOW_US);
+    else if (flush)
         flush_output(link);
     attach_peers(link, attach);
     g_array_free(attach, TRUE);
@@ -301,6 +339,7 @@ char_link_unref(CharLink *link)
     g_ptr_array_unref(link->peers);
     g_byte_array_unref(link->inject);
     g_clear_pointer(&link->kick_source, g_source_unref);
+    g_clear_pointer(&link->gap, g_source_unref);
     sys_close(&link->kick_fd);
     char_ring_done(&link->ring);
     g_mutex_clear(&link->lock);
@@ -347,6 +386,10 @@ start_link(void *data)
         loop_watch_fd(link->loop, link->kick_fd, G_IO_IN, kicked, link);
     link->kick_source = g_source_ref(g_main_context_find_source_by_id(
         loop_context(link->loop), link->kick_watch));
+    /* the functions are only read */
+    link->gap = g_source_new((GSourceFuncs *) &gap_funcs, sizeof(GSource));
+    g_source_set_callback(link->gap, NULL, link, NULL);
+    g_source_attach(link->gap, loop_context(link->loop));
     if (link->kind->start != NULL)
         link->kind->start(link);
 }
@@ -359,6 +402,8 @@ stop_link(void *data)
 
     link->ops = NULL;
     link->watcher = NULL;
+    if (link->gap != NULL)
+        g_source_destroy(link->gap);
     flush_output(link);
     if (link->kind->stop != NULL)
         link->kind->stop(link);
