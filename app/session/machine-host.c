@@ -265,7 +265,8 @@ machine_host_free(MachineHost *host)
         g_source_remove(host->stop_timer);
     if (host->server != NULL && host->end_state != NULL)
         control_server_state(host->server, host->end_state, host->end_reason);
-    control_server_free(host->server);
+    /* Notes that arrive from here on have nobody to tell. */
+    g_clear_pointer(&host->server, control_server_free);
     machine_vnc_stop(host);
     machine_free(host->machine);
     /* The ports are closed: what the guest said last is in the pipes, and
