@@ -80,11 +80,20 @@ open_medium(Machine *m, const Drive *d, const char *path, bool read_only,
     BlockSpec spec = {
         .path = path,
         .format = d->kind == DRIVE_CD ? "iso" : "raw",
-        .read_only = read_only || d->kind == DRIVE_CD,
-        .snapshot = m->snapshot && d->kind != DRIVE_CD,
+        .read_only = read_only || d->read_only,
+        .snapshot = d->snapshot,
     };
 
     return block_open(&spec, vm_loop(m->vm), error);
+}
+
+void
+drive_set_path(Machine *m, Drive *d)
+{
+    g_mutex_lock(&m->path_lock);
+    g_free(d->path);
+    d->path = g_strdup(d->block != NULL ? block_path(d->block) : NULL);
+    g_mutex_unlock(&m->path_lock);
 }
 
 static bool
@@ -106,6 +115,7 @@ change_media(Machine *m, Drive *d, const char *path, bool read_only, bool force,
     }
     Block *old = d->block;
     d->block = c.block;
+    drive_set_path(m, d);
     retire_block(m, old);
     return true;
 }
@@ -126,9 +136,11 @@ machine_describe_drives(Machine *m)
 {
     GString *out = g_string_new(NULL);
 
+    g_mutex_lock(&m->path_lock);
     for (unsigned i = 0; i < m->n_drives; i++)
-        g_string_append_printf(
-            out, "%s: %s\n", m->drives[i].name,
-            m->drives[i].block ? block_path(m->drives[i].block) : "(empty)");
+        g_string_append_printf(out, "%s: %s\n", m->drives[i].name,
+                               m->drives[i].path ? m->drives[i].path
+                                                 : "(empty)");
+    g_mutex_unlock(&m->path_lock);
     return g_string_free(out, FALSE);
 }

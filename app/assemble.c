@@ -44,14 +44,16 @@ open_image(Machine *m, const Profile *p, Drive *d, GError **error)
     g_autofree char *path = profile_get_path(p, path_key);
     bool cd = d->kind == DRIVE_CD;
 
+    d->read_only = cd || profile_get_bool(p, ro_key);
+    d->snapshot = !cd && (m->snapshot || profile_get_bool(p, snap_key));
     if (path == NULL)
         return NULL;
     BlockSpec spec = {
         .path = path,
         .format = cd ? "iso" : "raw",
-        .read_only = cd || profile_get_bool(p, ro_key),
+        .read_only = d->read_only,
         .direct = d->kind == DRIVE_DISK && profile_get_bool(p, direct_key),
-        .snapshot = !cd && (m->snapshot || profile_get_bool(p, snap_key)),
+        .snapshot = d->snapshot,
     };
     Block *block = block_open(&spec, vm_loop(m->vm), error);
     if (block == NULL)
@@ -70,6 +72,7 @@ open_drive(Machine *m, const Profile *p, const char *name, DriveKind kind,
     d->kind = kind;
     d->unit = index;
     d->block = open_image(m, p, d, &e);
+    drive_set_path(m, d);
     if (e == NULL)
         return true;
     g_propagate_error(error, g_steal_pointer(&e));
@@ -295,6 +298,7 @@ machine_new(const Profile *profile, const MachineOptions *options,
     m->runtime_dir = g_strdup(options->runtime_dir);
     m->snapshot = options->snapshot;
     g_mutex_init(&m->media_lock);
+    g_mutex_init(&m->path_lock);
     if (profile_validate(profile, error) &&
         create_vm(m, profile, events, data, error) &&
         load_firmware(m, profile, error) && open_drives(m, profile, error) &&
@@ -318,6 +322,7 @@ close_backends(void *data)
     for (unsigned i = 0; i < m->n_drives; i++) {
         block_close(m->drives[i].block);
         g_free(m->drives[i].name);
+        g_free(m->drives[i].path);
     }
 }
 
@@ -339,6 +344,7 @@ machine_free(Machine *m)
     g_clear_pointer(&m->bios, g_bytes_unref);
     g_clear_pointer(&m->vga_bios, g_bytes_unref);
     g_mutex_clear(&m->media_lock);
+    g_mutex_clear(&m->path_lock);
     g_free(m->runtime_dir);
     g_free(m->name);
     g_free(m);
