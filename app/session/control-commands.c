@@ -14,6 +14,7 @@
 /* Escaped it grows six times at most: below JSON_MAX_BYTES. */
 #define MAX_LOG_TAIL     (128 * 1024)
 #define MAX_STOP_TIMEOUT (24 * 3600)
+#define MAX_PENDING      64
 
 typedef struct {
     const char *op;
@@ -125,21 +126,69 @@ run_stop(Peer *peer, gint64 id, const JsonNode *request)
     finish(peer, id, done, error);
 }
 
-#define SIMPLE(name, member)                                                   \
+/* A request on its way through the machine; it outlives a peer that goes. */
+typedef struct {
+    PeerJob job; /* first; job.peer NULL: nobody wants to know any more */
+} Pending;
+
+static void
+pending_cancel(PeerJob *job)
+{
+}
+
+static void
+pending_done(void *data, GError *error)
+{
+    Pending *pending = data;
+    Peer *peer = pending->job.peer;
+    gint64 id = pending->job.id;
+
+    peer_job_remove(&pending->job);
+    g_free(pending);
+    if (peer != NULL)
+        finish(peer, id, error == NULL, error);
+    else
+        g_clear_error(&error);
+}
+
+/* NULL after an answer: the client asks faster than the machine can do. */
+static Pending *
+pending_new(Peer *peer, gint64 id)
+{
+    if (peer->jobs->len >= MAX_PENDING) {
+        fail(peer, id, CARREL_SESSION_ERROR_STATE,
+             "64 requests of this client are waiting; ask again when they are "
+             "answered");
+        return NULL;
+    }
+    Pending *pending = g_new0(Pending, 1);
+    peer_job_add(peer, id, &pending->job, pending_cancel);
+    return pending;
+}
+
+#define LATER(name)                                                            \
     static void run_##name(Peer *peer, gint64 id, const JsonNode *request)     \
     {                                                                          \
         const ControlConfig *config = &peer->server->config;                   \
-        GError *error = NULL;                                                  \
-        bool done = config->ops->member(config->machine, &error);              \
-        finish(peer, id, done, error);                                         \
+        Pending *pending = pending_new(peer, id);                              \
+        if (pending != NULL)                                                   \
+            config->ops->name(config->machine, pending_done, pending);         \
     }
 
 /* clang-format off */
-SIMPLE(reset, reset)
-SIMPLE(pause, pause)
-SIMPLE(resume, resume)
-SIMPLE(power_button, power_button)
+LATER(reset)
+LATER(pause)
+LATER(resume)
 /* clang-format on */
+
+static void
+run_power_button(Peer *peer, gint64 id, const JsonNode *request)
+{
+    const ControlConfig *config = &peer->server->config;
+    GError *error = NULL;
+    bool done = config->ops->power_button(config->machine, &error);
+    finish(peer, id, done, error);
+}
 
 static void
 run_subscribe(Peer *peer, gint64 id, const JsonNode *request)
@@ -237,7 +286,6 @@ run_media(Peer *peer, gint64 id, const JsonNode *request)
     const ControlConfig *config = &peer->server->config;
     const char *drive = json_get_string(request, "drive", NULL);
     const char *path = json_get_string(request, "path", NULL);
-    GError *error = NULL;
 
     if (drive == NULL || (path != NULL && !g_path_is_absolute(path))) {
         fail(peer, id, CARREL_SESSION_ERROR_USAGE,
@@ -245,11 +293,15 @@ run_media(Peer *peer, gint64 id, const JsonNode *request)
                            : "media: 'path' must be absolute");
         return;
     }
-    bool done = config->ops->change_media(
-        config->machine, drive, path,
-        json_get_bool(request, "read_only", false),
-        json_get_bool(request, "force", false), &error);
-    finish(peer, id, done, error);
+    const MediaRequest media = {
+        .drive = drive,
+        .path = path,
+        .read_only = json_get_bool(request, "read_only", false),
+        .force = json_get_bool(request, "force", false)};
+    Pending *pending = pending_new(peer, id);
+    if (pending != NULL)
+        config->ops->change_media(config->machine, &media, pending_done,
+                                  pending);
 }
 
 static void

@@ -12,7 +12,7 @@ typedef struct Typist Typist;
 typedef struct ScreenFeed ScreenFeed;
 
 /* Something a request started and that answers later. Embedded first; cancel
- * frees it without an answer and runs when the peer goes. */
+ * runs when the peer goes, and it is never answered then. */
 struct PeerJob {
     Peer *peer;
     gint64 id;

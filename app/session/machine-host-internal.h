@@ -6,6 +6,11 @@
 #include "app/session/control-server.h"
 #include "app/session/machine-host.h"
 #include "app/session/machine-log.h"
+#include "app/session/worker.h"
+
+/* What may block, each with a thread of its own: an image on a dead file
+ * system must not hold up a pause, nor a pause the end. */
+enum { WORK_MEDIA, WORK_LIFE, WORK_END, N_WORKERS };
 
 struct MachineHost {
     char *name;
@@ -22,8 +27,11 @@ struct MachineHost {
     gint64 sample_us;
     guint64 sample_cpu_ns;
     double cpu;
-    bool stopping;
-    bool force_after; /* when stop_timer fires */
+    Worker *workers[N_WORKERS];
+    bool stopping;       /* from the power button to its timer's end */
+    bool force_after;    /* when stop_timer fires */
+    bool terminated;     /* machine_host_terminate() was called before */
+    gint64 stop_time_us; /* when it fires */
     guint stop_timer;
     const char *end_state; /* NULL while it lives */
     char *end_reason;
@@ -31,6 +39,11 @@ struct MachineHost {
 
 /* The operations the control server may use; the machine is the host. */
 extern const MachineOps machine_host_ops;
+
+/* machine-host-stop.c */
+bool machine_host_stop(void *m, guint timeout_s, bool force, GError **error);
+/* The guest was reset: a stop that would let it go on is forgotten. */
+void machine_host_stop_reset(MachineHost *host);
 
 void machine_host_say(MachineHost *host, const char *line);
 /* A connected stream of the link, or -1 and error set. */

@@ -27,96 +27,61 @@ host_state(void *m)
     return vm_state_name(state);
 }
 
+/* An operation of the Vm, which may take until its devices are quiet. */
+typedef struct {
+    Vm *vm;
+    bool (*run)(Vm *vm, GError **error);
+    MachineDone done;
+    void *data;
+    GError *error;
+} LifeJob;
+
 static void
-stop_timer_clear(MachineHost *host)
+life_work(void *data)
 {
-    if (host->stop_timer != 0)
-        g_source_remove(host->stop_timer);
-    host->stop_timer = 0;
+    LifeJob *job = data;
+    (void) job->run(job->vm, &job->error); /* the error says it all */
 }
 
-static gboolean
-stop_timed_out(gpointer data)
+static void
+life_done(void *data)
 {
-    MachineHost *host = data;
-    host->stop_timer = 0;
-    host->stopping = false;
-    if (host->force_after) {
-        machine_host_say(host, "the guest did not power off in time: forced");
-        (void) vm_stop(host_vm(host), "forced off after the timeout", NULL);
-    } else {
-        machine_host_say(host, "the guest did not power off in time");
-        control_server_state(host->server, host_state(host),
-                             "the guest did not power off in time");
-    }
-    return G_SOURCE_REMOVE;
+    LifeJob *job = data;
+    job->done(job->data, job->error);
+    g_free(job);
 }
 
-static bool
-stop_gently(MachineHost *host, guint timeout_s, bool force, GError **error)
+static void
+life_begin(MachineHost *host, bool (*run)(Vm *vm, GError **error),
+           MachineDone done, void *data)
 {
-    Vm *vm = host_vm(host);
-
-    if (vm_state(vm) == VM_PAUSED && !force) {
-        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
-                    "machine '%s' is paused and cannot react to its power "
-                    "button; resume it first or use --force",
-                    host->name);
-        return false;
-    }
-    if (vm_state(vm) != VM_PAUSED && vm_power_button(vm)) {
-        machine_host_say(host, "power button pressed");
-        host->stopping = true;
-        host->force_after = force;
-        stop_timer_clear(host);
-        if (timeout_s > 0)
-            host->stop_timer =
-                g_timeout_add_seconds(timeout_s, stop_timed_out, host);
-        control_server_state(host->server, host_state(host),
-                             "power button pressed");
-        return true;
-    }
-    if (force)
-        return vm_stop(vm, "forced off", error);
-    g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
-                "machine '%s' has no power button; use --force", host->name);
-    return false;
+    LifeJob *job = g_new0(LifeJob, 1);
+    *job = (LifeJob){host_vm(host), run, done, data, NULL};
+    worker_run(host->workers[WORK_LIFE], life_work, life_done, job);
 }
 
 static bool
-host_stop(void *m, guint timeout_s, bool force, GError **error)
+cold_reset(Vm *vm, GError **error)
 {
-    MachineHost *host = m;
-    if (force && timeout_s == 0)
-        return vm_stop(host_vm(host), "forced off", error);
-    return stop_gently(host, timeout_s, force, error);
+    return vm_reset(vm, RESET_COLD, error);
 }
 
-void
-machine_host_terminate(MachineHost *host, guint timeout_s)
+static void
+host_reset(void *m, MachineDone done, void *data)
 {
-    if (host->stopping || !stop_gently(host, timeout_s, true, NULL))
-        (void) vm_stop(host_vm(host), "terminated", NULL);
+    life_begin(m, cold_reset, done, data);
 }
 
-static bool
-host_reset(void *m, GError **error)
+static void
+host_pause(void *m, MachineDone done, void *data)
 {
-    return vm_reset(host_vm(m), RESET_COLD, error);
+    life_begin(m, vm_pause, done, data);
 }
 
-static bool
-host_pause(void *m, GError **error)
+static void
+host_resume(void *m, MachineDone done, void *data)
 {
-    Vm *vm = host_vm(m);
-    return vm_state(vm) == VM_PAUSED || vm_pause(vm, error);
-}
-
-static bool
-host_resume(void *m, GError **error)
-{
-    Vm *vm = host_vm(m);
-    return vm_state(vm) == VM_RUNNING || vm_resume(vm, error);
+    life_begin(m, vm_resume, done, data);
 }
 
 static bool
@@ -208,18 +173,53 @@ host_serial(void *m, unsigned port, bool replay, GError **error)
     return machine_host_attach(link, replay, error);
 }
 
-static bool
-host_change_media(void *m, const char *drive, const char *path, bool read_only,
-                  bool force, GError **error)
+typedef struct {
+    MachineHost *host;
+    char *drive, *path;
+    bool read_only, force;
+    MachineDone done;
+    void *data;
+    GError *error;
+} MediaJob;
+
+static void
+media_work(void *data)
+{
+    MediaJob *job = data;
+    (void) machine_change_media(job->host->machine, job->drive, job->path,
+                                job->read_only, job->force, &job->error);
+}
+
+static void
+media_done(void *data)
+{
+    MediaJob *job = data;
+    if (job->error == NULL) {
+        g_autofree char *line =
+            g_strdup_printf("%s: %s", job->drive,
+                            job->path != NULL ? job->path : "medium ejected");
+        machine_host_say(job->host, line);
+    }
+    job->done(job->data, job->error);
+    g_free(job->drive);
+    g_free(job->path);
+    g_free(job);
+}
+
+static void
+host_change_media(void *m, const MediaRequest *request, MachineDone done,
+                  void *data)
 {
     MachineHost *host = m;
-    if (!machine_change_media(host->machine, drive, path, read_only, force,
-                              error))
-        return false;
-    g_autofree char *line = g_strdup_printf(
-        "%s: %s", drive, path != NULL ? path : "medium ejected");
-    machine_host_say(host, line);
-    return true;
+    MediaJob *job = g_new0(MediaJob, 1);
+    *job = (MediaJob){.host = host,
+                      .drive = g_strdup(request->drive),
+                      .path = g_strdup(request->path),
+                      .read_only = request->read_only,
+                      .force = request->force,
+                      .done = done,
+                      .data = data};
+    worker_run(host->workers[WORK_MEDIA], media_work, media_done, job);
 }
 
 static char *
@@ -304,7 +304,7 @@ host_view_address(void *m)
 
 const MachineOps machine_host_ops = {
     .state = host_state,
-    .stop = host_stop,
+    .stop = machine_host_stop,
     .reset = host_reset,
     .pause = host_pause,
     .resume = host_resume,

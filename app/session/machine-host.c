@@ -23,9 +23,15 @@
 
 #define VMM_LOG_LIMIT (1024 * 1024)
 
-/* A change of state on its way from the loop thread to the main thread. */
+/* How long a worker may take to end what it does: a Vm waits 10 s for its
+ * devices, a change of media 5 s for the old image. */
+#define WORK_END_MS 15000
+
+/* A change of state, or a reset, on its way from the loop thread to the main
+ * thread. */
 typedef struct {
     MachineHost *host;
+    bool reset;
     VmState state;
     char *reason;
 } StateNote;
@@ -55,7 +61,9 @@ note_arrived(gpointer data)
     MachineHost *host = note->host;
     const char *name = vm_state_name(note->state);
 
-    if (note->state == VM_STOPPED || note->state == VM_CRASHED) {
+    if (note->reset) {
+        machine_host_stop_reset(host);
+    } else if (note->state == VM_STOPPED || note->state == VM_CRASHED) {
         host_end(host, note->state == VM_STOPPED ? "stopped" : "crashed",
                  note->reason);
     } else {
@@ -76,15 +84,23 @@ note_free(gpointer data)
 
 /* Loop thread. */
 static void
-on_state(void *data, VmState state, const char *reason)
+post_note(StateNote what)
 {
-    StateNote *note = g_new0(StateNote, 1);
-    *note = (StateNote){data, state, g_strdup(reason != NULL ? reason : "")};
+    StateNote *note = g_memdup2(&what, sizeof what);
     GSource *source = g_idle_source_new();
     g_source_set_priority(source, G_PRIORITY_DEFAULT);
     g_source_set_callback(source, note_arrived, note, note_free);
     g_source_attach(source, NULL);
     g_source_unref(source);
+}
+
+/* Loop thread. */
+static void
+on_state(void *data, VmState state, const char *reason)
+{
+    post_note((StateNote){.host = data,
+                          .state = state,
+                          .reason = g_strdup(reason != NULL ? reason : "")});
 }
 
 /* Any thread. */
@@ -95,14 +111,11 @@ on_log(void *data, const char *source, const char *line)
     machine_log_line(host->log, source, line);
 }
 
-/* Loop thread. */
+/* Loop thread. The machine has logged why. */
 static void
 on_reset(void *data, const char *why)
 {
-    MachineHost *host = data;
-    g_autofree char *line =
-        g_strdup_printf("reset: %s", why != NULL ? why : "");
-    machine_log_line(host->log, "machine", line);
+    post_note((StateNote){.host = data, .reset = true});
 }
 
 static const VmEvents host_events = {on_state, on_log, on_reset};
@@ -196,6 +209,8 @@ machine_host_new(const MachineHostOptions *options, GError **error)
     host->name = g_strdup(options->name);
     host->started_us = g_get_monotonic_time();
     host->main_loop = g_main_loop_new(NULL, FALSE);
+    for (unsigned i = 0; i < N_WORKERS; i++)
+        host->workers[i] = worker_new(NULL);
     host->log = machine_log_new(log_file, false, VMM_LOG_LIMIT);
     machine_host_say(host, "starting");
     if (!build_machine(host, options, error)) {
@@ -255,6 +270,15 @@ save_last_screen(MachineHost *host)
         (void) g_file_set_contents(file, text, -1, NULL); /* best effort */
 }
 
+static bool
+end_workers(MachineHost *host)
+{
+    bool ended = true;
+    for (unsigned i = 0; i < N_WORKERS; i++)
+        ended = worker_free(host->workers[i], WORK_END_MS) && ended;
+    return ended;
+}
+
 void
 machine_host_free(MachineHost *host)
 {
@@ -268,6 +292,10 @@ machine_host_free(MachineHost *host)
     /* Notes that arrive from here on have nobody to tell. */
     g_clear_pointer(&host->server, control_server_free);
     machine_vnc_stop(host);
+    /* A worker that hangs in an image on a dead file system still uses the
+     * machine: both go with the process. */
+    if (!end_workers(host))
+        return;
     machine_free(host->machine);
     /* The ports are closed: what the guest said last is in the pipes, and
      * notes of the loop thread are in the context. */

@@ -1,7 +1,8 @@
 /* app/session/machine-ops.h - what the control server may do to a machine.
  *
  * The server knows machines by this table alone, so it is tested without a
- * KVM. All calls come from the server's thread; none may take long. */
+ * KVM. All calls come from the server's thread; none may take long: what does
+ * is told to a MachineDone later. */
 #pragma once
 
 #include "vmm/cpu/cpu.h"
@@ -23,14 +24,25 @@ typedef struct {
     } vcpu[MACHINE_MAX_VCPUS];
 } MachineStats;
 
+/* The end of an operation, on the server's thread, perhaps before the call
+ * that began it returns. error NULL: it is done; else owned by the callee. */
+typedef void (*MachineDone)(void *data, GError *error);
+
+typedef struct {
+    const char *drive; /* "floppy0" */
+    const char *path;  /* NULL: eject */
+    bool read_only, force;
+} MediaRequest;
+
 typedef struct {
     const char *(*state)(void *m); /* "running", "paused", "stopping" */
     /* Power button, then after timeout_s seconds off when force, else the
-     * machine goes on. timeout_s 0 with force: off at once. Returns at once. */
+     * machine goes on. timeout_s 0 with force: off at once; without it is an
+     * error. Returns at once. */
     bool (*stop)(void *m, guint timeout_s, bool force, GError **error);
-    bool (*reset)(void *m, GError **error);
-    bool (*pause)(void *m, GError **error);
-    bool (*resume)(void *m, GError **error);
+    void (*reset)(void *m, MachineDone done, void *data);
+    void (*pause)(void *m, MachineDone done, void *data);
+    void (*resume)(void *m, MachineDone done, void *data);
     bool (*power_button)(void *m, GError **error);
 
     Display *(*display)(void *m); /* NULL: none */
@@ -45,8 +57,9 @@ typedef struct {
     /* Connected stream of a serial port, owned by the caller; -1 and error
      * set: no such port. */
     int (*serial)(void *m, unsigned port, bool replay, GError **error);
-    bool (*change_media)(void *m, const char *drive, const char *path,
-                         bool read_only, bool force, GError **error);
+    /* request is only read during the call. */
+    void (*change_media)(void *m, const MediaRequest *request, MachineDone done,
+                         void *data);
     char *(*drives)(void *m);
     void (*stats)(void *m, MachineStats *ret_stats);
     /* File of a log source ("vmm", "serial0", "firmware"), or NULL. */

@@ -4,6 +4,11 @@
 
 #include "app/json.h"
 
+/* Reasons of "state" events by which a client that waits for the end knows
+ * that it will not come. */
+#define MESSAGE_STOP_EXPIRED "the guest did not power off in time"
+#define MESSAGE_STOP_RESET   "the guest was reset instead of powered off"
+
 /* NULL and error set (CARREL_SESSION_ERROR_PROTOCOL) unless text is exactly
  * one JSON object. Free with json_free(). */
 JsonNode *message_parse(const char *text, gsize len, GError **error);

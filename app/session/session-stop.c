@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/session/control-client.h"
+#include "app/session/message.h"
 #include "app/session/session-dir.h"
 #include "app/session/session-error.h"
 
@@ -65,6 +66,26 @@ is_gone(GError **inner)
     return gone;
 }
 
+/* True and error set when the reason of an event says that the machine goes
+ * on. Others, a resume perhaps, do not end the wait. */
+static bool
+gave_up(const char *name, const char *reason, GError **error)
+{
+    if (strcmp(reason, MESSAGE_STOP_EXPIRED) == 0)
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_TIMEOUT,
+                    "the guest of machine '%s' ignored the power button; "
+                    "--force switches it off",
+                    name);
+    else if (strcmp(reason, MESSAGE_STOP_RESET) == 0)
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
+                    "machine '%s' was reset while it was to power off; stop "
+                    "it again",
+                    name);
+    else
+        return false;
+    return true;
+}
+
 /* Waits for what becomes of a stop request. */
 static bool
 await_end(const char *name, ControlClient *client, int timeout_ms,
@@ -78,14 +99,9 @@ await_end(const char *name, ControlClient *client, int timeout_ms,
             control_client_next_event(client, (int) MAX(left, 0), NULL, &inner);
         if (event == NULL)
             break;
-        if (strcmp(json_get_string(event, "state", ""), "running") == 0) {
-            g_set_error(error, CARREL_SESSION_ERROR,
-                        CARREL_SESSION_ERROR_TIMEOUT,
-                        "the guest of machine '%s' ignored the power button; "
-                        "--force switches it off",
-                        name);
+        const char *reason = json_get_string(event, "reason", "");
+        if (gave_up(name, reason, error))
             return false;
-        }
     }
     if (!is_gone(&inner)) {
         g_propagate_error(error, inner);

@@ -23,28 +23,46 @@ fm_stop(void *m, guint timeout_s, bool force, GError **error)
 }
 
 static bool
-fm_reset(void *m, GError **error)
+fm_power(void *m, GError **error)
 {
     FakeMachine *fm = m;
-    g_string_append(fm->calls, "reset\n");
+    g_string_append(fm->calls, "power\n");
     return true;
 }
 
-static bool
-fm_pause(void *m, GError **error)
+static void
+fm_reset(void *m, MachineDone done, void *data)
+{
+    FakeMachine *fm = m;
+    g_string_append(fm->calls, "reset\n");
+    if (fm->slow) {
+        fm->slow_done = done;
+        fm->slow_data = data;
+        return;
+    }
+    done(data, NULL);
+}
+
+void
+fake_machine_finish(FakeMachine *fm)
+{
+    fm->slow_done(fm->slow_data, NULL);
+}
+
+static void
+fm_pause(void *m, MachineDone done, void *data)
 {
     FakeMachine *fm = m;
     g_string_append(fm->calls, "pause\n");
     fm->state = "paused";
-    return true;
+    done(data, NULL);
 }
 
-static bool
-fm_resume(void *m, GError **error)
+static void
+fm_resume(void *m, MachineDone done, void *data)
 {
-    g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
-                "machine 'fake' is not paused");
-    return false;
+    done(data, g_error_new(CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
+                           "machine 'fake' is not paused"));
 }
 
 static Display *
@@ -112,14 +130,14 @@ fm_serial(void *m, unsigned port, bool replay, GError **error)
     return pair[0];
 }
 
-static bool
-fm_media(void *m, const char *drive, const char *path, bool read_only,
-         bool force, GError **error)
+static void
+fm_media(void *m, const MediaRequest *r, MachineDone done, void *data)
 {
     FakeMachine *fm = m;
-    g_string_append_printf(fm->calls, "media %s %s %d %d\n", drive,
-                           path != NULL ? path : "-", read_only, force);
-    return true;
+    g_string_append_printf(fm->calls, "media %s %s %d %d\n", r->drive,
+                           r->path != NULL ? r->path : "-", r->read_only,
+                           r->force);
+    done(data, NULL);
 }
 
 static char *
@@ -153,7 +171,7 @@ static const MachineOps fake_ops = {
     .reset = fm_reset,
     .pause = fm_pause,
     .resume = fm_resume,
-    .power_button = fm_reset,
+    .power_button = fm_power,
     .display = fm_display,
     .refresh = fm_refresh,
     .input_source = fm_source,

@@ -17,6 +17,9 @@ typedef struct {
     GString *keys;  /* "+30 -30 " */
     guint next_source;
     unsigned quits;
+    bool slow; /* a reset ends with fake_machine_finish() only */
+    MachineDone slow_done;
+    void *slow_data;
 } FakeMachine;
 
 FakeMachine *fake_machine_new(void);
@@ -28,6 +31,8 @@ int fake_machine_connect(FakeMachine *fm);
 char *fake_machine_ask(FakeMachine *fm, int fd, const char *text);
 /* Next line without sending. */
 char *fake_machine_line(FakeMachine *fm, int fd);
+/* Ends the slow reset. */
+void fake_machine_finish(FakeMachine *fm);
 /* Dispatches what is ready until nothing is. */
 void fake_machine_settle(FakeMachine *fm);
 /* True when the server closed this connection (after settling). */

@@ -69,6 +69,42 @@ a_refusal_carries_code_id_and_message(void)
 }
 
 static void
+a_slow_operation_holds_nobody_up(void)
+{
+    FakeMachine *fm = fake_machine_new();
+    int one = fake_machine_connect(fm);
+    int two = fake_machine_connect(fm);
+    fm->slow = true;
+    g_autofree char *other = fake_machine_ask(
+        fm, one, "{\"id\":1,\"op\":\"reset\"}\n{\"id\":2,\"op\":\"hello\"}\n");
+    g_autofree char *hello = fake_machine_ask(fm, two, "{\"op\":\"hello\"}\n");
+    fake_machine_finish(fm);
+    g_autofree char *late = fake_machine_line(fm, one);
+    HAS(other, "\"id\":2,\"ok\":true");
+    HAS(hello, "\"ok\":true");
+    HAS(late, "\"id\":1,\"ok\":true");
+    close(one);
+    close(two);
+    fake_machine_free(fm);
+}
+
+static void
+a_client_that_goes_during_an_operation_does_no_harm(void)
+{
+    FakeMachine *fm = fake_machine_new();
+    int fd = fake_machine_connect(fm);
+    fm->slow = true;
+    g_autofree char *hello = fake_machine_ask(
+        fm, fd, "{\"id\":1,\"op\":\"reset\"}\n{\"id\":2,\"op\":\"hello\"}\n");
+    close(fd);
+    fake_machine_settle(fm);
+    CU_ASSERT_EQUAL(control_server_clients(fm->server), 0);
+    fake_machine_finish(fm);
+    HAS(hello, "\"id\":2");
+    fake_machine_free(fm);
+}
+
+static void
 several_requests_in_one_packet_are_answered_in_order(void)
 {
     FakeMachine *fm = fake_machine_new();
@@ -406,6 +442,8 @@ CU_MAIN("protocol",
     { "a_newer_version_is_refused_with_the_way_out", a_newer_version_is_refused_with_the_way_out },
     { "requests_reach_the_machine", requests_reach_the_machine },
     { "a_refusal_carries_code_id_and_message", a_refusal_carries_code_id_and_message },
+    { "a_slow_operation_holds_nobody_up", a_slow_operation_holds_nobody_up },
+    { "a_client_that_goes_during_an_operation_does_no_harm", a_client_that_goes_during_an_operation_does_no_harm },
     { "several_requests_in_one_packet_are_answered_in_order", several_requests_in_one_packet_are_answered_in_order },
     { "a_malformed_line_is_answered_and_the_client_dropped", a_malformed_line_is_answered_and_the_client_dropped },
     { "a_line_over_64_kib_is_refused", a_line_over_64_kib_is_refused },
