@@ -219,8 +219,10 @@ expect_request(Peer *peer, gint64 id, const JsonNode *request)
     guint timeout_ms = 0;
     bool serial =
         strcmp(json_get_string(request, "source", "screen"), "serial") == 0;
-    GRegex *regex = compile(request, &error);
 
+    if (!peer_has_room(peer, id))
+        return;
+    GRegex *regex = compile(request, &error);
     if (regex == NULL || !request_timeout(request, &timeout_ms, &error)) {
         if (regex != NULL)
             g_regex_unref(regex);

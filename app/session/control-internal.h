@@ -54,6 +54,8 @@ void peer_ok(Peer *peer, gint64 id);
 void peer_fail(Peer *peer, gint64 id, GError *error);
 void peer_kill(Peer *peer, const char *why);
 
+/* False, after an answer, when the client has too many jobs for another. */
+bool peer_has_room(Peer *peer, gint64 id);
 void peer_job_add(Peer *peer, gint64 id, PeerJob *job,
                   void (*cancel)(PeerJob *job));
 void peer_job_remove(PeerJob *job);

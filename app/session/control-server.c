@@ -1,7 +1,8 @@
 /* app/session/control-server.c - connections, lines and queues of the control
  * socket. What requests mean is in control-commands.c.
  *
- * Limits: 64 KiB a line, 1 MiB of answers waiting for one client, 128 clients.
+ * Limits: 64 KiB a line, 1 MiB of answers waiting for one client, 128 clients,
+ * 16 requests that wait for something for each and 256 for all.
  * Whoever exceeds one is dropped; the machine never waits for a client. */
 #include "app/session/control-server.h"
 
@@ -17,6 +18,8 @@
 #define MAX_LINE    (64 * 1024)
 #define MAX_QUEUED  (1024 * 1024)
 #define MAX_CLIENTS 128
+#define MAX_JOBS    16  /* of one client */
+#define ALL_JOBS    256 /* each may hold a descriptor */
 #define READ_CHUNK  (16 * 1024)
 
 typedef struct {
@@ -230,6 +233,23 @@ peer_fail(Peer *peer, gint64 id, GError *error)
     json_end(out);
     peer_send(peer, out, -1);
     g_clear_error(&error);
+}
+
+bool
+peer_has_room(Peer *peer, gint64 id)
+{
+    guint all = 0;
+    for (guint i = 0; i < peer->server->peers->len; i++) {
+        const Peer *other = peer->server->peers->pdata[i];
+        all += other->jobs->len;
+    }
+    if (peer->jobs->len < MAX_JOBS && all < ALL_JOBS)
+        return true;
+    peer_fail(peer, id,
+              g_error_new_literal(
+                  CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
+                  "too many requests are waiting; wait for an answer first"));
+    return false;
 }
 
 void

@@ -148,6 +148,8 @@ typist_push(Peer *peer, gint64 id, GArray *combos, guint slot_ms)
                               "too many keys are waiting to be typed"));
         return;
     }
+    if (!peer_has_room(peer, id))
+        return;
     TypeJob *job = g_new0(TypeJob, 1);
     job->typist = typist;
     peer_job_add(peer, id, &job->job, type_cancel);

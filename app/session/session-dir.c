@@ -26,6 +26,7 @@
 #define RECORD_NAME  "last-state.json"
 #define SIGNAL_NAME  "signal"
 #define LOCK_RETRIES 10
+#define BACKLOG      128 /* as many as the server takes */
 
 char *
 session_runtime_dir(const char *name)
@@ -218,7 +219,8 @@ session_listen(const char *name, GError **error)
         (void) unlinkat(dir_fd, SOCKET_NAME, 0); /* stale: we hold the lock */
         if (fchmod(fd, 0600) == 0 &&
             bind(fd, (struct sockaddr *) &addr, sizeof addr) == 0 &&
-            fchmodat(dir_fd, SOCKET_NAME, 0600, 0) == 0 && listen(fd, 64) == 0)
+            fchmodat(dir_fd, SOCKET_NAME, 0600, 0) == 0 &&
+            listen(fd, BACKLOG) == 0)
             return sys_steal_fd(&fd);
     }
     sys_error(error, errno, "control socket of machine '%s' in '%s'", name,

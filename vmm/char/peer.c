@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "vmm/core/sysutil.h"
@@ -32,6 +33,32 @@ input_ended(int fd, GIOCondition ev, void *data)
     hang_up(data);
 }
 
+/* It hung up while the model had no room. What it said before is still to be
+ * read; without that nothing keeps it. */
+static void
+stalled_ended(int fd, GIOCondition ev, void *data)
+{
+    CharPeer *peer = data;
+    int unread = 0;
+
+    if (ioctl(fd, FIONREAD, &unread) == 0 && unread > 0)
+        char_unwatch(peer->link, &peer->in_watch);
+    else
+        hang_up(peer);
+}
+
+/* Waits for room in the model, and for the end of a connection: a guest that
+ * never reads its port must not collect the peers that have gone. */
+static void
+stall(CharPeer *peer)
+{
+    char_unwatch(peer->link, &peer->in_watch);
+    peer->stalled = true;
+    if (peer->is_socket)
+        peer->in_watch = char_watch(peer->link, peer->fd, G_IO_HUP | G_IO_ERR,
+                                    stalled_ended, peer);
+}
+
 /* True while the peer is still there and more may be read. */
 static bool
 read_chunk(CharPeer *peer)
@@ -41,8 +68,7 @@ read_chunk(CharPeer *peer)
     gsize room = char_room(link);
 
     if (room == 0) {
-        char_unwatch(link, &peer->in_watch);
-        peer->stalled = true;
+        stall(peer);
         return false;
     }
     gssize n = SYS_RETRY(read(peer->fd, buf, MIN(room, sizeof buf)));
@@ -110,6 +136,8 @@ char_peer_flush(CharPeer *peer)
 void
 char_peer_listen(CharPeer *peer)
 {
+    if (peer->stalled)
+        char_unwatch(peer->link, &peer->in_watch);
     peer->stalled = false;
     if (!peer->offline && !peer->ended && peer->in_watch == 0)
         peer->in_watch =
