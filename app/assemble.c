@@ -335,6 +335,8 @@ machine_free(Machine *m)
         VmState state = vm_state(m->vm);
         if (state == VM_RUNNING || state == VM_PAUSED)
             (void) vm_stop(m->vm, "closed", NULL); /* may have just stopped */
+        if (!vm_is_quiet(m->vm))
+            return; /* storage hangs: the process ends with all this */
         vm_remove_devices(m->vm);
         loop_call(vm_loop(m->vm), close_backends, m);
         input_free(m->input);

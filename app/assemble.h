@@ -25,7 +25,9 @@ typedef struct {
  * the profile's key. Blocks: main thread at start-up. */
 Machine *machine_new(const Profile *profile, const MachineOptions *options,
                      const VmEvents *events, void *data, GError **error);
-/* Stops and frees everything, closes images last. NULL is fine. */
+/* Stops and frees everything, closes images last. NULL is fine. Where storage
+ * does not answer any more, nothing is freed: the kernel and the pool still
+ * point at it, so the process is to end by _exit(). */
 void machine_free(Machine *machine);
 
 Vm *machine_vm(Machine *machine);

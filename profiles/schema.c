@@ -113,7 +113,7 @@ static const SchemaKey keys[] = {
     { "machine", "protected", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "refuse to delete, rename or overwrite the machine", NULL },
 
     { "display", "model", SCHEMA_ENUM, 0, 0, 0, "vga|none", "vga", NULL, "0.1", "graphics card; none leaves the serial ports only", NULL },
-    { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 256 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600", NULL },
+    { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 64 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600", NULL },
 
     { "vnc", "enabled", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "serve the screen to VNC viewers", NULL },
     { "vnc", "listen", SCHEMA_STRING, 0, 1, MAX_TEXT, NULL, "unix", NULL, "0.1", "unix: a socket only this user can open; tcp:ADDRESS:PORT: the network", check_listen },

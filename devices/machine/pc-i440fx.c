@@ -121,6 +121,18 @@ build_serial(PcBuild *b)
     }
 }
 
+/* The controller takes "auto" without a disk for no second drive; here the
+ * drive was asked for. */
+static const char *
+floppy_type(const PcDrive *drive)
+{
+    if (!drive->present)
+        return "none";
+    return drive->block == NULL && g_str_equal(drive->type, "auto")
+               ? "1.44M"
+               : drive->type;
+}
+
 static void
 build_floppy(PcBuild *b)
 {
@@ -132,7 +144,7 @@ build_floppy(PcBuild *b)
     for (unsigned i = 0; i < PC_FLOPPIES; i++) {
         const PcDrive *drive = &b->spec->floppy[i];
         device_set_link(fdc, links[i], drive->block);
-        set_string(b, fdc, types[i], drive->present ? drive->type : "none");
+        set_string(b, fdc, types[i], floppy_type(drive));
     }
     b->out->fdc = add(b, fdc);
 }

@@ -163,8 +163,10 @@ pin_regions(IdeDrive *d, guint64 want)
     }
     unsigned left = give_back(ch, segs, before, (unsigned) n, excess);
     int pinned = dma_pin(ch->dma, segs, left, d->iov, G_N_ELEMENTS(d->iov));
-    if (pinned < 0)
+    if (pinned < 0) {
+        ch->cursor = start; /* the buffer takes the same regions */
         return pinned;
+    }
     d->n_iov = (unsigned) pinned;
     d->pinned = true;
     return (gint64) (bytes - excess);

@@ -150,6 +150,7 @@ static const CpuBackendOps fake_ops = {
     .irq = &irq_ops,
     .io = &io_ops,
     .vcpu_init = fake_init,
+    .vcpu_done = fake_settle,
     .vcpu_run = fake_run,
     .vcpu_kick = fake_kick,
     .vcpu_settle = fake_settle,

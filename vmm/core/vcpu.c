@@ -40,6 +40,21 @@ vcpu_block(Vm *vm, Vcpu *v)
     g_mutex_unlock(&vm->vcpu_lock);
 }
 
+/* A register handler asked for a reset or power off: its CPU must not run on
+ * into what follows the instruction (firmware puts a breakpoint there). */
+void
+vm_block_caller(Vm *vm)
+{
+    for (unsigned i = 0; i < vm->n_vcpus; i++) {
+        Vcpu *v = &vm->vcpus[i];
+        if (!__atomic_load_n(&v->has_posix, __ATOMIC_ACQUIRE) ||
+            !pthread_equal(v->posix, pthread_self()))
+            continue;
+        vcpu_block(vm, v);
+        vm->ops->vcpu_kick(vm->backend, i);
+    }
+}
+
 static void
 vcpu_handle(Vm *vm, Vcpu *v, CpuExit exit)
 {
@@ -60,8 +75,7 @@ vcpu_handle(Vm *vm, Vcpu *v, CpuExit exit)
         break;
     case CPU_EXIT_ERROR:
         vcpu_block(vm, v);
-        vm_post_op(vm, OP_STOP, RESET_COLD, VM_CRASHED,
-                   vm->ops->report(vm->backend, v->index));
+        vm_post_cpu_error(vm, vm->ops->report(vm->backend, v->index));
         break;
     case CPU_EXIT_CONTINUE:
     case CPU_EXIT_KICKED:
@@ -87,6 +101,7 @@ vcpu_main(gpointer data)
     }
     while (vcpu_wait_released(vm, v))
         vcpu_handle(vm, v, vm->ops->vcpu_run(vm->backend, v->index));
+    vm->ops->vcpu_done(vm->backend, v->index);
     return NULL;
 }
 

@@ -34,6 +34,8 @@ typedef struct {
     void (*fn)(Vm *vm, void *data);
     void *data;
     bool has_waiter, done; /* done: op_lock */
+    bool from_cpu;         /* stale once the machine was reset */
+    guint resets;          /* how often it had been when this was posted */
     GError *error;
 } VmOp;
 
@@ -68,9 +70,9 @@ struct Vm {
     Timer *quiet_timer; /* polls is_quiet */
     gint64 quiet_limit; /* host ns */
 
-    /* storm guard, loop thread */
-    gint64 fault_window;
-    guint faults_in_window;
+    /* storm guard of resets by the guest, loop thread */
+    gint64 storm_window;
+    guint resets_in_window;
 
     void (*press_power)(void *data); /* set-up, then constant */
     void *press_power_data;
@@ -88,5 +90,10 @@ void vm_unblock(Vm *vm);
 /* vm.c: queues a request without a waiter. Any thread. */
 void vm_post_op(Vm *vm, VmOpKind kind, ResetKind reset, VmState final_state,
                 char *reason);
+/* vcpu.c: on a vCPU's thread, it runs no further instruction until a reset;
+ * elsewhere nothing. */
+void vm_block_caller(Vm *vm);
+/* vm.c: a vCPU cannot go on. report is taken. */
+void vm_post_cpu_error(Vm *vm, char *report);
 /* vm.c: a triple fault; resets, or gives up when it does nothing else. */
 void vm_triple_fault(Vm *vm);

@@ -14,9 +14,9 @@
 #define QUIET_POLL_NS (200 * NSEC_PER_USEC)
 /* A disk on a dead network file system must not hold a stop for ever. */
 #define QUIET_LIMIT_NS (10 * NSEC_PER_SECOND)
-/* A guest that only ever triple-faults burns the host: give up. */
-#define FAULT_WINDOW_NS   (10 * NSEC_PER_SECOND)
-#define FAULTS_PER_WINDOW 200u
+/* A guest that does nothing but reset itself burns the host: give up. */
+#define STORM_WINDOW_NS   (10 * NSEC_PER_SECOND)
+#define RESETS_PER_WINDOW 200u
 
 /* ---- state ---- */
 
@@ -78,13 +78,14 @@ each_device(Vm *vm, void (*fn)(Device *dev))
         fn(g_ptr_array_index(vm->devices, i));
 }
 
-static bool
-all_quiet(Vm *vm)
+/* NULL: all are quiet. */
+static Device *
+busy_device(Vm *vm)
 {
     for (guint i = 0; i < vm->devices->len; i++)
         if (!device_is_quiet(g_ptr_array_index(vm->devices, i)))
-            return false;
-    return true;
+            return g_ptr_array_index(vm->devices, i);
+    return NULL;
 }
 
 static void
@@ -136,6 +137,7 @@ act_reset(Vm *vm, VmOp *op)
 
     act_reset_devices(vm, op->reset);
     if (!vm->ops->reset(vm->backend, &error)) {
+        loop_guest_clock_stop(vm->env.loop);
         set_state(vm, VM_CRASHED, error->message);
         return;
     }
@@ -189,7 +191,7 @@ static const struct {
 };
 /* clang-format on */
 
-static void op_begin_next(Vm *vm);
+static void op_begin_next(void *data);
 
 static void
 op_free(VmOp *op)
@@ -213,7 +215,8 @@ op_finish(Vm *vm)
     } else {
         op_free(op);
     }
-    op_begin_next(vm);
+    /* not by recursion: a guest can ask for resets in a row */
+    loop_post(vm->env.loop, op_begin_next, vm);
 }
 
 static void
@@ -223,20 +226,47 @@ op_act(Vm *vm)
     op_finish(vm);
 }
 
+/* Work that never ends still points into the device: nothing may be reset or
+ * saved under it. Stopping is the one thing that can be done. */
+static void
+op_give_up(Vm *vm, Device *busy)
+{
+    g_autofree char *why = g_strdup_printf(
+        "device '%s' did not finish its work in 10 s; the storage behind it "
+        "does not answer",
+        busy->id);
+
+    if (vm->op->kind == OP_STOP) {
+        vm_log(vm, why);
+        op_act(vm);
+        return;
+    }
+    g_set_error(&vm->op->error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+                "cannot %s machine '%s': %s", op_table[vm->op->kind].name,
+                vm->name, why);
+    if (vm->op->kind == OP_RESET) {
+        loop_guest_clock_stop(vm->env.loop);
+        set_state(vm, VM_CRASHED, why);
+    } else if (vm->parked_for_op) {
+        each_device(vm, device_resume);
+        vm_unpark(vm);
+    }
+    op_finish(vm);
+}
+
 static void
 op_wait_quiet(void *data)
 {
     Vm *vm = data;
     gint64 now = loop_now_ns(vm->env.loop, CLOCK_HOST);
+    Device *busy = busy_device(vm);
 
-    if (!all_quiet(vm)) {
-        if (now < vm->quiet_limit) {
-            timer_arm(vm->quiet_timer, now + QUIET_POLL_NS);
-            return;
-        }
-        vm_log(vm, "a device did not finish its work in 10 s; going on");
-    }
-    op_act(vm);
+    if (busy == NULL)
+        op_act(vm);
+    else if (now < vm->quiet_limit)
+        timer_arm(vm->quiet_timer, now + QUIET_POLL_NS);
+    else
+        op_give_up(vm, busy);
 }
 
 /* Doing twice what is already so is fine for people and scripts. */
@@ -246,7 +276,8 @@ op_is_redundant(Vm *vm, const VmOp *op)
     VmState state = vm_state(vm);
 
     return (op->kind == OP_PAUSE && state == VM_PAUSED) ||
-           (op->kind == OP_RESUME && state == VM_RUNNING);
+           (op->kind == OP_RESUME && state == VM_RUNNING) ||
+           (op->from_cpu && op->resets != vm_reset_count(vm));
 }
 
 static void
@@ -278,12 +309,23 @@ op_begin(Vm *vm, VmOp *op)
 }
 
 static void
-op_begin_next(Vm *vm)
+op_begin_next(void *data)
 {
-    VmOp *op = g_queue_pop_head(&vm->ops_waiting);
+    Vm *vm = data;
 
-    if (op != NULL)
-        op_begin(vm, op);
+    if (vm->op != NULL || g_queue_is_empty(&vm->ops_waiting))
+        return;
+    op_begin(vm, g_queue_pop_head(&vm->ops_waiting));
+}
+
+/* A second reset by the guest while one waits would do the same again. */
+static bool
+reset_is_waiting(Vm *vm)
+{
+    for (GList *l = vm->ops_waiting.head; l != NULL; l = l->next)
+        if (((VmOp *) l->data)->kind == OP_RESET)
+            return true;
+    return false;
 }
 
 typedef struct {
@@ -296,9 +338,13 @@ op_queue(void *data)
 {
     OpPost *post = data;
 
-    g_queue_push_tail(&post->vm->ops_waiting, post->op);
-    if (post->vm->op == NULL)
+    if (post->op->kind == OP_RESET && !post->op->has_waiter &&
+        reset_is_waiting(post->vm)) {
+        op_free(post->op);
+    } else {
+        g_queue_push_tail(&post->vm->ops_waiting, post->op);
         op_begin_next(post->vm);
+    }
     g_free(post);
 }
 
@@ -349,30 +395,62 @@ vm_post_op(Vm *vm, VmOpKind kind, ResetKind reset, VmState final_state,
     op_post(vm, op);
 }
 
-static void
-triple_fault_on_loop(void *data)
+void
+vm_post_cpu_error(Vm *vm, char *report)
 {
-    Vm *vm = data;
+    VmOp *op = op_new(OP_STOP);
+
+    op->final_state = VM_CRASHED;
+    op->reason = report;
+    op->from_cpu = true;
+    op->resets = vm_reset_count(vm);
+    op_post(vm, op);
+}
+
+typedef struct {
+    Vm *vm;
+    ResetKind kind;
+    char *why;
+} GuestReset;
+
+static void
+guest_reset_on_loop(void *data)
+{
+    GuestReset *r = data;
+    Vm *vm = r->vm;
     gint64 now = loop_now_ns(vm->env.loop, CLOCK_HOST);
 
-    if (now - vm->fault_window > FAULT_WINDOW_NS) {
-        vm->fault_window = now;
-        vm->faults_in_window = 0;
+    if (now - vm->storm_window > STORM_WINDOW_NS) {
+        vm->storm_window = now;
+        vm->resets_in_window = 0;
     }
-    if (vm->faults_in_window++ < FAULTS_PER_WINDOW)
-        vm_post_op(vm, OP_RESET, RESET_WARM, VM_RUNNING,
-                   g_strdup("triple fault: the CPU was reset"));
+    if (vm->resets_in_window++ < RESETS_PER_WINDOW)
+        vm_post_op(vm, OP_RESET, r->kind, VM_RUNNING, g_steal_pointer(&r->why));
     else
         vm_post_op(vm, OP_STOP, RESET_COLD, VM_CRASHED,
-                   g_strdup("the guest triple-faults over and over; the "
-                            "medium is probably not bootable on this machine "
-                            "(try another cpu-model or chip set)"));
+                   g_strdup_printf("the guest resets itself over and over "
+                                   "(%s); the medium is probably not bootable "
+                                   "on this machine (try another cpu-model)",
+                                   r->why));
+    g_free(r->why);
+    g_free(r);
+}
+
+/* Any thread; why is taken. */
+static void
+post_guest_reset(Vm *vm, ResetKind kind, char *why)
+{
+    GuestReset *r = g_new(GuestReset, 1);
+
+    *r = (GuestReset){vm, kind, why};
+    loop_post(vm->env.loop, guest_reset_on_loop, r);
 }
 
 void
 vm_triple_fault(Vm *vm)
 {
-    loop_post(vm->env.loop, triple_fault_on_loop, vm);
+    post_guest_reset(vm, RESET_WARM,
+                     g_strdup("triple fault: the CPU was reset"));
 }
 
 /* ---- public operations ---- */
@@ -453,12 +531,13 @@ env_request(DeviceEnv *env, MachineRequest what, const char *detail)
     Vm *vm = (Vm *) (void *) env;
     const char *why = detail != NULL ? detail : "";
 
+    vm_block_caller(vm);
     switch (what) {
     case MACHINE_RESET_COLD:
     case MACHINE_RESET_WARM:
-        vm_post_op(vm, OP_RESET,
-                   what == MACHINE_RESET_COLD ? RESET_COLD : RESET_WARM,
-                   VM_RUNNING, g_strdup_printf("reset by the guest: %s", why));
+        post_guest_reset(vm,
+                         what == MACHINE_RESET_COLD ? RESET_COLD : RESET_WARM,
+                         g_strdup_printf("reset by the guest: %s", why));
         break;
     case MACHINE_POWER_OFF:
         vm_post_op(vm, OP_STOP, RESET_COLD, VM_STOPPED,
@@ -631,6 +710,12 @@ vm_foreach_device(Vm *vm, void (*fn)(Device *dev, void *data), void *data)
 {
     for (guint i = 0; i < vm->devices->len; i++)
         fn(g_ptr_array_index(vm->devices, i), data);
+}
+
+bool
+vm_is_quiet(Vm *vm)
+{
+    return busy_device(vm) == NULL;
 }
 
 /* ---- figures ---- */

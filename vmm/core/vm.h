@@ -82,5 +82,10 @@ bool vm_with_paused(Vm *vm, void (*fn)(Vm *vm, void *data), void *data,
  * closed between this and vm_free(). Not on the loop thread. */
 void vm_remove_devices(Vm *vm);
 
+/* Whether every device has finished its work. After a stop: false means that
+ * storage does not answer, and that freeing would pull memory from under it.
+ * Stopped machines only. */
+bool vm_is_quiet(Vm *vm);
+
 /* Debugging: registers of every CPU as text. Only while paused or stopped. */
 char *vm_report(Vm *vm);

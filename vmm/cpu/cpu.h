@@ -62,6 +62,8 @@ typedef struct {
 
     /* vCPU's own thread, before its first run. */
     bool (*vcpu_init)(CpuBackend *b, unsigned index, GError **error);
+    /* Own thread, when it ends: kicks are ignored from now on. */
+    void (*vcpu_done)(CpuBackend *b, unsigned index);
     CpuExit (*vcpu_run)(CpuBackend *b, unsigned index); /* own thread */
     /* Any thread: makes a running or about-to-run vcpu_run() return
      * CPU_EXIT_KICKED soon. */

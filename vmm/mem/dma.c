@@ -114,7 +114,9 @@ dma_store_le(Dma *dma, Gpa addr, unsigned size, guint64 value)
     case 8: __atomic_store_n((guint64 *) at, le, __ATOMIC_RELEASE); break;
     default: return -EINVAL;
     }
+    unsigned token = epoch_enter(mem_epoch(dma->mem));
     mem_mark_dirty_host(dma->mem, at, size);
+    epoch_leave(mem_epoch(dma->mem), token);
     return 0;
 }
 

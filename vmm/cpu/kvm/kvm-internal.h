@@ -26,8 +26,10 @@ typedef struct {
 typedef struct {
     int fd;
     struct kvm_run *run;
+    GMutex kick_lock; /* L2 guards thread and has_thread: a signal to a thread
+                         that has ended is undefined */
     pthread_t thread;
-    bool has_thread; /* atomic: thread is valid */
+    bool has_thread;
     KvmVcpuState pristine;
     CpuStats stats;      /* written by the vCPU thread, read by anyone */
     char *error;         /* why CPU_EXIT_ERROR */
@@ -84,8 +86,8 @@ char *kvm_report(CpuBackend *b, unsigned index);
  * device raised an ISA line. */
 bool kvm_host_emulates(void);
 KvmLateIrq *kvm_late_irq_new(CpuBackend *b,
-                             void (*kick)(CpuBackend *b, unsigned index));
-void kvm_late_irq_raised(KvmLateIrq *late);
+                             void (*nudge)(CpuBackend *b, unsigned index));
+void kvm_late_irq_raised(KvmLateIrq *late, unsigned pin);
 void kvm_late_irq_free(KvmLateIrq *late);
 
 /* ioctl with EINTR retried; -1 and errno, or the result. */

@@ -83,7 +83,7 @@ set_level(void *backend, unsigned pin, bool level)
 
     int ret = kvm_ioctl(b->vm_fd, KVM_IRQ_LINE, &irq) < 0 ? -errno : 0;
     if (b->late != NULL && level && pin < 16)
-        kvm_late_irq_raised(b->late);
+        kvm_late_irq_raised(b->late, pin);
     return ret;
 }
 

@@ -4,24 +4,29 @@
  * There KVM looks for a pending interrupt only when it enters the guest, and
  * misses the window that firmware opens for two instructions (sti; nop; pause;
  * cli) while it waits for the floppy: the read times out after five seconds.
- * A thread watches the 8259s after a device raised a line; while a request
- * waits unmasked, it makes the boot CPU leave and enter again at odd moments,
- * one of which falls into the window. On real hardware none of this exists. */
+ * A thread watches the 8259s after a device raised a line; while its request
+ * waits unmasked, a bare signal makes the boot CPU leave and enter again at
+ * odd moments, one of which falls into the window. (A kick would not do: it
+ * acts on entry, right behind the port read of the loop. Single-stepping would
+ * be exact, but guests crash under it there.) On real hardware none of this
+ * exists. */
 #include <errno.h>
 #include <string.h>
 
 #include "vmm/cpu/kvm/kvm-internal.h"
 
-#define LATE_POLL_MIN_US 150
-#define LATE_POLL_MAX_US 450
-/* The guest may be masking interrupts for good reason: then give up. */
-#define LATE_LIMIT_US (3 * G_USEC_PER_SEC)
+#define LATE_POLL_MIN_US 60
+#define LATE_POLL_MAX_US 260
+/* The guest may be masking interrupts for good reason: then give up, but not
+ * before the firmware does (five seconds). */
+#define LATE_LIMIT_US (6 * G_USEC_PER_SEC)
 
 struct KvmLateIrq {
     CpuBackend *backend;
-    void (*kick)(CpuBackend *b, unsigned index);
+    void (*nudge)(CpuBackend *b, unsigned index);
     GThread *thread;
-    GMutex lock; /* L2 guards wanted, quit */
+    guint raised; /* atomic: bit per ISA line that a device raised */
+    GMutex lock;  /* L2 guards wanted, quit */
     GCond cond;
     bool wanted, quit;
 };
@@ -41,17 +46,24 @@ kvm_host_emulates(void)
     return strstr(line, " vmx") == NULL && strstr(line, " svm") == NULL;
 }
 
-/* A request that is not masked waits in one of the 8259s. */
+/* Requests of raised lines that wait unmasked; lines that were served are
+ * forgotten. */
 static bool
-request_waits(CpuBackend *b)
+request_waits(KvmLateIrq *late)
 {
+    guint raised = __atomic_load_n(&late->raised, __ATOMIC_RELAXED);
+    guint waiting = 0, served = 0;
+
     for (unsigned id = 0; id < 2; id++) {
         struct kvm_irqchip chip = {.chip_id = id};
-        if (kvm_ioctl(b->vm_fd, KVM_GET_IRQCHIP, &chip) == 0 &&
-            (chip.chip.pic.irr & ~chip.chip.pic.imr & ~(id == 0 ? 4 : 0)) != 0)
-            return true;
+        if (kvm_ioctl(late->backend->vm_fd, KVM_GET_IRQCHIP, &chip) < 0)
+            continue;
+        guint irr = chip.chip.pic.irr, imr = chip.chip.pic.imr;
+        waiting |= (irr & ~imr & 0xff) << (8 * id);
+        served |= (~irr & 0xff) << (8 * id);
     }
-    return false;
+    __atomic_fetch_and(&late->raised, ~(raised & served), __ATOMIC_RELAXED);
+    return (raised & waiting) != 0;
 }
 
 static void
@@ -63,9 +75,9 @@ help_in(KvmLateIrq *late)
         g_usleep(
             (gulong) g_random_int_range(LATE_POLL_MIN_US, LATE_POLL_MAX_US));
         if (__atomic_load_n(&late->quit, __ATOMIC_RELAXED) ||
-            !request_waits(late->backend))
+            !request_waits(late))
             return;
-        late->kick(late->backend, 0);
+        late->nudge(late->backend, 0);
     }
 }
 
@@ -88,12 +100,12 @@ late_main(gpointer data)
 }
 
 KvmLateIrq *
-kvm_late_irq_new(CpuBackend *b, void (*kick)(CpuBackend *b, unsigned index))
+kvm_late_irq_new(CpuBackend *b, void (*nudge)(CpuBackend *b, unsigned index))
 {
     KvmLateIrq *late = g_new0(KvmLateIrq, 1);
 
     late->backend = b;
-    late->kick = kick;
+    late->nudge = nudge;
     g_mutex_init(&late->lock);
     g_cond_init(&late->cond);
     late->thread = g_thread_new("late-irq", late_main, late);
@@ -101,8 +113,9 @@ kvm_late_irq_new(CpuBackend *b, void (*kick)(CpuBackend *b, unsigned index))
 }
 
 void
-kvm_late_irq_raised(KvmLateIrq *late)
+kvm_late_irq_raised(KvmLateIrq *late, unsigned pin)
 {
+    __atomic_fetch_or(&late->raised, 1u << pin, __ATOMIC_RELAXED);
     g_mutex_lock(&late->lock);
     late->wanted = true;
     g_cond_signal(&late->cond);

@@ -54,14 +54,23 @@ install_kick_handler(void)
     sigaction(kick_signal(), &sa, NULL);
 }
 
+/* Interrupts the guest if it is inside right now. */
 static void
-vcpu_kick(CpuBackend *b, unsigned index)
+vcpu_nudge(CpuBackend *b, unsigned index)
 {
     KvmVcpu *v = &b->vcpus[index];
 
-    __atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
-    if (__atomic_load_n(&v->has_thread, __ATOMIC_ACQUIRE))
+    g_mutex_lock(&v->kick_lock);
+    if (v->has_thread)
         pthread_kill(v->thread, kick_signal());
+    g_mutex_unlock(&v->kick_lock);
+}
+
+static void
+vcpu_kick(CpuBackend *b, unsigned index)
+{
+    __atomic_store_n(&b->vcpus[index].run->immediate_exit, 1, __ATOMIC_RELEASE);
+    vcpu_nudge(b, index);
 }
 
 /* ---- opening ---- */
@@ -150,8 +159,10 @@ create_vcpus(CpuBackend *b, GError **error)
         return sys_error(error, errno, "KVM_GET_VCPU_MMAP_SIZE failed");
     b->run_size = (gsize) size;
     b->vcpus = g_new0(KvmVcpu, b->config.n_vcpus);
-    for (unsigned i = 0; i < b->config.n_vcpus; i++)
+    for (unsigned i = 0; i < b->config.n_vcpus; i++) {
         b->vcpus[i].fd = -1;
+        g_mutex_init(&b->vcpus[i].kick_lock);
+    }
     for (unsigned i = 0; i < b->config.n_vcpus; i++)
         if (!create_vcpu(b, i, error))
             return false;
@@ -221,6 +232,7 @@ kvm_close(CpuBackend *b)
         if (v->run != NULL)
             munmap(v->run, b->run_size);
         sys_close(&v->fd);
+        g_mutex_clear(&v->kick_lock);
         g_free(v->error);
     }
     g_free(b->vcpus);
@@ -252,7 +264,7 @@ kvm_open(const CpuConfig *config, IoSpace *ports, IoSpace *mmio, GError **error)
         kvm_save_pristine(b, error)) {
         enable_options(b);
         if (kvm_host_emulates())
-            b->late = kvm_late_irq_new(b, vcpu_kick);
+            b->late = kvm_late_irq_new(b, vcpu_nudge);
         return b;
     }
     kvm_close(b);
@@ -270,9 +282,21 @@ vcpu_init(CpuBackend *b, unsigned index, GError **error)
     sigemptyset(&set);
     sigaddset(&set, kick_signal());
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    g_mutex_lock(&v->kick_lock);
     v->thread = pthread_self();
-    __atomic_store_n(&v->has_thread, true, __ATOMIC_RELEASE);
+    v->has_thread = true;
+    g_mutex_unlock(&v->kick_lock);
     return true;
+}
+
+static void
+vcpu_done(CpuBackend *b, unsigned index)
+{
+    KvmVcpu *v = &b->vcpus[index];
+
+    g_mutex_lock(&v->kick_lock);
+    v->has_thread = false;
+    g_mutex_unlock(&v->kick_lock);
 }
 
 static CpuExit
@@ -345,6 +369,7 @@ const CpuBackendOps kvm_backend_ops = {
     .irq = &kvm_irq_ops,
     .io = &kvm_io_ops,
     .vcpu_init = vcpu_init,
+    .vcpu_done = vcpu_done,
     .vcpu_run = vcpu_run,
     .vcpu_kick = vcpu_kick,
     .vcpu_settle = vcpu_settle,
