@@ -8,6 +8,7 @@
 
 #include "app/names.h"
 #include "app/options.h"
+#include "app/session/session-error.h"
 #include "app/store.h"
 #include "app/verbs.h"
 
@@ -136,7 +137,9 @@ explain(const GError *error)
         return (Meaning){EXIT_USAGE, "bad-name", NULL};
     if (error->domain == G_OPTION_ERROR)
         return (Meaning){EXIT_USAGE, "usage", NULL};
-    return (Meaning){EXIT_FAILED, "failed", NULL};
+    CarrelSessionError kind = session_error_kind(error);
+    return (Meaning){(ExitCode) session_error_exit_code(kind),
+                     session_error_id(kind), NULL};
 }
 
 ExitCode

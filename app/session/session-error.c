@@ -2,11 +2,14 @@
  * exit code, from whatever folder's domain it came. */
 #include "app/session/session-error.h"
 
+#include <gio/gio.h>
 #include <string.h>
 
 #include "profiles/profile.h"
 #include "vmm/block/block.h"
 #include "vmm/boot/firmware.h"
+#include "vmm/char/char.h"
+#include "vmm/core/state.h"
 #include "vmm/cpu/cpu.h"
 
 /* Exit codes as the manual lists them. */
@@ -48,19 +51,46 @@ carrel_session_error_quark(void)
     return g_quark_from_static_string("carrel-session-error");
 }
 
-static CarrelSessionError
-kind_of_file_error(int code)
-{
-    switch (code) {
-    case G_FILE_ERROR_ACCES:
-    case G_FILE_ERROR_PERM: return CARREL_SESSION_ERROR_PERMISSION;
-    case G_FILE_ERROR_NOENT: return CARREL_SESSION_ERROR_NOT_FOUND;
-    case G_FILE_ERROR_NFILE:
-    case G_FILE_ERROR_MFILE:
-    case G_FILE_ERROR_NOMEM: return CARREL_SESSION_ERROR_HOST;
-    default: return CARREL_SESSION_ERROR_FAILED;
-    }
-}
+/* One row for a domain and code, the rest of a domain in its ANY row below
+ * them. CARREL_SESSION_ERROR is its own kind. */
+typedef struct {
+    GQuark (*domain)(void);
+    int code;
+    CarrelSessionError kind;
+} MeaningRow;
+
+#define ANY (-1)
+
+/* clang-format off */
+static const MeaningRow meaning_rows[] = {
+    { carrel_profile_error_quark,  ANY,                           CARREL_SESSION_ERROR_PROFILE },
+    { carrel_block_error_quark,    CARREL_BLOCK_ERROR_LOCKED,     CARREL_SESSION_ERROR_LOCKED },
+    { carrel_block_error_quark,    CARREL_BLOCK_ERROR_FORMAT,     CARREL_SESSION_ERROR_USAGE },
+    { carrel_char_error_quark,     ANY,                           CARREL_SESSION_ERROR_PROFILE },
+    { carrel_cpu_error_quark,      CARREL_CPU_ERROR_PERMISSION,   CARREL_SESSION_ERROR_PERMISSION },
+    { carrel_cpu_error_quark,      ANY,                           CARREL_SESSION_ERROR_HOST },
+    { carrel_firmware_error_quark, ANY,                           CARREL_SESSION_ERROR_HOST },
+    { carrel_state_error_quark,    ANY,                           CARREL_SESSION_ERROR_USAGE },
+    { g_option_error_quark,        ANY,                           CARREL_SESSION_ERROR_USAGE },
+    { g_io_error_quark,            G_IO_ERROR_BUSY,               CARREL_SESSION_ERROR_STATE },
+    { g_io_error_quark,            G_IO_ERROR_NOT_FOUND,          CARREL_SESSION_ERROR_NOT_FOUND },
+    { g_io_error_quark,            G_IO_ERROR_NOT_SUPPORTED,      CARREL_SESSION_ERROR_USAGE },
+    { g_io_error_quark,            G_IO_ERROR_INVALID_ARGUMENT,   CARREL_SESSION_ERROR_USAGE },
+    { g_io_error_quark,            G_IO_ERROR_PERMISSION_DENIED,  CARREL_SESSION_ERROR_PERMISSION },
+    { g_io_error_quark,            G_IO_ERROR_TIMED_OUT,          CARREL_SESSION_ERROR_TIMEOUT },
+    { g_io_error_quark,            G_IO_ERROR_TOO_MANY_OPEN_FILES, CARREL_SESSION_ERROR_HOST },
+    { g_file_error_quark,          G_FILE_ERROR_ACCES,            CARREL_SESSION_ERROR_PERMISSION },
+    { g_file_error_quark,          G_FILE_ERROR_PERM,             CARREL_SESSION_ERROR_PERMISSION },
+    { g_file_error_quark,          G_FILE_ERROR_NOENT,            CARREL_SESSION_ERROR_NOT_FOUND },
+    { g_file_error_quark,          G_FILE_ERROR_NODEV,            CARREL_SESSION_ERROR_NOT_FOUND },
+    { g_file_error_quark,          G_FILE_ERROR_EXIST,            CARREL_SESSION_ERROR_STATE },
+    { g_file_error_quark,          G_FILE_ERROR_INVAL,            CARREL_SESSION_ERROR_USAGE },
+    { g_file_error_quark,          G_FILE_ERROR_ISDIR,            CARREL_SESSION_ERROR_USAGE },
+    { g_file_error_quark,          G_FILE_ERROR_NFILE,            CARREL_SESSION_ERROR_HOST },
+    { g_file_error_quark,          G_FILE_ERROR_MFILE,            CARREL_SESSION_ERROR_HOST },
+    { g_file_error_quark,          G_FILE_ERROR_NOMEM,            CARREL_SESSION_ERROR_HOST },
+};
+/* clang-format on */
 
 CarrelSessionError
 session_error_kind(const GError *error)
@@ -69,20 +99,12 @@ session_error_kind(const GError *error)
         return CARREL_SESSION_ERROR_FAILED;
     if (error->domain == CARREL_SESSION_ERROR)
         return (CarrelSessionError) error->code;
-    if (error->domain == CARREL_PROFILE_ERROR)
-        return CARREL_SESSION_ERROR_PROFILE;
-    if (error->domain == CARREL_BLOCK_ERROR)
-        return error->code == CARREL_BLOCK_ERROR_LOCKED
-                   ? CARREL_SESSION_ERROR_LOCKED
-                   : CARREL_SESSION_ERROR_FAILED;
-    if (error->domain == CARREL_CPU_ERROR)
-        return error->code == CARREL_CPU_ERROR_PERMISSION
-                   ? CARREL_SESSION_ERROR_PERMISSION
-                   : CARREL_SESSION_ERROR_HOST;
-    if (error->domain == CARREL_FIRMWARE_ERROR)
-        return CARREL_SESSION_ERROR_HOST;
-    if (error->domain == G_FILE_ERROR)
-        return kind_of_file_error(error->code);
+    for (gsize i = 0; i < G_N_ELEMENTS(meaning_rows); i++) {
+        const MeaningRow *row = &meaning_rows[i];
+        if (row->domain() == error->domain &&
+            (row->code == ANY || row->code == error->code))
+            return row->kind;
+    }
     return CARREL_SESSION_ERROR_FAILED;
 }
 
