@@ -22,6 +22,8 @@ machine_info_free(MachineInfo *info)
     g_free(info->reason);
     g_free(info->summary);
     g_free(info->view);
+    for (gsize i = 0; i < G_N_ELEMENTS(info->serial); i++)
+        g_free(info->serial[i]);
     g_free(info);
 }
 
@@ -78,6 +80,16 @@ machine_info_offline(const char *name)
     return info;
 }
 
+static void
+read_serial(MachineInfo *info, const JsonNode *status)
+{
+    const JsonNode *ports = json_get(status, "serial");
+    for (unsigned i = 0; i < G_N_ELEMENTS(info->serial); i++) {
+        g_autofree char *port = g_strdup_printf("serial%u", i);
+        info->serial[i] = g_strdup(json_get_string(ports, port, NULL));
+    }
+}
+
 MachineInfo *
 machine_info(const char *name)
 {
@@ -94,6 +106,7 @@ machine_info(const char *name)
     info->answers = true;
     set_text(&info->state, json_get_string(status, "state", "running"));
     set_text(&info->view, json_get_string(status, "view", ""));
+    read_serial(info, status);
     info->memory = (guint64) json_get_int(status, "memory", 0);
     info->resident = (guint64) json_get_int(status, "resident", 0);
     info->cpu_ns = (guint64) json_get_int(status, "cpu_ns", 0);
@@ -101,6 +114,26 @@ machine_info(const char *name)
     info->uptime_ms = json_get_int(status, "uptime_ms", 0);
     info->cpus = (unsigned) json_get_int(status, "vcpus", 0);
     return info;
+}
+
+Profile *
+machine_profile(const char *name, GError **error)
+{
+    GError *inner = NULL;
+    Profile *profile = store_load(name, &inner);
+
+    /* with another error the name may be no name at all */
+    if (g_error_matches(inner, CARREL_STORE_ERROR,
+                        CARREL_STORE_ERROR_NOT_FOUND)) {
+        g_autofree char *file = session_throw_away_profile(name);
+        if (g_file_test(file, G_FILE_TEST_EXISTS)) {
+            g_clear_error(&inner);
+            return profile_load(file, error);
+        }
+    }
+    if (inner != NULL)
+        g_propagate_error(error, inner);
+    return profile;
 }
 
 static int

@@ -5,6 +5,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "profiles/profile.h"
+
 typedef struct {
     char *name;
     /* "off", "running", "paused", "stopping", "starting", "crashed" */
@@ -12,6 +14,7 @@ typedef struct {
     char *reason;             /* "" or why it crashed or did not start */
     char *summary;            /* description or template, "" */
     char *view;               /* address for a VNC viewer, "" */
+    char *serial[4];          /* "pty:/dev/pts/7"; NULL: no port, not running */
     gint64 pid;               /* 0: not running */
     guint64 memory, resident; /* bytes */
     guint64 cpu_ns;
@@ -29,6 +32,10 @@ MachineInfo *machine_info(const char *name);
 MachineInfo *machine_info_offline(const char *name);
 void machine_info_free(MachineInfo *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineInfo, machine_info_free)
+
+/* The profile of a saved machine, else of a throw-away one that runs or has
+ * crashed; NULL and error set (store_load()). */
+Profile *machine_profile(const char *name, GError **error);
 
 /* Names of saved machines and of throw-away ones, sorted; g_strfreev. */
 char **machine_names(void);

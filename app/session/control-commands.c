@@ -59,6 +59,14 @@ put_status(Peer *peer, JsonWriter *out)
     json_put_bool(out, "absolute", config->ops->has_absolute(config->machine));
     g_autofree char *view = config->ops->view_address(config->machine);
     json_put_string(out, "view", view);
+    json_begin_object(out, "serial");
+    for (unsigned i = 0; i < MACHINE_MAX_SERIAL; i++) {
+        g_autofree char *port = g_strdup_printf("serial%u", i);
+        const char *where = config->ops->serial_at(config->machine, i);
+        if (where != NULL)
+            json_put_string(out, port, where);
+    }
+    json_end(out);
     g_free(stats);
 }
 

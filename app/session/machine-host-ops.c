@@ -158,6 +158,14 @@ host_has_absolute(void *m)
     return input != NULL && input_has_absolute(input);
 }
 
+static const char *
+host_serial_at(void *m, unsigned port)
+{
+    MachineHost *host = m;
+    CharLink *link = machine_serial(host->machine, port);
+    return link != NULL ? char_describe(link) : NULL;
+}
+
 static int
 host_serial(void *m, unsigned port, bool replay, GError **error)
 {
@@ -316,6 +324,7 @@ const MachineOps machine_host_ops = {
     .input_release = host_input_release,
     .leds = host_leds,
     .has_absolute = host_has_absolute,
+    .serial_at = host_serial_at,
     .serial = host_serial,
     .change_media = host_change_media,
     .drives = host_drives,

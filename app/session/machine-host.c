@@ -166,8 +166,13 @@ open_taps(MachineHost *host)
 {
     for (unsigned i = 0; i < MACHINE_MAX_SERIAL; i++) {
         g_autofree char *log_name = g_strdup_printf("serial%u", i);
-        host->taps[i] =
-            tap_of(host, machine_serial(host->machine, i), log_name);
+        CharLink *link = machine_serial(host->machine, i);
+        if (link != NULL) {
+            g_autofree char *line =
+                g_strdup_printf("%s: %s", log_name, char_describe(link));
+            machine_host_say(host, line);
+        }
+        host->taps[i] = tap_of(host, link, log_name);
     }
     host->firmware_tap =
         tap_of(host, machine_firmware_log(host->machine), "firmware");

@@ -53,6 +53,8 @@ typedef struct {
     void (*input_release)(void *m, guint source);
     guint (*leds)(void *m);
     bool (*has_absolute)(void *m);
+    /* Where people connect to a serial port, "pty:/dev/pts/7"; NULL: none. */
+    const char *(*serial_at)(void *m, unsigned port);
 
     /* Connected stream of a serial port, owned by the caller; -1 and error
      * set: no such port. */

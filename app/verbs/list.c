@@ -65,6 +65,18 @@ add_row(GPtrArray *cells, const MachineInfo *info)
 }
 
 static void
+put_serial(JsonWriter *w, const MachineInfo *info)
+{
+    json_begin_object(w, "serial");
+    for (unsigned i = 0; i < G_N_ELEMENTS(info->serial); i++) {
+        g_autofree char *port = g_strdup_printf("serial%u", i);
+        if (info->serial[i] != NULL)
+            json_put_string(w, port, info->serial[i]);
+    }
+    json_end(w);
+}
+
+static void
 put_info(JsonWriter *w, const MachineInfo *info)
 {
     json_begin_object(w, NULL);
@@ -73,6 +85,7 @@ put_info(JsonWriter *w, const MachineInfo *info)
     json_put_optional(w, "reason", info->reason);
     json_put_optional(w, "summary", info->summary);
     json_put_optional(w, "view", info->view);
+    put_serial(w, info);
     json_put_int(w, "pid", info->pid);
     json_put_u64(w, "memory", info->memory);
     json_put_u64(w, "resident", info->resident);

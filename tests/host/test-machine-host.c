@@ -35,8 +35,10 @@ set_up(Rig *rig)
     g_setenv("CARREL_STATE_DIR", state, TRUE);
     g_assert_true(session_dirs_make(NAME, NULL));
     g_autofree char *profile = session_throw_away_profile(NAME);
-    g_file_set_contents(
-        profile, "[machine]\nmemory=16M\n[floppy0]\nsnapshot=true\n", -1, NULL);
+    g_file_set_contents(profile,
+                        "[machine]\nmemory=16M\n[floppy0]\nsnapshot=true\n"
+                        "[serial0]\nkind=pty\n",
+                        -1, NULL);
     MachineHostOptions options = {.name = NAME,
                                   .listen_fd = session_listen(NAME, NULL)};
     rig->host = machine_host_new(&options, &error);
@@ -170,6 +172,7 @@ a_stop_without_time_and_force_is_refused(void)
         g_autofree char *status = await(&rig, "\"id\":2");
         CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"code\":2"));
         CU_ASSERT_PTR_NOT_NULL(strstr(status, "\"state\":\"running\""));
+        CU_ASSERT_PTR_NOT_NULL(strstr(status, "\"serial0\":\"pty:/dev/"));
     }
     tear_down(&rig);
 }

@@ -50,6 +50,7 @@ requests_reach_the_machine(void)
     HAS(a, "\"ok\":true");
     HAS(b, "\"ok\":true");
     HAS(c, "\"state\":\"paused\"");
+    HAS(c, "\"serial\":{\"serial0\":\"pty:/dev/pts/77\"}");
     close(fd);
     fake_machine_free(fm);
 }
