@@ -3,8 +3,62 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/machines.h"
+#include "app/names.h"
+#include "app/session/session-stop.h"
 #include "app/store.h"
 #include "app/verbs/run.h"
+
+/* A throw-away machine that crashed has left its folders: they go, and there
+ * is nothing to bring back. */
+static bool
+is_lost_throw_away(const char *name)
+{
+    g_autoptr(MachineInfo) info = NULL;
+
+    if (!machine_name_check(name, NULL) || store_exists(name))
+        return false;
+    info = machine_info_offline(name);
+    return info != NULL && info->throw_away;
+}
+
+static bool
+forget_throw_away(const App *app, const char *name, GError **error)
+{
+    if (store_is_running(name)) {
+        g_set_error(error, CARREL_STORE_ERROR, CARREL_STORE_ERROR_RUNNING,
+                    "machine '%s' is running; 'carrel stop %s' ends it and "
+                    "forgets it",
+                    name, name);
+        return false;
+    }
+    return app->dry_run || session_stop(name, false, 1, error);
+}
+
+static bool
+delete_one(const App *app, const char *name, bool lost, char **ret_id,
+           GError **error)
+{
+    if (lost)
+        return forget_throw_away(app, name, error);
+    return app->dry_run ? store_require_idle(name, error)
+                        : trash_put(name, ret_id, error);
+}
+
+static void
+say_deleted(const App *app, const char *name, bool lost)
+{
+    if (lost)
+        app_say(app, "%s was a throw-away machine and %s gone", name,
+                app->dry_run ? "would be" : "is");
+    else if (app->dry_run)
+        app_say(app, "would move %s to the trash", name);
+    else
+        app_say(app,
+                "%s is in the trash for %d days; carrel trash restore %s "
+                "brings it back",
+                name, TRASH_DAYS, name);
+}
 
 int
 verb_delete(App *app, int argc, char **argv)
@@ -20,9 +74,8 @@ verb_delete(App *app, int argc, char **argv)
     for (unsigned i = 0; args[i] != NULL; i++) {
         g_autoptr(GError) error = NULL;
         g_autofree char *id = NULL;
-        bool ok = app->dry_run ? store_require_idle(args[i], &error)
-                               : trash_put(args[i], &id, &error);
-        if (!ok) {
+        bool lost = is_lost_throw_away(args[i]);
+        if (!delete_one(app, args[i], lost, &id, &error)) {
             code = app_fail_error(app, error);
             continue;
         }
@@ -31,12 +84,7 @@ verb_delete(App *app, int argc, char **argv)
         json_put_string(w, "trash", id);
         json_put_bool(w, "dry-run", app->dry_run);
         json_end(w);
-        app_say(app,
-                app->dry_run
-                    ? "would move %s to the trash"
-                    : "%s is in the trash for %d days; carrel trash restore "
-                      "%s brings it back",
-                args[i], TRASH_DAYS, args[i]);
+        say_deleted(app, args[i], lost);
     }
     if (app->json)
         app_print_json(g_steal_pointer(&w));

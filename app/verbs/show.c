@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/machines.h"
 #include "app/store.h"
 #include "app/verbs/run.h"
 #include "profiles/schema.h"
@@ -93,6 +94,28 @@ show_all(const Show *show)
     }
 }
 
+/* Where a running machine's ports are, which no profile can know. */
+static void
+show_ports(const Show *show, const char *name)
+{
+    g_autoptr(MachineInfo) info = machine_info(name);
+
+    if (info == NULL || !info->answers)
+        return;
+    json_begin_object(show->w, "ports");
+    for (unsigned i = 0; i < G_N_ELEMENTS(info->serial); i++) {
+        g_autofree char *port = g_strdup_printf("serial%u", i);
+        if (info->serial[i] == NULL)
+            continue;
+        json_put_string(show->w, port, info->serial[i]);
+        if (!show->app->json) {
+            g_autofree char *clean = app_clean(info->serial[i]);
+            printf("# %s is at %s\n", port, clean);
+        }
+    }
+    json_end(show->w);
+}
+
 int
 verb_show(App *app, int argc, char **argv)
 {
@@ -102,7 +125,7 @@ verb_show(App *app, int argc, char **argv)
 
     if (code >= 0)
         return code;
-    g_autoptr(Profile) profile = store_load(args[0], &error);
+    g_autoptr(Profile) profile = machine_profile(args[0], &error);
     if (profile == NULL || !profile_validate(profile, &error))
         return app_fail_error(app, error);
     const char *id = profile_get_string(profile, "machine.template");
@@ -114,9 +137,10 @@ verb_show(App *app, int argc, char **argv)
     json_begin_object(w, NULL);
     json_put_string(w, "name", args[0]);
     json_put_string(w, "file", profile_get_file(profile));
-    json_begin_object(w, "settings");
     if (!app->json)
         printf("# %s\n", profile_get_file(profile));
+    show_ports(&show, args[0]);
+    json_begin_object(w, "settings");
     show_all(&show);
     if (app->json)
         app_print_json(g_steal_pointer(&w));
@@ -181,7 +205,7 @@ verb_get(App *app, int argc, char **argv)
 
     if (code >= 0)
         return code;
-    g_autoptr(Profile) profile = store_load(args[0], &error);
+    g_autoptr(Profile) profile = machine_profile(args[0], &error);
     if (profile == NULL)
         return app_fail_error(app, error);
     if (args[1] != NULL)

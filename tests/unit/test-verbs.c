@@ -134,6 +134,37 @@ new_refuses_what_would_not_work_and_leaves_nothing(void)
     tear_down(&run);
 }
 
+/* What a throw-away machine leaves in the runtime folder when it crashes. */
+static void
+write_throw_away(const Run *run, const char *name)
+{
+    g_autofree char *folder =
+        g_build_filename(run->home, "run", "carrel", name, NULL);
+    g_autofree char *file = g_build_filename(folder, "machine.ini", NULL);
+
+    g_mkdir_with_parents(folder, 0700);
+    g_file_set_contents(file, "[machine]\nmemory=32M\n", -1, NULL);
+}
+
+static void
+a_throw_away_machine_can_be_shown_and_deleted(void)
+{
+    Run run;
+    set_up(&run);
+    write_throw_away(&run, "t");
+
+    CU_ASSERT_EQUAL(carrel(&run, "get t machine.memory"), 0);
+    CU_ASSERT_STRING_EQUAL(run.out, "32M\n");
+    CU_ASSERT_EQUAL(carrel(&run, "show t"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "memory=32M"));
+    CU_ASSERT_EQUAL(carrel(&run, "delete t --dry-run"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "status t"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "delete t"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "status t"), 3);
+    CU_ASSERT_EQUAL(carrel(&run, "delete t"), 3);
+    tear_down(&run);
+}
+
 static void
 new_does_not_replace_a_machine(void)
 {
@@ -553,6 +584,8 @@ a_full_disk_is_noticed(void)
     }
 
 CU_MAIN("verbs", CASE(a_new_machine_is_valid_and_private),
+        {"a_throw_away_machine_can_be_shown_and_deleted",
+         a_throw_away_machine_can_be_shown_and_deleted},
         CASE(new_refuses_what_would_not_work_and_leaves_nothing),
         CASE(new_does_not_replace_a_machine),
         CASE(media_go_into_the_drives_of_the_template),
