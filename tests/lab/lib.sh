@@ -1,0 +1,19 @@
+# tests/lab/lib.sh - sourced by tests that boot the lab's Debian disk: the host
+# tests' helpers and what is particular to this disk.
+# shellcheck disable=SC1091
+. "$(dirname "${BASH_SOURCE[0]}")/../host/lib.sh"
+need_kvm
+disk=${LAB_DISK:?run by tests/lab/in-lab.sh}
+[ -n "${LAB:-}" ] || skip_all "only inside the lab"
+
+# picks NAME KEY SECONDS - presses a key in GRUB's menu.
+picks() {
+    sees "$1" 'Booting|Press enter to boot' "$3" "$1: GRUB shows its menu" ||
+        finish
+    check "$1: the entry is chosen" "$carrel" send "$1" keys "$2"
+}
+
+# off NAME - switches a machine off that has no say in it.
+off() {
+    check "$1: it is switched off" "$carrel" stop "$1" --force
+}
