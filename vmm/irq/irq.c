@@ -99,11 +99,21 @@ line_change(IrqLine *line, bool level)
     return pin->asserted == (level ? 1u : 0u);
 }
 
+bool
+irq_line_level(const IrqLine *line)
+{
+    return __atomic_load_n(&line->level, __ATOMIC_RELAXED);
+}
+
 void
 irq_line_set(IrqLine *line, bool level)
 {
     IrqPin *pin = &line->chip->pins[line->pin];
 
+    /* Devices derive their line anew after every access. Only the owner sets
+     * a line, so what it reads here is what it has set. */
+    if (irq_line_level(line) == level)
+        return;
     g_mutex_lock(&pin->lock);
     if (line_change(line, level))
         pin_drive(line->chip, line->pin, level);
@@ -125,12 +135,6 @@ irq_line_adopt(IrqLine *line, bool level)
     g_mutex_lock(&pin->lock);
     (void) line_change(line, level); /* the controller knows already */
     g_mutex_unlock(&pin->lock);
-}
-
-bool
-irq_line_level(const IrqLine *line)
-{
-    return __atomic_load_n(&line->level, __ATOMIC_RELAXED);
 }
 
 void
