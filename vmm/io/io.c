@@ -3,7 +3,8 @@
  * A space keeps a list of mapped regions and an immutable table made from it:
  * sorted, disjoint spans, each naming the region that wins there. An access
  * binary-searches the current table inside an epoch; mapping builds a new
- * table, publishes it with one store and retires the old one. */
+ * table, publishes it with one store and retires the old one. The lower ports,
+ * where old guests spend their time, have an index instead of the search. */
 #include "vmm/io/io.h"
 
 #include <errno.h>
@@ -39,8 +40,13 @@ typedef struct {
     guint64 base; /* of the region */
 } IoSpan;
 
+/* Ports that fixed devices use; PCI puts its BARs above. */
+#define INDEXED_PORTS 0x1000u
+
 typedef struct {
     unsigned n;
+    bool indexed;                /* a space of ports, and index is valid */
+    guint8 index[INDEXED_PORTS]; /* 1 + number of the span; 0: none */
     IoSpan spans[];
 } IoTable;
 
@@ -108,8 +114,20 @@ table_edges(GPtrArray *regions)
     return edges;
 }
 
+static void
+table_index(IoTable *table)
+{
+    table->indexed = table->n < G_MAXUINT8;
+    for (guint i = 0; table->indexed && i < table->n; i++) {
+        const IoSpan *span = &table->spans[i];
+        for (guint64 port = span->first;
+             port <= MIN(span->last, INDEXED_PORTS - 1); port++)
+            table->index[port] = (guint8) (i + 1);
+    }
+}
+
 static IoTable *
-table_build(GPtrArray *regions)
+table_build(GPtrArray *regions, IoKind kind)
 {
     g_autoptr(GArray) edges = table_edges(regions);
     IoTable *table = g_malloc0(sizeof *table + edges->len * sizeof(IoSpan));
@@ -130,6 +148,8 @@ table_build(GPtrArray *regions)
         else
             table->spans[table->n++] = (IoSpan){first, last, r, r->base};
     }
+    if (kind == IO_PORT)
+        table_index(table);
     return table;
 }
 
@@ -139,7 +159,7 @@ space_publish(IoSpace *space)
 {
     IoTable *old = space->table;
 
-    __atomic_store_n(&space->table, table_build(space->regions),
+    __atomic_store_n(&space->table, table_build(space->regions, space->kind),
                      __ATOMIC_RELEASE);
     if (old != NULL)
         epoch_retire(space->epoch, g_free, old);
@@ -374,6 +394,10 @@ table_find(const IoTable *table, guint64 addr)
 {
     unsigned lo = 0, hi = table->n;
 
+    if (addr < INDEXED_PORTS && table->indexed) {
+        unsigned i = table->index[addr];
+        return i > 0 ? &table->spans[i - 1] : NULL;
+    }
     while (lo < hi) {
         unsigned mid = (lo + hi) / 2;
         if (table->spans[mid].last < addr)
