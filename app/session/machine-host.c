@@ -13,6 +13,7 @@
 
 #include "app/assemble.h"
 #include "app/session/control-server.h"
+#include "app/session/fatal-signals.h"
 #include "app/session/machine-host-internal.h"
 #include "app/session/machine-log.h"
 #include "app/session/machine-vnc.h"
@@ -20,6 +21,7 @@
 #include "app/session/session-error.h"
 #include "profiles/paths.h"
 #include "vmm/core/sysutil.h"
+#include "vmm/loop/loop.h"
 
 #define VMM_LOG_LIMIT (1024 * 1024)
 
@@ -204,6 +206,12 @@ on_quit_request(void *data)
     host_end(host, "stopped", "ended by a client's request");
 }
 
+static void
+stack_on_loop(void *data)
+{
+    fatal_signals_stack();
+}
+
 MachineHost *
 machine_host_new(const MachineHostOptions *options, GError **error)
 {
@@ -223,6 +231,7 @@ machine_host_new(const MachineHostOptions *options, GError **error)
         machine_host_free(host);
         return NULL;
     }
+    loop_call(vm_loop(machine_vm(host->machine)), stack_on_loop, NULL);
     open_taps(host);
     ControlConfig config = {.name = host->name,
                             .ops = &machine_host_ops,

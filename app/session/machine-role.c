@@ -16,6 +16,7 @@
 
 #include <glib-unix.h>
 
+#include "app/session/fatal-signals.h"
 #include "app/session/machine-host.h"
 #include "app/session/message.h"
 #include "app/session/session-dir.h"
@@ -27,18 +28,6 @@
 #define TERMINATE_TIMEOUT_S 30
 /* libvncserver's select() aborts on descriptors from 1024 on: we have none. */
 #define MAX_DESCRIPTORS 1024
-
-/* gcc says it with a macro, clang with a feature. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#define SANITIZED __has_feature(address_sanitizer)
-#else
-#define SANITIZED 0
-#endif
-
-/* Opened before anything can go wrong: a signal handler must not open. */
-static int signal_note_fd = -1;
 
 typedef struct {
     const char *name;
@@ -90,44 +79,6 @@ tell_starter(RoleOptions *options, GError *error)
 }
 
 static void
-on_fatal_signal(int number)
-{
-    static const struct {
-        int number;
-        const char *text;
-    } texts[] = {{SIGSEGV, "SIGSEGV\n"}, {SIGBUS, "SIGBUS\n"},
-                 {SIGILL, "SIGILL\n"},   {SIGFPE, "SIGFPE\n"},
-                 {SIGABRT, "SIGABRT\n"}, {SIGSYS, "SIGSYS\n"}};
-
-    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
-        if (texts[i].number == number)
-            (void) !write(signal_note_fd, texts[i].text, strlen(texts[i].text));
-    }
-    raise(number); /* SA_RESETHAND: now with the default action */
-}
-
-static void
-catch_fatal_signals(const char *name)
-{
-    static const int numbers[] = {SIGSEGV, SIGBUS,  SIGILL,
-                                  SIGFPE,  SIGABRT, SIGSYS};
-    g_autofree char *dir = session_state_dir(name);
-    g_autofree char *file = g_build_filename(dir, "signal", NULL);
-
-    signal_note_fd =
-        open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-#if !SANITIZED
-    struct sigaction action = {.sa_handler = on_fatal_signal,
-                               .sa_flags = SA_RESETHAND | SA_NODEFER};
-    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
-        sigaction(numbers[i], &action, NULL);
-#else
-    (void) numbers; /* the sanitizer reports these itself */
-    (void) on_fatal_signal;
-#endif
-}
-
-static void
 set_limits(void)
 {
     struct rlimit files;
@@ -139,6 +90,39 @@ set_limits(void)
     /* A core would hold the guest's memory. */
     (void) setrlimit(RLIMIT_CORE, &no_core);
     (void) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static void
+make_absolute(const char *variable, const char *separator)
+{
+    const char *value = g_getenv(variable);
+    if (value == NULL || *value == '\0')
+        return;
+    g_auto(GStrv) parts = g_strsplit(value, separator, -1);
+    for (gsize i = 0; parts[i] != NULL; i++) {
+        g_autofree char *part = parts[i];
+        parts[i] = g_canonicalize_filename(part, NULL);
+    }
+    g_autofree char *absolute = g_strjoinv(separator, parts);
+    g_setenv(variable, absolute, TRUE);
+}
+
+/* The starter's working folder may be on a medium that somebody wants to
+ * unmount. All paths of ours are absolute once these are; no thread runs yet.
+ */
+static void
+leave_folder(void)
+{
+    static const char *const paths[] = {
+        "CARREL_RUNTIME_DIR",  "CARREL_STATE_DIR", "CARREL_CONFIG_DIR",
+        "CARREL_MACHINES_DIR", "CARREL_TRASH_DIR", "CARREL_DATADIR",
+        "CARREL_KVM_DEVICE",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(paths); i++)
+        make_absolute(paths[i], "\n"); /* a colon may be part of it */
+    make_absolute("CARREL_FIRMWARE_PATH", ":");
+    (void) !chdir("/"); /* it exists */
 }
 
 /* Away from the terminal: its end, its Ctrl-C and its output are not ours. */
@@ -212,10 +196,12 @@ run_machine(RoleOptions *options)
     tell_starter(options, NULL);
     machine_host_run(host);
     g_source_remove(term);
-    bool crashed = strcmp(machine_host_end_state(host), "crashed") == 0;
-    session_record_write(options->name, machine_host_end_state(host),
-                         machine_host_end_reason(host));
+    g_autofree char *state = g_strdup(machine_host_end_state(host));
+    g_autofree char *reason = g_strdup(machine_host_end_reason(host));
+    bool crashed = strcmp(state, "crashed") == 0;
+    /* Only then the last word: what dies on the way down has crashed. */
     machine_host_free(host);
+    session_record_write(options->name, state, reason);
     clean_up(options->name, crashed ? 1 : 0);
     return crashed ? 1 : 0;
 }
@@ -231,6 +217,7 @@ machine_role_main(int argc, char **argv)
     if (options.status_fd >= 0)
         (void) fcntl(options.status_fd, F_SETFD, FD_CLOEXEC);
     set_limits();
+    leave_folder();
     if (!session_dirs_make(options.name, &error)) {
         tell_starter(&options, error);
         return session_error_exit_code(session_error_kind(error));
@@ -243,6 +230,7 @@ machine_role_main(int argc, char **argv)
     /* Started as /proc/self/exe, it would be called "exe" in lists. */
     (void) prctl(PR_SET_NAME, "carrel", 0, 0, 0);
     leave_terminal(options.name);
-    catch_fatal_signals(options.name);
+    fatal_signals_catch(options.name);
+    fatal_signals_stack();
     return run_machine(&options);
 }

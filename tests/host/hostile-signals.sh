@@ -27,6 +27,8 @@ other_pid=$(pid_of other)
 
 new one
 check "it is started" "$carrel" start one
+check "it has left its starter's folder" \
+    test "$(readlink "/proc/$(pid_of one)/cwd")" = /
 for signal in HUP WINCH INT QUIT PIPE XFSZ USR1 URG CONT; do
     check "SIG$signal does not end it" goes_on one $signal
 done
