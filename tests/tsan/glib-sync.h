@@ -7,6 +7,9 @@
  * annotations around them. Locks taken inside GLib stay unseen. */
 #pragma once
 
+/* Programs without GLib get nothing. */
+#if __has_include(<glib.h>)
+
 #include <glib.h>
 #include <sanitizer/tsan_interface.h>
 
@@ -213,3 +216,5 @@ tsan_thread_pool_free(GThreadPool *pool, gboolean immediate, gboolean wait)
 #define g_thread_pool_push      tsan_thread_pool_push
 #define g_thread_pool_free      tsan_thread_pool_free
 /* clang-format on */
+
+#endif
