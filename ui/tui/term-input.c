@@ -265,9 +265,11 @@ read_paste(Term *term, Key *key)
 {
     static const char end[] = "\033[201~";
     wint_t c = 0;
+    int what;
 
-    while (wget_wch(term->input, &c) != ERR) {
-        if (c == (wint_t) end[term->paste_match]) {
+    while ((what = wget_wch(term->input, &c)) != ERR) {
+        bool text = what == OK; /* a cursor key's code is none */
+        if (text && c == (wint_t) end[term->paste_match]) {
             if (++term->paste_match < sizeof end - 1)
                 continue;
             term->paste_match = 0;
@@ -278,9 +280,10 @@ read_paste(Term *term, Key *key)
         }
         if (term->paste->len < PASTE_MAX) {
             g_string_append_len(term->paste, end, (gssize) term->paste_match);
-            g_string_append_unichar(term->paste, (gunichar) c);
+            if (text && c != 27)
+                g_string_append_unichar(term->paste, (gunichar) c);
         }
-        term->paste_match = 0;
+        term->paste_match = text && c == 27; /* ESC may begin the real end */
     }
     return false;
 }
