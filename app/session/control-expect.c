@@ -14,11 +14,17 @@
 #define MAX_PATTERN       4096
 /* Screens change up to 60 times a second; matching needs no more than this. */
 #define LOOK_MS 50
+/* Output that was searched in vain is looked at again only this far back. */
+#define OVERLAP (16 * 1024)
+/* Steps a single search may take, some 50 ms: it holds up all clients. A
+ * client's own limit in front of its pattern can only be lower. */
+#define LIMIT "(*LIMIT_MATCH=1000000)"
 
 typedef struct {
     PeerJob job; /* first */
     ControlServer *server;
-    GRegex *regex;
+    char *pattern;
+    GRegex *regex; /* of it, with a limit */
     GSource *timeout;
     /* Screen: a viewer makes the display scan for changes. */
     Viewer *viewer;
@@ -27,6 +33,7 @@ typedef struct {
     /* Serial. */
     SerialTap *tap;
     guint watch;
+    guint64 searched; /* offset of all output up to which nothing matched */
 } Expect;
 
 static void
@@ -41,6 +48,7 @@ expect_free(Expect *expect)
     if (expect->tap != NULL)
         serial_tap_unwatch(expect->tap, expect->watch);
     g_regex_unref(expect->regex);
+    g_free(expect->pattern);
     g_free(expect);
 }
 
@@ -58,8 +66,7 @@ on_timeout(gpointer data)
     gint64 id = expect->job.id;
     GError *error =
         g_error_new(CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_TIMEOUT,
-                    "'%s' did not appear on the %s in time",
-                    g_regex_get_pattern(expect->regex),
+                    "'%s' did not appear on the %s in time", expect->pattern,
                     expect->tap != NULL ? "serial port" : "screen");
 
     peer_job_remove(&expect->job);
@@ -68,13 +75,38 @@ on_timeout(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* True when it matched: then it has answered and is gone. */
+static void
+refuse_costly(Expect *expect, GError *error)
+{
+    Peer *peer = expect->job.peer;
+    gint64 id = expect->job.id;
+    GError *answer = g_error_new(
+        CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
+        "expect: '%s' takes too long to search for, use a simpler one: %s",
+        expect->pattern, error->message);
+
+    g_error_free(error);
+    peer_job_remove(&expect->job);
+    expect_free(expect);
+    peer_fail(peer, id, answer);
+}
+
+/* Searches from byte from on. True when it has answered and is gone. */
 static bool
-expect_try(Expect *expect, const char *text)
+expect_try(Expect *expect, const char *text, gsize from)
 {
     GMatchInfo *info = NULL;
+    GError *error = NULL;
     int start = 0, end = 0;
-    bool matched = text != NULL && g_regex_match(expect->regex, text, 0, &info);
+    bool matched =
+        text != NULL && g_regex_match_full(expect->regex, text, -1, (int) from,
+                                           0, &info, &error);
+
+    if (error != NULL) {
+        g_match_info_free(info);
+        refuse_costly(expect, error);
+        return true;
+    }
 
     if (matched && g_match_info_fetch_pos(info, 0, &start, &end)) {
         Peer *peer = expect->job.peer;
@@ -102,7 +134,16 @@ look_at_serial(void *data)
 {
     Expect *expect = data;
     g_autofree char *text = serial_tap_unmatched(expect->tap);
-    expect_try(expect, text);
+    guint64 begin = serial_tap_start(expect->tap);
+    guint64 end = begin + strlen(text);
+    gsize from = 0;
+
+    if (expect->searched > begin + OVERLAP)
+        from = (gsize) (expect->searched - begin - OVERLAP);
+    while (from > 0 && (text[from] & 0xc0) == 0x80)
+        from--; /* not inside a character */
+    if (!expect_try(expect, text, from))
+        expect->searched = end;
 }
 
 static bool
@@ -117,7 +158,7 @@ look_at_screen(Expect *expect)
     if (viewer_begin(expect->viewer, &rect, 1, &n) != NULL)
         viewer_end(expect->viewer);
     g_autofree char *text = display_text(config->ops->display(config->machine));
-    return expect_try(expect, text);
+    return expect_try(expect, text, 0);
 }
 
 static gboolean
@@ -190,7 +231,13 @@ compile(const JsonNode *request, GError **error)
     if (json_get_bool(request, "ignore_case", false))
         flags |= G_REGEX_CASELESS;
     GError *inner = NULL;
+    g_autofree char *limited = g_strconcat(LIMIT, pattern, NULL);
+    /* alone first, so that a message is about what the client wrote */
     GRegex *regex = g_regex_new(pattern, flags, 0, &inner);
+    if (regex != NULL) {
+        g_regex_unref(regex);
+        regex = g_regex_new(limited, flags, 0, &inner);
+    }
     if (regex == NULL) {
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
                     "expect: %s", inner->message);
@@ -232,6 +279,7 @@ expect_request(Peer *peer, gint64 id, const JsonNode *request)
     Expect *expect = g_new0(Expect, 1);
     expect->server = peer->server;
     expect->regex = regex;
+    expect->pattern = g_strdup(json_get_string(request, "regex", ""));
     expect->wake_fd = -1;
     if (!(serial
               ? watch_serial(expect, json_get_int(request, "port", 0), &error)

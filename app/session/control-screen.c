@@ -12,6 +12,7 @@
 #include "vmm/core/sysutil.h"
 
 #define MAX_RECTS 16
+#define RETRY_MS  250
 
 struct ScreenFeed {
     Peer *peer;
@@ -21,6 +22,7 @@ struct ScreenFeed {
     guint64 serial; /* of the frame the client has; 0: none */
     bool unacked;   /* an event is under way */
     bool pending;   /* the viewer has damage for us */
+    GSource *retry; /* no descriptor was left for a new frame */
 };
 
 void
@@ -29,6 +31,7 @@ screen_feed_free(ScreenFeed *feed)
     if (feed == NULL)
         return;
     source_drop(&feed->wake);
+    source_drop(&feed->retry);
     viewer_detach(feed->viewer);
     sys_close(&feed->wake_fd);
     g_free(feed);
@@ -67,6 +70,8 @@ put_rects(JsonWriter *out, const Rect *rects, unsigned n)
     json_end(out);
 }
 
+static gboolean on_retry(gpointer data);
+
 static void
 feed_push(ScreenFeed *feed)
 {
@@ -81,7 +86,16 @@ feed_push(ScreenFeed *feed)
         return;
     bool fresh = frame->serial != feed->serial;
     int fd = fresh ? frame_fd(frame) : -1;
-    if (fresh ? fd >= 0 : n > 0) {
+    if (fresh) { /* what was damaged may have been taken by a failed try */
+        rects[0] = (Rect){0, 0, frame->width, frame->height};
+        n = 1;
+    }
+    if (fresh && fd < 0) {
+        feed->pending = true;
+        if (feed->retry == NULL)
+            feed->retry = source_timeout(feed->peer->server->context, RETRY_MS,
+                                         on_retry, feed);
+    } else if (n > 0) {
         JsonWriter *out = message_new();
         json_put_string(out, "event", fresh ? "screen" : "damage");
         put_frame(out, frame);
@@ -93,6 +107,15 @@ feed_push(ScreenFeed *feed)
         return;
     }
     viewer_end(feed->viewer);
+}
+
+static gboolean
+on_retry(gpointer data)
+{
+    ScreenFeed *feed = data;
+    source_drop(&feed->retry);
+    feed_push(feed);
+    return G_SOURCE_REMOVE;
 }
 
 static gboolean

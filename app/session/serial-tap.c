@@ -28,6 +28,7 @@ struct SerialTap {
     /* Output since the last match, cleaned: every byte is ASCII, a valid UTF-8
      * sequence's, or U+FFFD's. An incomplete sequence waits in partial. */
     GString *text;
+    guint64 start; /* bytes that were cut off its front */
     char partial[4];
     gsize n_partial;
     GByteArray *unsent;
@@ -54,6 +55,7 @@ trim(SerialTap *tap)
     while (cut < tap->text->len && (tap->text->str[cut] & 0xc0) == 0x80)
         cut++; /* not inside a character */
     g_string_erase(tap->text, 0, (gssize) cut);
+    tap->start += cut;
 }
 
 static void
@@ -188,7 +190,15 @@ serial_tap_unmatched(SerialTap *tap)
 void
 serial_tap_consume(SerialTap *tap, gsize bytes)
 {
-    g_string_erase(tap->text, 0, (gssize) MIN(bytes, tap->text->len));
+    gsize cut = MIN(bytes, tap->text->len);
+    g_string_erase(tap->text, 0, (gssize) cut);
+    tap->start += cut;
+}
+
+guint64
+serial_tap_start(const SerialTap *tap)
+{
+    return tap->start;
 }
 
 guint

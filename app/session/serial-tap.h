@@ -22,6 +22,8 @@ bool serial_tap_send(SerialTap *tap, const void *data, gsize len);
 /* Text since the end of the last match, as UTF-8 with bad bytes replaced by
  * U+FFFD; free with g_free. */
 char *serial_tap_unmatched(SerialTap *tap);
+/* Where that text begins, in bytes of all text there ever was. */
+guint64 serial_tap_start(const SerialTap *tap);
 /* Bytes (of the text that serial_tap_unmatched() gave) that were matched. */
 void serial_tap_consume(SerialTap *tap, gsize bytes);
 

@@ -1,6 +1,7 @@
 /* tests/unit/test-protocol.c - the control server against a fake machine:
  * requests, events, descriptors, and clients that mean no good. */
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -388,6 +389,69 @@ expect_on_the_screen_waits_for_its_text(void)
 }
 
 static void
+a_pattern_that_backtracks_for_ever_is_refused(void)
+{
+    FakeMachine *fm = fake_machine_new();
+    int fd = fake_machine_connect(fm);
+    g_autofree char *many = g_strnfill(5000, 'a');
+    (void) send(fm->guest_fd, many, 5000, 0);
+    fake_machine_settle(fm);
+    g_autofree char *answer = fake_machine_ask(
+        fm, fd,
+        "{\"op\":\"expect\",\"source\":\"serial\",\"regex\":\"(a+)+[bc]\"}\n");
+    HAS(answer, "\"code\":2");
+    HAS(answer, "'(a+)+[bc]' takes too long");
+    close(fd);
+    fake_machine_free(fm);
+}
+
+static void
+a_match_across_much_output_is_found_once_it_is_whole(void)
+{
+    FakeMachine *fm = fake_machine_new();
+    int fd = fake_machine_connect(fm);
+    static const char request[] = "{\"op\":\"expect\",\"source\":\"serial\","
+                                  "\"regex\":\"log.*in: $\"}\n";
+    g_autofree char *many = g_strnfill(60000, '.');
+    (void) send(fd, request, sizeof request - 1, 0);
+    (void) send(fm->guest_fd, many, 60000, 0);
+    fake_machine_settle(fm);
+    (void) send(fm->guest_fd, "lo", 2, 0);
+    fake_machine_settle(fm);
+    (void) send(fm->guest_fd, "g \xc3", 3, 0);
+    fake_machine_settle(fm);
+    (void) send(fm->guest_fd, "\xa4 in: ", 6, 0);
+    g_autofree char *answer = fake_machine_line(fm, fd);
+    HAS(answer, "\"match\":[\"log \xc3\xa4 in: \"]");
+    close(fd);
+    fake_machine_free(fm);
+}
+
+static void
+a_new_frame_is_sent_when_a_descriptor_is_free_again(void)
+{
+    FakeMachine *fm = fake_machine_new();
+    int fd = fake_machine_connect(fm);
+    struct rlimit before, none;
+    g_autofree char *ok = fake_machine_ask(fm, fd, "{\"op\":\"screen\"}\n");
+    display_set_text_mode(fm->display, 80, 25, 8, 16);
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    int free_fd = dup(fd);
+    close(free_fd);
+    none.rlim_cur = (rlim_t) free_fd; /* those in use stay */
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+    fake_machine_settle(fm);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &before), 0);
+    g_autofree char *event = fake_machine_line(fm, fd);
+    HAS(ok, "\"ok\":true");
+    HAS(event, "\"event\":\"screen\"");
+    HAS(event, "\"rects\":[[0,0,640,400]]");
+    close(fd);
+    fake_machine_free(fm);
+}
+
+static void
 serial_send_reaches_the_guest(void)
 {
     FakeMachine *fm = fake_machine_new();
@@ -460,6 +524,9 @@ CU_MAIN("protocol",
     { "expect_on_serial_sees_what_came_before_and_consumes_it", expect_on_serial_sees_what_came_before_and_consumes_it },
     { "expect_on_serial_waits_for_output_in_pieces", expect_on_serial_waits_for_output_in_pieces },
     { "a_bad_regex_is_a_usage_error", a_bad_regex_is_a_usage_error },
+    { "a_pattern_that_backtracks_for_ever_is_refused", a_pattern_that_backtracks_for_ever_is_refused },
+    { "a_match_across_much_output_is_found_once_it_is_whole", a_match_across_much_output_is_found_once_it_is_whole },
+    { "a_new_frame_is_sent_when_a_descriptor_is_free_again", a_new_frame_is_sent_when_a_descriptor_is_free_again },
     { "expect_on_the_screen_waits_for_its_text", expect_on_the_screen_waits_for_its_text },
     { "serial_send_reaches_the_guest", serial_send_reaches_the_guest },
     { "media_takes_only_absolute_paths", media_takes_only_absolute_paths },
