@@ -36,7 +36,23 @@ if [ ! -s "$disk" ]; then
     mv "$disk.new" "$disk"
 fi
 
-exec "$here/lab" --topology bare --mem "$memory" --timeout "${LAB_TIMEOUT:-1500}" \
-    -- env LAB_DISK="$disk" LAB_FULL="${LAB_FULL:-}" \
-    CARREL_TEST_IMAGES="${CARREL_TEST_IMAGES:-}" \
-    bash "$here/several.sh" "$carrel" "$demo_image" "$@"
+run_lab() {
+    "$here/lab" --topology bare --mem "$memory" \
+        --timeout "${LAB_TIMEOUT:-1500}" -- env LAB_DISK="$disk" \
+        LAB_FULL="${LAB_FULL:-}" \
+        CARREL_TEST_IMAGES="${CARREL_TEST_IMAGES:-}" \
+        bash "$here/several.sh" "$carrel" "$demo_image" "$@"
+}
+
+# QEMU sometimes ends with a segmentation fault before its kernel has started;
+# then nothing was tested yet and the second try is the first.
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+run_lab "$@" | tee "$said"
+status=${PIPESTATUS[0]}
+if [ "$status" = 125 ] && [ ! -s "$said" ]; then
+    echo "# the lab did not start; once more"
+    run_lab "$@"
+    status=$?
+fi
+exit "$status"
