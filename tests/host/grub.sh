@@ -11,9 +11,11 @@ answers() { # NAME
         return
     check "$1: c is typed" "$carrel" send "$1" keys c
     sees "$1" 'grub>' 60 "$1: GRUB shows its prompt" || return
-    check "$1: a command is typed" \
-        "$carrel" send "$1" text $'echo one-$grub_cpu-two\n'
-    sees "$1" 'one-i386-two' 60 "$1: GRUB answers"
+    # Commands of GRUB's core, so that it need not read a module first.
+    check "$1: a setting is typed" "$carrel" send "$1" text $'set a=one\n'
+    check "$1: a word that no command has" \
+        "$carrel" send "$1" text $'$a-two-$grub_cpu\n'
+    sees "$1" 'one-two-i386' 60 "$1: GRUB answers with its expansion"
     check "$1: it stops" "$carrel" stop "$1" --force
 }
 

@@ -70,6 +70,7 @@ done
 truncate -s 8M "$home/shrink.img"
 hostile_guest "$home/reader.img" disk-loop --defsym LAST_SECTOR=16383
 starts shrink --memory 16M "floppy=$home/reader.img" "disk=$home/shrink.img"
+rescue_floppy shrink 40 good --serial
 check "the guest reads its disk" \
     "$carrel" expect shrink good --serial --timeout 120
 truncate -s 1M "$home/shrink.img"

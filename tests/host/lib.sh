@@ -77,19 +77,29 @@ sees() {
     return 1
 }
 
-# boots_floppy NAME REGEX SECONDS WHAT - as sees, with up to three more tries:
-# SeaBIOS waits for the floppy's interrupt in a window of two instructions,
-# which a KVM without hardware virtualisation misses when the host is busy.
-boots_floppy() {
-    local try
-    for try in 1 2 3; do
-        "$carrel" expect "$1" "$2|could not read the boot disk" \
-            --timeout "$3" >/dev/null 2>&1 || break
-        "$carrel" screenshot "$1" --text |
-            grep -q 'could not read the boot disk' || break
-        echo "# $1: the BIOS lost a floppy interrupt, reset $try"
-        "$carrel" reset "$1" >/dev/null
+# rescue_floppy NAME SECONDS REGEX [--serial] - waits for what a machine shows
+# that boots from a floppy, and resets it up to five times when the BIOS, or a
+# boot loader through it, could not read the disk: SeaBIOS waits for the
+# floppy's interrupt in a window of two instructions, which a KVM without
+# hardware virtualisation misses when the host is busy. The caller checks what
+# it waited for.
+rescue_floppy() {
+    local name=$1 seconds=$2 try
+    shift 2
+    for try in 1 2 3 4 5; do
+        "$carrel" expect "$name" "$@" --timeout "$seconds" \
+            >/dev/null 2>&1 && return
+        "$carrel" screenshot "$name" --text 2>/dev/null |
+            grep -qE 'could not read the boot disk|error: (unknown|failure)' ||
+            return
+        echo "# $name: the BIOS lost a floppy interrupt, reset $try"
+        "$carrel" reset "$name" >/dev/null
     done
+}
+
+# boots_floppy NAME REGEX SECONDS WHAT - as sees.
+boots_floppy() {
+    rescue_floppy "$1" 40 "$2"
     sees "$@"
 }
 
