@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "app/linger.h"
 #include "app/store.h"
 #include "app/verbs/run.h"
 #include "profiles/paths.h"
@@ -65,7 +66,9 @@ verb_info(App *app, int argc, char **argv)
     g_auto(GStrv) machines = store_list();
     json_begin_object(w, NULL);
     show_folders(app, w);
+    const char *hint = linger_hint("");
     show(app, w, "kvm", describe_kvm());
+    show(app, w, "log-out", hint != NULL ? hint : "machines stay");
     show_taken(app, w, "bios", firmware_find("bios-256k.bin"));
     show_taken(app, w, "vga-bios", firmware_find("vgabios-stdvga.bin"));
     if (app->json) {

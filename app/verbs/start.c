@@ -1,6 +1,7 @@
 /* app/verbs/start.c - carrel start, stop, restart: a machine's process. */
 #include <string.h>
 
+#include "app/linger.h"
 #include "app/machines.h"
 #include "app/session/session-dir.h"
 #include "app/store.h"
@@ -60,6 +61,9 @@ verb_start(App *app, int argc, char **argv)
         code = running_start(app, name, &options);
         if (code != EXIT_OK)
             return code;
+        const char *hint = linger_hint("");
+        if (hint != NULL && !app->json)
+            app_warn(app, "%s", hint);
     }
     if (running)
         app_say(app, "%s is running already", name);

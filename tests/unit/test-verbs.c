@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 
 #include "app/json.h"
+#include "app/linger.h"
 #include "app/store.h"
 #include "app/verbs.h"
 #include "profiles/schema.h"
@@ -162,6 +163,30 @@ a_throw_away_machine_can_be_shown_and_deleted(void)
     CU_ASSERT_EQUAL(carrel(&run, "delete t"), 0);
     CU_ASSERT_EQUAL(carrel(&run, "status t"), 3);
     CU_ASSERT_EQUAL(carrel(&run, "delete t"), 3);
+    tear_down(&run);
+}
+
+static void
+a_login_that_does_not_linger_is_advised(void)
+{
+    Run run;
+    set_up(&run);
+    g_autofree char *seats =
+        g_build_filename(run.home, "run/systemd/seats", NULL);
+    g_autofree char *folder =
+        g_build_filename(run.home, "var/lib/systemd/linger", NULL);
+    g_autofree char *file = g_build_filename(folder, g_get_user_name(), NULL);
+    g_autofree char *login =
+        g_strdup_printf("/run/user/%u", (unsigned) geteuid());
+    g_mkdir_with_parents(folder, 0700);
+
+    CU_ASSERT_PTR_NULL(linger_hint(run.home)); /* a folder of our own */
+    g_setenv("XDG_RUNTIME_DIR", login, TRUE);
+    CU_ASSERT_PTR_NULL(linger_hint(run.home)); /* no systemd-logind */
+    g_mkdir_with_parents(seats, 0700);
+    CU_ASSERT_PTR_NOT_NULL(strstr(linger_hint(run.home), "enable-linger"));
+    g_file_set_contents(file, "", 0, NULL);
+    CU_ASSERT_PTR_NULL(linger_hint(run.home));
     tear_down(&run);
 }
 
@@ -583,7 +608,8 @@ a_full_disk_is_noticed(void)
 #name, name                                                            \
     }
 
-CU_MAIN("verbs", CASE(a_new_machine_is_valid_and_private),
+CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
+        CASE(a_new_machine_is_valid_and_private),
         {"a_throw_away_machine_can_be_shown_and_deleted",
          a_throw_away_machine_can_be_shown_and_deleted},
         CASE(new_refuses_what_would_not_work_and_leaves_nothing),
