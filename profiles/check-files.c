@@ -59,6 +59,25 @@ medium_problem(const char *path, bool write)
     return NULL;
 }
 
+/* A file of another size works, but is probably no floppy's image. */
+static char *
+odd_floppy(const char *path)
+{
+    static const unsigned kib[] = {160,  180,  320,  360,  640,  720, 800,
+                                   1200, 1440, 1600, 1680, 1722, 2880};
+    struct stat st;
+
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+        return NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(kib); i++)
+        if (st.st_size == (off_t) kib[i] * 1024)
+            return NULL;
+    return g_strdup_printf(
+        "'%s' has the size of no floppy format (%" G_GINT64_FORMAT
+        " bytes); is it the right file?",
+        path, (gint64) st.st_size);
+}
+
 static void
 check_media(const Profile *profile, GPtrArray *findings)
 {
@@ -72,8 +91,11 @@ check_media(const Profile *profile, GPtrArray *findings)
         char *problem =
             path != NULL ? medium_problem(path, must_write(profile, drives[i]))
                          : NULL;
+        bool error = problem != NULL;
+        if (path != NULL && !error && g_str_has_prefix(drives[i], "floppy"))
+            problem = odd_floppy(path);
         if (problem != NULL)
-            profile_report(findings, true, profile_get_line(profile, key), key,
+            profile_report(findings, error, profile_get_line(profile, key), key,
                            problem);
     }
 }

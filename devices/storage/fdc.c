@@ -308,6 +308,24 @@ identify_media(Block *block, const FdcGeometry **ret_media, GError **error)
     return false;
 }
 
+/* A text file in the drive is more often a slip than a wish. */
+static void
+warn_odd_size(const Fdc *f, unsigned drive, DeviceEnv *env)
+{
+    const Block *block = f->drive[drive].block;
+    const FdcGeometry *media = f->drive[drive].media;
+
+    if (block == NULL || env->log == NULL ||
+        block_info(block)->bytes == fdc_geometry_bytes(media))
+        return;
+    g_autofree char *line = g_strdup_printf(
+        "warning: floppy%u: '%s' has the size of no floppy format "
+        "(%" G_GUINT64_FORMAT " bytes); the guest sees a %s disk with the rest "
+        "empty",
+        drive, block_path(block), block_info(block)->bytes, media->name);
+    env->log(env, f->dev.id, line);
+}
+
 bool
 fdc_set_media(Device *dev, unsigned drive, Block *block, GError **error)
 {
@@ -329,6 +347,7 @@ fdc_set_media(Device *dev, unsigned drive, Block *block, GError **error)
     f->drive[drive].media = media;
     f->s.changed |= (guint8) (1u << drive);
     g_mutex_unlock(&dev->lock);
+    warn_odd_size(f, drive, dev->env);
     return true;
 }
 
@@ -367,6 +386,7 @@ fdc_realize(Device *dev, DeviceEnv *env, GError **error)
         if (!identify_media(drive->block, &drive->media, error))
             return false;
         drive->type = pick_type(drive, i);
+        warn_odd_size(f, i, env);
     }
     f->line = irq_line_new(env, FDC_IRQ);
     f->reset_timer = timer_new(env->loop, CLOCK_GUEST, reset_fire, f);

@@ -633,6 +633,7 @@ test_short_image(void)
     CU_ASSERT_EQUAL(f->result[0], 0x00);
     CU_ASSERT_EQUAL(sector_number_at(f, 2 * SECTOR), 2);
     CU_ASSERT_EQUAL(sector_number_at(f, 4 * SECTOR), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f->vm->log->str, "no floppy format (1536"));
     fixture_free(f);
 }
 

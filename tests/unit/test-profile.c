@@ -224,6 +224,25 @@ a_later_format_is_refused_as_a_whole(void)
 }
 
 static void
+a_floppy_of_an_odd_size_is_a_warning(void)
+{
+    g_autofree char *folder = make_folder();
+    g_autofree char *file = g_build_filename(folder, "notes.txt", NULL);
+    g_autofree char *text = g_strdup_printf("[floppy0]\npath=%s\n", file);
+    g_autoptr(Profile) p = parse(text);
+    g_file_set_contents(file, "buy milk", -1, NULL);
+    g_autoptr(GPtrArray) odd = profile_check_files(p);
+    CU_ASSERT_EQUAL(truncate(file, 1440 * 1024), 0);
+    g_autoptr(GPtrArray) right = profile_check_files(p);
+
+    CU_ASSERT_EQUAL_FATAL(odd->len, 1);
+    CU_ASSERT_FALSE(finding(odd, 0)->is_error);
+    CU_ASSERT_STRING_EQUAL(finding(odd, 0)->key, "floppy0.path");
+    CU_ASSERT_EQUAL(right->len, 0);
+    remove_folder(folder);
+}
+
+static void
 too_many_drives_and_one_file_twice_are_found(void)
 {
     CU_ASSERT_TRUE(complains("[disk0]\npath=a\n[disk1]\npath=b\n[disk2]\n"
@@ -493,7 +512,8 @@ every_key_with_every_bad_form_is_handled(void)
 #name, name                                                            \
     }
 
-CU_MAIN("profile", CASE(an_empty_profile_has_every_default),
+CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
+        CASE(an_empty_profile_has_every_default),
         CASE(values_are_read_with_their_types),
         CASE(values_read_as_gkeyfile_reads_them),
         CASE(white_space_that_nobody_sees_is_no_part_of_a_value),
