@@ -59,7 +59,7 @@ an_unknown_error_is_a_plain_failure(void)
 static void
 ids_lead_back_to_their_kind(void)
 {
-    for (int i = 0; i <= CARREL_SESSION_ERROR_PROTOCOL; i++)
+    for (unsigned i = 0; i <= CARREL_SESSION_ERROR_PROTOCOL; i++)
         CU_ASSERT_EQUAL(
             session_error_from_id(session_error_id((CarrelSessionError) i)), i);
 }
