@@ -1,4 +1,4 @@
-/* A boot sector that reads the last sector of the first hard disk over and
+/* A boot sector that reads the last sector of the second hard disk over and
  * over, and says on the serial port whether it was read: "good" or "bad". */
     .code16
     .globl _start
@@ -10,7 +10,7 @@ _start:
     movw $0x7c00, %sp
 again:
     movb $0x42, %ah             /* INT 13h extended read */
-    movb $0x80, %dl
+    movb $0x81, %dl
     movw $packet, %si
     int $0x13
     movw $good, %si
