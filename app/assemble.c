@@ -303,8 +303,11 @@ machine_new(const Profile *profile, const MachineOptions *options,
         create_vm(m, profile, events, data, error) &&
         load_firmware(m, profile, error) && open_drives(m, profile, error) &&
         open_chars(m, profile, error) && fill_spec(m, profile, &spec, error) &&
-        pc_i440fx_build(m->vm, &spec, &m->pc, error))
+        pc_i440fx_build(m->vm, &spec, &m->pc, error)) {
+        /* the machine has its own copy, in memory that the guest sees */
+        g_clear_pointer(&m->bios, g_bytes_unref);
         return m;
+    }
     machine_free(m);
     return NULL;
 }
