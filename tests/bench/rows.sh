@@ -143,9 +143,9 @@ memory() {
     local pid before after rss pss dirty
     pid=$(cat "$scratch/pid")
     sleep 2
-    before=$(cat /proc/"$pid"/task/*/schedstat | awk '{ n += $1 } END { print n }')
+    before=$(cat /proc/"$pid"/task/*/schedstat | awk '{ n += $1 } END { printf "%.0f", n }')
     sleep 3
-    after=$(cat /proc/"$pid"/task/*/schedstat | awk '{ n += $1 } END { print n }')
+    after=$(cat /proc/"$pid"/task/*/schedstat | awk '{ n += $1 } END { printf "%.0f", n }')
     read -r rss pss dirty <<<"$(smaps "$pid")"
     record memory "resident" "$1" "$2" "$rss" KiB
     record memory "proportional (PSS)" "$1" "$2" "$pss" KiB

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -189,6 +190,16 @@ stamp(int fd, const Options *o, pid_t pid, double t0, double deadline)
     return false;
 }
 
+/* A letter is stamped when it is read, so nothing may come in between; without
+ * the privilege the figures are only less sharp. The command gets none of it. */
+static void
+hurry(void)
+{
+    struct sched_param p = {.sched_priority = 1};
+
+    (void) sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &p);
+}
+
 static void
 leave(const Options *o, pid_t pid)
 {
@@ -215,6 +226,7 @@ main(int argc, char **argv)
     }
     make_raw(slave);
     fcntl(master, F_SETFD, FD_CLOEXEC);
+    hurry();
     double t0 = now_us(), deadline = t0 + o.limit_s * 1e6;
     pid_t pid = start(o.command, slave);
     if (o.link == NULL)
