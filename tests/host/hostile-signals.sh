@@ -49,7 +49,8 @@ check "it starts again" "$carrel" start one
 check "and runs" is one running
 for signal in SEGV ABRT BUS; do
     check "SIG$signal: it has crashed" kill_and_look one $signal crashed 10
-    check "the list names the signal" \
+    # (AddressSanitizer takes these for itself.)
+    grep -q __asan_init "$carrel" || check "the list names the signal" \
         sh -c '"$1" list | grep "^one .*crashed.*SIG'$signal'"' - "$carrel"
     check "it starts again" "$carrel" start one
 done
