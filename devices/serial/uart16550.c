@@ -57,6 +57,7 @@
 
 #define FIFO_LEN       16
 #define OUT_LEN        4096 /* bytes on their way to the link, power of two */
+#define GATHER_NS      (1000 * 1000)
 
 typedef struct {
     guint8 ier, fcr, lcr, mcr, lsr_errors, msr, scr;
@@ -79,6 +80,7 @@ typedef struct {
     /* dev.lock guards these, too; not guest-visible */
     guint8 out[OUT_LEN];
     guint32 out_head, out_len;
+    gint64 sent_at; /* host clock */
 } Uart;
 
 static const UartState uart_reset_state = {
@@ -150,13 +152,17 @@ rx_push(UartState *s, guint8 byte)
     s->rx_len++;
 }
 
+/* A single byte goes at once; those that follow it closely are gathered, for
+ * waking the loop costs more than writing the register. */
 static void
 out_push(Uart *d, guint8 byte)
 {
     d->out[(d->out_head + d->out_len) % OUT_LEN] = byte;
     d->out_len++;
-    if (!timer_is_armed(d->kick))
+    if (d->out_len == OUT_LEN / 2)
         timer_arm(d->kick, 0);
+    else if (!timer_is_armed(d->kick))
+        timer_arm(d->kick, d->sent_at + GATHER_NS);
 }
 
 /* What waits in the transmitter goes out as far as there is room. */
@@ -210,6 +216,7 @@ send_out(Uart *d)
 
     do {
         g_mutex_lock(&d->dev.lock);
+        d->sent_at = loop_now_ns(d->dev.env->loop, CLOCK_HOST);
         n = MIN(d->out_len, sizeof chunk);
         for (gsize i = 0; i < n; i++)
             chunk[i] = d->out[(d->out_head + i) % OUT_LEN];
@@ -463,8 +470,10 @@ uart_unrealize(Device *dev)
 {
     Uart *d = DEVICE_OF(Uart, dev);
 
-    if (d->chr != NULL)
+    if (d->chr != NULL) {
+        send_out(d); /* the guest's last words */
         char_set_ops(d->chr, NULL, NULL);
+    }
     g_clear_pointer(&d->port, io_region_free);
     g_clear_pointer(&d->kick, timer_free);
     g_clear_pointer(&d->irq, irq_line_free);

@@ -58,6 +58,35 @@ test_reset_values(void)
     teardown(&f);
 }
 
+static gsize
+sent(Fixture *f)
+{
+    g_autoptr(GBytes) bytes = char_scrollback(f->chr);
+
+    return g_bytes_get_size(bytes);
+}
+
+static void
+test_gathering(void)
+{
+    Fixture f;
+
+    setup(&f);
+    fake_out8(f.vm, PORT, 'a');
+    fake_advance(f.vm, 0);
+    CU_ASSERT_EQUAL(sent(&f), 1);
+    fake_out8(f.vm, PORT, 'b');
+    fake_out8(f.vm, PORT, 'c');
+    fake_advance(f.vm, 999 * 1000);
+    CU_ASSERT_EQUAL(sent(&f), 1);
+    fake_advance(f.vm, 1000);
+    CU_ASSERT_EQUAL(sent(&f), 3);
+    fake_out8(f.vm, PORT, 'd');
+    device_unrealize(f.dev);
+    CU_ASSERT_EQUAL(sent(&f), 4);
+    teardown(&f);
+}
+
 static void
 test_divisor(void)
 {
@@ -222,6 +251,8 @@ test_modem_delta(void)
 }
 
 CU_MAIN("uart16550", {"registers_after_reset", test_reset_values},
+        {"bytes_in_quick_succession_are_gathered_and_none_is_lost",
+         test_gathering},
         {"dlab_shows_the_divisor", test_divisor},
         {"output_reaches_the_link", test_output},
         {"output_without_a_reader_is_bounded", test_output_is_bounded},
