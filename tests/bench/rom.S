@@ -69,7 +69,7 @@ protected:
 	.set N, 20000
 
 phases:
-	PHASE 'h', (N * 50) /* no exit at all; it also warms up */
+	PHASE 'h', (N * 50) /* no exit at all: warms up, and the reader, too */
 	addl %esi, %eax
 	xorl %eax, %ebx
 	NEXT 'h'

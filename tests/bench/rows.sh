@@ -83,7 +83,6 @@ d 20000 port read, UART status
 e 20000 MMIO write, no device
 f 20000 MMIO read, no device
 g 100000 PIC mask write, in the kernel
-h 1000000 one turn of a loop, no exit
 i 2000 byte over the serial port
 PHASES
 }
