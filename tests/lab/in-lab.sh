@@ -38,7 +38,7 @@ fi
 
 run_lab() {
     "$here/lab" --topology bare --mem "$memory" \
-        --timeout "${LAB_TIMEOUT:-1500}" -- env LAB_DISK="$disk" \
+        --timeout "${LAB_TIMEOUT:-2400}" -- env LAB_DISK="$disk" \
         LAB_FULL="${LAB_FULL:-}" \
         CARREL_TEST_IMAGES="${CARREL_TEST_IMAGES:-}" \
         bash "$here/several.sh" "$carrel" "$demo_image" "$@"
