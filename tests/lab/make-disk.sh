@@ -115,11 +115,12 @@ if grep -q lab.reboots= /proc/cmdline; then
     done=$(cat /var/reboots 2>/dev/null || echo 0)
     if [ "$done" -lt "$wanted" ]; then
         # each way that a PC knows to start again
-        set -- acpi kbd triple cf9_force
+        set -- acpi kbd triple pci
         shift $((done % 4))
         echo "$((done + 1))" >/var/reboots
-        echo "restart $((done + 1)) by $1" >/dev/ttyS0
         echo "$1" >/sys/kernel/reboot/type
+        echo "restart $((done + 1)) by $(cat /sys/kernel/reboot/type)" \
+            >/dev/ttyS0
         sync
         umount -a -r 2>/dev/null
         mount -o remount,ro /
