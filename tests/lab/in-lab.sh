@@ -29,11 +29,12 @@ stamp=$({
 } 2>/dev/null | cksum | tr ' ' -)
 disk=$cache/debian-$stamp.img
 if [ ! -s "$disk" ]; then
-    rm -f "$cache"/debian-*.img
-    if ! why=$("$here/make-disk.sh" "$disk.new" 2>&1); then
+    # Another checkout may be running from its own image right now.
+    find "$cache" -maxdepth 1 -name 'debian-*.img' -mtime +7 -delete 2>/dev/null
+    if ! why=$("$here/make-disk.sh" "$disk.$$" 2>&1); then
         skip_all "no disk for the guests: $(tail -n 1 <<<"$why")"
     fi
-    mv "$disk.new" "$disk"
+    mv "$disk.$$" "$disk"
 fi
 
 run_lab() {
