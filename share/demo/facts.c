@@ -89,13 +89,33 @@ measure_mhz(void)
 }
 
 static void
+name_processor(const char *name)
+{
+    unsigned i = 0;
+
+    for (; name[i] != '\0'; i++)
+        facts.brand[i] = name[i];
+    facts.brand[i] = '\0';
+}
+
+/* What it is where no brand string tells, by its family. */
+static const char *
+family_name(void)
+{
+    switch (facts.signature >> 8 & 15) {
+    case 4: return "486 class";
+    case 5: return "Pentium class";
+    case 6: return "Pentium Pro class";
+    default: return "unknown processor";
+    }
+}
+
+static void
 find_processor(void)
 {
     uint32_t r[4];
-    const char *unknown = "486 or older";
 
-    for (unsigned i = 0; unknown[i] != '\0'; i++)
-        facts.brand[i] = unknown[i];
+    name_processor("486 or older");
     if (!has_cpuid())
         return;
     cpuid(0, r);
@@ -105,6 +125,7 @@ find_processor(void)
     cpuid(1, r);
     facts.signature = r[0];
     facts.features = r[3];
+    name_processor(family_name());
     cpuid(0x80000000u, r);
     if (r[0] >= 0x80000004u && r[0] < 0x80010000u) {
         for (unsigned leaf = 0; leaf < 3; leaf++) {
