@@ -143,11 +143,19 @@ check_disk(const DriveOptions *o, unsigned n, GError **error)
         return false;
     }
     const BlockInfo *info = block_info(o->block);
-    if (info->logical_size != IDE_SECTOR || info->bytes < IDE_SECTOR) {
+    if (info->logical_size > IDE_SECTOR) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "%s: an IDE disk has sectors of %u bytes, this one is "
+                    "accessed in units of %u; if that is because of direct "
+                    "access, turn direct off",
+                    block_path(o->block), IDE_SECTOR, info->logical_size);
+        return false;
+    }
+    if (info->bytes < IDE_SECTOR) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "%s: an IDE disk needs at least one 512-byte sector, this "
-                    "has %" G_GUINT64_FORMAT " bytes in sectors of %u",
-                    block_path(o->block), info->bytes, info->logical_size);
+                    "has %" G_GUINT64_FORMAT " bytes",
+                    block_path(o->block), info->bytes);
         return false;
     }
     return true;
