@@ -105,14 +105,14 @@ struct PciDevice {
 /* clang-format on */
 
 /* Raises or lowers one of the four shared PIRQ inputs, ORed by the bus. Any
- * thread; called with the bus's INTx leaf lock held. */
+ * thread; called with the bus's INTx lock (L2) held. */
 typedef void (*PciSetIrq)(void *data, unsigned pirq, bool level);
 
 PciBus *pci_bus_new(DeviceEnv *env);
 void pci_bus_free(PciBus *bus); /* no device may be left on it */
 void pci_bus_set_irq_router(PciBus *bus, PciSetIrq set_irq, void *data);
 /* Tells the router all four levels again, after it changed its routes. Takes
- * the INTx leaf lock; any thread. */
+ * the INTx lock (L2); any thread. */
 void pci_bus_refresh_irqs(PciBus *bus);
 /* The lock of configuration space, for the host bridge's IoRegions. */
 GMutex *pci_bus_config_lock(PciBus *bus);

@@ -36,7 +36,8 @@ struct Display {
     guint n_viewers; /* atomic copy of viewers->len */
     guint64 last_serial;
     GMutex hook_lock; /* L2 guards the viewers hook; held while it runs, so
-                         that none is under way once it was replaced */
+                         that none is under way once it was replaced: the
+                         hook may only arm a timer */
     void (*on_viewers)(void *data);
     void *on_viewers_data;
     void (*refresh)(void *data); /* loop thread only */

@@ -8,7 +8,7 @@
 #include "vmm/core/sysutil.h"
 
 typedef struct {
-    GMutex lock; /* L2 guards asserted, and the order of controller calls */
+    GMutex lock; /* L3 guards asserted, and the order of controller calls */
     unsigned asserted; /* lines that are up */
 } IrqPin;
 

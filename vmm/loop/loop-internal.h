@@ -9,7 +9,7 @@ typedef struct {
 } TimerHeap;
 
 typedef struct {
-    GMutex lock; /* L2 guards heaps, guest clock and the timerfd setting */
+    GMutex lock; /* L3 guards heaps, guest clock and the timerfd setting */
     TimerHeap heaps[2]; /* by LoopClock */
     int timerfd;        /* -1 in a manual loop */
     guint timerfd_watch;
