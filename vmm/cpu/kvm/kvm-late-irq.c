@@ -17,16 +17,18 @@
 
 #define LATE_POLL_MIN_US 60
 #define LATE_POLL_MAX_US 260
-/* The guest may be masking interrupts for good reason: then give up, but not
- * before the firmware does (five seconds). */
-#define LATE_LIMIT_US (6 * G_USEC_PER_SEC)
+/* Firmware that waits gives up after five seconds. Behind that somebody polls:
+ * GRUB, for a key, with interrupts open only inside the BIOS's calls. Help him
+ * too, as long as it takes, but at a rate that costs nothing. */
+#define LATE_EAGER_US (6 * G_USEC_PER_SEC)
+#define LATE_LAZY     20 /* times slower */
 
 struct KvmLateIrq {
     CpuBackend *backend;
     void (*nudge)(CpuBackend *b, unsigned index);
     GThread *thread;
     guint raised; /* atomic: bit per ISA line that a device raised */
-    GMutex lock;  /* L2 guards wanted, quit */
+    GMutex lock;  /* L3 guards wanted, quit; inside the pin's lock */
     GCond cond;
     bool wanted, quit;
 };
@@ -66,14 +68,31 @@ request_waits(KvmLateIrq *late)
     return (raised & waiting) != 0;
 }
 
+/* A line was raised since the last call. */
+static bool
+take_wanted(KvmLateIrq *late)
+{
+    g_mutex_lock(&late->lock);
+    bool wanted = late->wanted;
+    late->wanted = false;
+    g_mutex_unlock(&late->lock);
+    return wanted;
+}
+
 static void
 help_in(KvmLateIrq *late)
 {
-    gint64 limit = g_get_monotonic_time() + LATE_LIMIT_US;
+    gint64 eager_until = g_get_monotonic_time() + LATE_EAGER_US;
 
-    while (g_get_monotonic_time() < limit) {
-        g_usleep(
-            (gulong) g_random_int_range(LATE_POLL_MIN_US, LATE_POLL_MAX_US));
+    for (;;) {
+        gulong pause =
+            (gulong) g_random_int_range(LATE_POLL_MIN_US, LATE_POLL_MAX_US);
+        gint64 now = g_get_monotonic_time();
+        if (take_wanted(late))
+            eager_until = now + LATE_EAGER_US;
+        if (now > eager_until)
+            pause *= LATE_LAZY;
+        g_usleep(pause);
         if (__atomic_load_n(&late->quit, __ATOMIC_RELAXED) ||
             !request_waits(late))
             return;
