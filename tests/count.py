@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """count.py LOG.json... - sums Meson's test logs, TAP cases one by one.
 
-Names what failed and what was skipped and why; the last line is
+Names what failed, what passed only at its second try ("# UNSTEADY: WHAT" in a
+program's output) and what was skipped and why; the last line is
 "N passed, N failed, N skipped". Fails when a case failed, when a program
 ended badly although its cases passed, when a log is missing, or when nothing
 ran at all.
@@ -12,6 +13,7 @@ import sys
 
 CASE = re.compile(r'^\s*(not )?ok\b\s*\d*\s*-?\s*([^#\n]*)(?:#\s*(\w+)\s*(.*))?',
                   re.M)
+UNSTEADY = re.compile(r'^# UNSTEADY: (.*)$', re.M)
 
 
 class Count:
@@ -19,6 +21,7 @@ class Count:
         self.passed = 0
         self.failed = []
         self.skipped = {}
+        self.unsteady = []
 
     def skip(self, name, reason):
         self.skipped.setdefault(reason.strip() or 'no reason given',
@@ -28,6 +31,8 @@ class Count:
         name, result = test['name'], test['result']
         before = len(self.failed)
         cases = list(CASE.finditer(test.get('stdout') or ''))
+        self.unsteady += [f'{name}: {m[1]}' for m in
+                          UNSTEADY.finditer(test.get('stdout') or '')]
         for m in cases:
             case = f'{name}: {m[2].strip()}'
             if (m[3] or '').upper() == 'SKIP':
@@ -58,6 +63,8 @@ def main(logs):
     for reason, names in count.skipped.items():
         print(f'skipped: {reason}: {len(names)} '
               f'({names[0]}{", ..." if len(names) > 1 else ""})')
+    for name in count.unsteady:
+        print(f'unsteady: {name}')
     for name in count.failed:
         print(f'failed: {name}')
     skipped = sum(map(len, count.skipped.values()))
