@@ -1,11 +1,11 @@
 /* app/assemble-media.c - changing the disk in a drive while the guest runs. */
-#include <gio/gio.h>
 #include <string.h>
 
 #include "app/assemble-internal.h"
 #include "devices/storage/fdc.h"
 #include "devices/storage/piix3-ide.h"
 #include "vmm/block/block.h"
+#include "vmm/core/error.h"
 #include "vmm/loop/loop.h"
 
 #define CLOSE_POLL_US 1000
@@ -60,14 +60,14 @@ find_drive(Machine *m, const char *name, GError **error)
             continue;
         if (m->drives[i].kind != DRIVE_DISK)
             return &m->drives[i];
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
                     "%s is a fixed disk; only floppies and CDs can be changed "
                     "while the machine runs",
                     name);
         return NULL;
     }
     g_autofree char *all = machine_describe_drives(m);
-    g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+    g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND,
                 "machine '%s' has no drive '%s'; it has:\n%s", m->name, name,
                 all);
     return NULL;

@@ -2,13 +2,13 @@
  * exit code, from whatever folder's domain it came. */
 #include "app/session/session-error.h"
 
-#include <gio/gio.h>
 #include <string.h>
 
 #include "profiles/profile.h"
 #include "vmm/block/block.h"
 #include "vmm/boot/firmware.h"
 #include "vmm/char/char.h"
+#include "vmm/core/error.h"
 #include "vmm/core/state.h"
 #include "vmm/cpu/cpu.h"
 
@@ -72,13 +72,13 @@ static const MeaningRow meaning_rows[] = {
     { carrel_firmware_error_quark, ANY,                           CARREL_SESSION_ERROR_HOST },
     { carrel_state_error_quark,    ANY,                           CARREL_SESSION_ERROR_USAGE },
     { g_option_error_quark,        ANY,                           CARREL_SESSION_ERROR_USAGE },
-    { g_io_error_quark,            G_IO_ERROR_BUSY,               CARREL_SESSION_ERROR_STATE },
-    { g_io_error_quark,            G_IO_ERROR_NOT_FOUND,          CARREL_SESSION_ERROR_NOT_FOUND },
-    { g_io_error_quark,            G_IO_ERROR_NOT_SUPPORTED,      CARREL_SESSION_ERROR_USAGE },
-    { g_io_error_quark,            G_IO_ERROR_INVALID_ARGUMENT,   CARREL_SESSION_ERROR_USAGE },
-    { g_io_error_quark,            G_IO_ERROR_PERMISSION_DENIED,  CARREL_SESSION_ERROR_PERMISSION },
-    { g_io_error_quark,            G_IO_ERROR_TIMED_OUT,          CARREL_SESSION_ERROR_TIMEOUT },
-    { g_io_error_quark,            G_IO_ERROR_TOO_MANY_OPEN_FILES, CARREL_SESSION_ERROR_HOST },
+    { carrel_error_quark,            CARREL_ERROR_BUSY,               CARREL_SESSION_ERROR_STATE },
+    { carrel_error_quark,            CARREL_ERROR_NOT_FOUND,          CARREL_SESSION_ERROR_NOT_FOUND },
+    { carrel_error_quark,            CARREL_ERROR_NOT_SUPPORTED,      CARREL_SESSION_ERROR_USAGE },
+    { carrel_error_quark,            CARREL_ERROR_INVALID,   CARREL_SESSION_ERROR_USAGE },
+    { carrel_error_quark,            CARREL_ERROR_PERMISSION,  CARREL_SESSION_ERROR_PERMISSION },
+    { carrel_error_quark,            CARREL_ERROR_TIMED_OUT,          CARREL_SESSION_ERROR_TIMEOUT },
+    { carrel_error_quark,            CARREL_ERROR_NO_DESCRIPTORS, CARREL_SESSION_ERROR_HOST },
     { g_file_error_quark,          G_FILE_ERROR_ACCES,            CARREL_SESSION_ERROR_PERMISSION },
     { g_file_error_quark,          G_FILE_ERROR_PERM,             CARREL_SESSION_ERROR_PERMISSION },
     { g_file_error_quark,          G_FILE_ERROR_NOENT,            CARREL_SESSION_ERROR_NOT_FOUND },

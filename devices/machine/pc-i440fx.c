@@ -5,8 +5,6 @@
  * Interrupt controllers and the interval timer belong to the CPU backend. */
 #include "devices/machine/pc-i440fx.h"
 
-#include <gio/gio.h>
-
 #include "devices/chipset/piix4-pm.h"
 #include "devices/machine/pc-internal.h"
 #include "devices/registry.h"

@@ -6,11 +6,11 @@
  * ports. */
 #include "devices/storage/piix3-ide.h"
 
-#include <gio/gio.h>
 #include <string.h>
 
 #include "devices/bus/pci.h"
 #include "devices/storage/ide-internal.h"
+#include "vmm/core/error.h"
 #include "vmm/io/io.h"
 
 /* Configuration registers, section 2.3 */
@@ -241,7 +241,7 @@ piix3_ide_set_media(Device *dev, unsigned n, Block *block, bool force,
         atapi_set_media(drive, block);
     g_mutex_unlock(&dev->lock);
     if (locked)
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_BUSY,
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
                     "drive%u: the guest has locked the tray; eject the disc "
                     "in the guest, or force it",
                     n);

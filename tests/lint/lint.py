@@ -26,8 +26,8 @@ LAYERS = {
     'profiles': ('profiles/',),
     'passthrough-wizard': ('passthrough-wizard/', 'profiles/'),
     'ui': ('ui/', 'profiles/', 'passthrough-wizard/', 'vmm/display/',
-           'vmm/input/', 'vmm/char/', 'vmm/core/vm.h', 'vmm/core/sysutil.h',
-           'vmm/types.h', 'vmm/annotate.h'),
+           'vmm/input/', 'vmm/char/', 'vmm/core/vm.h', 'vmm/core/error.h',
+           'vmm/core/sysutil.h', 'vmm/types.h', 'vmm/annotate.h'),
 }
 
 # System header (regex) -> the folders that may know it. tests may use all.

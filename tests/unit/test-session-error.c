@@ -1,5 +1,4 @@
 /* tests/unit/test-session-error.c - exit codes of every folder's errors. */
-#include <gio/gio.h>
 
 #include "app/exit-codes.h"
 #include "app/session/session-error.h"
@@ -8,6 +7,7 @@
 #include "vmm/block/block.h"
 #include "vmm/boot/firmware.h"
 #include "vmm/char/char.h"
+#include "vmm/core/error.h"
 #include "vmm/core/state.h"
 #include "vmm/cpu/cpu.h"
 
@@ -33,10 +33,10 @@ errors_have_the_exit_codes_of_the_manual(void)
         { CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_MISSING, EXIT_HOST },
         { CARREL_STATE_ERROR,    CARREL_STATE_ERROR_VERSION,    EXIT_USAGE },
         { G_OPTION_ERROR,        G_OPTION_ERROR_BAD_VALUE,      EXIT_USAGE },
-        { G_IO_ERROR,            G_IO_ERROR_BUSY,               EXIT_STATE },
-        { G_IO_ERROR,            G_IO_ERROR_NOT_FOUND,          EXIT_NOT_FOUND },
-        { G_IO_ERROR,            G_IO_ERROR_INVALID_ARGUMENT,   EXIT_USAGE },
-        { G_IO_ERROR,            G_IO_ERROR_NOT_SUPPORTED,      EXIT_USAGE },
+        { CARREL_ERROR,            CARREL_ERROR_BUSY,               EXIT_STATE },
+        { CARREL_ERROR,            CARREL_ERROR_NOT_FOUND,          EXIT_NOT_FOUND },
+        { CARREL_ERROR,            CARREL_ERROR_INVALID,   EXIT_USAGE },
+        { CARREL_ERROR,            CARREL_ERROR_NOT_SUPPORTED,      EXIT_USAGE },
         { G_FILE_ERROR,          G_FILE_ERROR_ACCES,            EXIT_PRIVILEGE },
         { G_FILE_ERROR,          G_FILE_ERROR_NOENT,            EXIT_NOT_FOUND },
         { G_FILE_ERROR,          G_FILE_ERROR_INVAL,            EXIT_USAGE },

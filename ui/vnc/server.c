@@ -10,9 +10,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <gio/gio.h>
-
 #include "ui/vnc/gate-internal.h"
+#include "vmm/core/error.h"
 #include "vmm/core/sysutil.h"
 
 #define BACKLOG 128
@@ -109,7 +108,7 @@ may_listen_on(const VncServer *server, const struct addrinfo *where,
            MIN((gsize) where->ai_addrlen, sizeof address));
     if (server->password != NULL || lockout_peer_is_loopback(&address))
         return true;
-    g_set_error(error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+    g_set_error(error, CARREL_ERROR, CARREL_ERROR_PERMISSION,
                 "VNC address '%s': others can reach it and there is no "
                 "password; set vnc.password, or listen on unix or "
                 "tcp:127.0.0.1:PORT",
@@ -130,7 +129,7 @@ listen_tcp(VncServer *server, const VncConfig *config, GError **error)
 
     int code = getaddrinfo(config->tcp_address, port, &hints, &found);
     if (code != 0) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_HOST_NOT_FOUND,
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND,
                     "VNC address '%s': %s", config->tcp_address,
                     gai_strerror(code));
         return false;
@@ -189,7 +188,7 @@ set_up(VncServer *server, const VncConfig *config, GError **error)
     if (config->tcp_address != NULL && !listen_tcp(server, config, error))
         return false;
     if (server->n_listeners == 0) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID,
                     "VNC server: there is nothing to listen on");
         return false;
     }

@@ -1,10 +1,10 @@
 /* vmm/core/prop.c - see prop.h. */
 #include "vmm/core/prop.h"
 
-#include <gio/gio.h>
 #include <string.h>
 
 #include "vmm/core/device.h"
+#include "vmm/core/error.h"
 
 static const PropDesc *
 prop_find(const Device *dev, const char *name)
@@ -62,7 +62,7 @@ device_set_u64(Device *dev, const char *name, guint64 value, GError **error)
     g_assert(!device_is_realized(dev));
     g_assert(p->type != PROP_STRING && p->type != PROP_LINK);
     if (p->type != PROP_ENUM && (value < p->min || value > p->max)) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID,
                     "%s: %s is %" G_GUINT64_FORMAT
                     " but must be %" G_GUINT64_FORMAT "..%" G_GUINT64_FORMAT
                     "%s%s",
@@ -84,7 +84,7 @@ prop_set_enum(Device *dev, const PropDesc *p, const char *value, GError **error)
         }
     }
     g_autofree char *allowed = g_strjoinv(", ", (char **) p->values);
-    g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+    g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID,
                 "%s: %s is '%s' but must be one of: %s", dev->id, p->name,
                 value, allowed);
     return false;
@@ -121,7 +121,7 @@ prop_check_links(const Device *dev, GError **error)
     for (const PropDesc *p = dev->klass->props; p && p->name; p++) {
         if (p->type == PROP_LINK && p->required &&
             *(gpointer *) prop_at(dev, p) == NULL) {
-            g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+            g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID,
                         "%s: '%s' is not connected (%s)", dev->id, p->name,
                         p->help ? p->help : "");
             return false;

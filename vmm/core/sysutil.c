@@ -2,7 +2,6 @@
 #include "vmm/core/sysutil.h"
 
 #include <fcntl.h>
-#include <gio/gio.h>
 #include <stdarg.h>
 #include <sys/eventfd.h>
 

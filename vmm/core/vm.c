@@ -6,8 +6,7 @@
  * their usual way. */
 #include "vmm/core/vm.h"
 
-#include <gio/gio.h>
-
+#include "vmm/core/error.h"
 #include "vmm/core/vm-internal.h"
 #include "vmm/loop/loop.h"
 
@@ -241,7 +240,7 @@ op_give_up(Vm *vm, Device *busy)
         op_act(vm);
         return;
     }
-    g_set_error(&vm->op->error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+    g_set_error(&vm->op->error, CARREL_ERROR, CARREL_ERROR_TIMED_OUT,
                 "cannot %s machine '%s': %s", op_table[vm->op->kind].name,
                 vm->name, why);
     if (vm->op->kind == OP_RESET) {
@@ -287,7 +286,7 @@ op_begin(Vm *vm, VmOp *op)
 
     vm->op = op;
     if ((op_table[op->kind].allowed & IN(state)) == 0) {
-        g_set_error(&op->error, G_IO_ERROR, G_IO_ERROR_BUSY,
+        g_set_error(&op->error, CARREL_ERROR, CARREL_ERROR_BUSY,
                     "cannot %s machine '%s': it is %s", op_table[op->kind].name,
                     vm->name, vm_state_name(state));
         op_finish(vm);
