@@ -147,13 +147,10 @@ static bool
 enter_seat(VncServer *server, Conn *conn)
 {
     VncViewer *viewer = gate_free_seat(server);
+    const char *why = "there are too many";
 
-    if (viewer == NULL || !vnc_viewer_start(viewer, &conn->seat_fd)) {
-        gate_log(server,
-                 viewer == NULL
-                     ? "viewer refused, there are too many: %s"
-                     : "viewer refused, no descriptors below 1024 left: %s",
-                 conn->name);
+    if (viewer == NULL || !vnc_viewer_start(viewer, &conn->seat_fd, &why)) {
+        gate_log(server, "viewer refused, %s: %s", why, conn->name);
         return false;
     }
     conn->viewer = viewer;

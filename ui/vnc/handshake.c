@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-#include <rfb/rfb.h>
-
+#include "ui/vnc/library.h"
 #include "ui/vnc/rfb-message.h"
 
 #define VERSION_SIZE      12
@@ -187,13 +186,16 @@ handshake_feed(Handshake *h, const guint8 *data, gsize len, GByteArray *out)
 bool
 handshake_password_ok(const Handshake *h, const char *password)
 {
+    const VncLibrary *lib = vnc_library(NULL);
     guint8 expected[VNC_CHALLENGE_SIZE];
     char key[PASSWORD_SIZE + 1] = {0};
     guint8 difference = 0;
 
+    if (lib == NULL)
+        return false;
     memcpy(key, password, MIN(strlen(password), PASSWORD_SIZE));
     memcpy(expected, h->challenge, sizeof expected);
-    rfbEncryptBytes(expected, key);
+    lib->encrypt_bytes(expected, key);
     for (gsize i = 0; i < sizeof expected; i++)
         difference |= expected[i] ^ h->response[i];
     explicit_bzero(key, sizeof key);

@@ -13,8 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <rfb/rfb.h>
-
+#include "ui/vnc/library.h"
 #include "ui/vnc/rfb-message.h"
 #include "vmm/core/sysutil.h"
 #include "vmm/display/damage.h"
@@ -35,6 +34,7 @@ struct VncViewer {
     int done_fd;
     unsigned number;
     char *desktop_name;
+    const VncLibrary *lib; /* with screen: NULL before the first start */
     rfbScreenInfo *screen;
     int low_fd; /* keeps a number below the limit for us; -1: lost */
     int wake_fd;
@@ -51,11 +51,6 @@ struct VncViewer {
     gint64 resized_us;
     int sent_leds, sent_absolute; /* -1: nothing yet */
 };
-
-static void
-be_silent(const char *format, ...)
-{
-}
 
 /* ---- descriptors the library can use ---- */
 
@@ -83,7 +78,7 @@ set_pixel_format(VncViewer *v)
     format->greenShift = 8;
     format->blueShift = 0;
     if (v->client != NULL)
-        rfbSetTranslateFunction(v->client);
+        v->lib->set_translate_function(v->client);
 }
 
 static bool
@@ -95,7 +90,8 @@ set_size(VncViewer *v, int width, int height)
 
     if (pixels == NULL)
         return false;
-    rfbNewFramebuffer(v->screen, pixels, width, height, 8, 3, BYTES_PER_PIXEL);
+    v->lib->new_framebuffer(v->screen, pixels, width, height, 8, 3,
+                            BYTES_PER_PIXEL);
     set_pixel_format(v);
     g_free(old);
     g_atomic_int_set(&v->width, width);
@@ -121,7 +117,7 @@ copy_rect(VncViewer *v, const Frame *frame, Rect r)
                frame->pixels + (gsize) y * (gsize) frame->stride +
                    (gsize) r.x * BYTES_PER_PIXEL,
                (gsize) r.w * BYTES_PER_PIXEL);
-    rfbMarkRectAsModified(screen, r.x, r.y, r.x + r.w, r.y + r.h);
+    v->lib->mark_rect_as_modified(screen, r.x, r.y, r.x + r.w, r.y + r.h);
 }
 
 /* True when the viewer's screen has the frame's size, or has to stay as it is
@@ -137,8 +133,8 @@ follow_size(VncViewer *v, const Frame *frame)
         memset(v->screen->frameBuffer, 0,
                (gsize) v->screen->width * (gsize) v->screen->height *
                    BYTES_PER_PIXEL);
-        rfbMarkRectAsModified(v->screen, 0, 0, v->screen->width,
-                              v->screen->height);
+        v->lib->mark_rect_as_modified(v->screen, 0, 0, v->screen->width,
+                                      v->screen->height);
         return true;
     }
     if (now - v->resized_us < RESIZE_GAP_US)
@@ -190,9 +186,9 @@ send_notice(VncViewer *v, int x, gint32 encoding, const guint8 *extra,
     rfb_put32(message + 12, (guint32) encoding);
     if (n_extra > 0)
         memcpy(message + 16, extra, n_extra);
-    if (rfbWriteExact(v->client, (const char *) message, 16 + (int) n_extra) <
-        0)
-        rfbCloseClient(v->client);
+    if (v->lib->write_exact(v->client, (const char *) message,
+                            16 + (int) n_extra) < 0)
+        v->lib->close_client(v->client);
 }
 
 static void
@@ -244,7 +240,7 @@ serve(VncViewer *v)
         if (SYS_RETRY(poll(fds, 2, wait_ms(v))) < 0)
             break;
         if (fds[0].revents != 0)
-            rfbProcessClientMessage(v->client);
+            v->lib->process_client_message(v->client);
         if (fds[1].revents != 0)
             (void) sys_eventfd_drain(v->wake_fd);
         if (v->client->sock < 0 || v->client->state != RFB_NORMAL)
@@ -252,7 +248,7 @@ serve(VncViewer *v)
         send_notices(v);
         take_frame(v);
         if (v->client->sock >= 0)
-            (void) rfbUpdateClient(v->client);
+            (void) v->lib->update_client(v->client);
     }
 }
 
@@ -272,13 +268,14 @@ seat_thread(gpointer data)
     v->view = display_attach(v->display, v->wake_fd);
     if (set_size(v, FIRST_WIDTH, FIRST_HEIGHT)) {
         take_frame(v);
-        v->client = rfbNewClient(v->screen, fd); /* closes fd in the end */
+        v->client =
+            v->lib->new_client(v->screen, fd); /* closes fd in the end */
     } else {
         sys_close(&fd);
     }
     if (v->client != NULL) {
         serve(v);
-        rfbClientConnectionGone(v->client);
+        v->lib->client_connection_gone(v->client);
         v->client = NULL;
     }
     viewer_detach(v->view);
@@ -309,13 +306,38 @@ make_pair(VncViewer *v, int *ret_fd)
     return ok;
 }
 
+static bool
+make_screen(VncViewer *v, const char **ret_why)
+{
+    if (v->screen != NULL)
+        return true;
+    v->lib = vnc_library(ret_why);
+    if (v->lib == NULL)
+        return false;
+    v->screen = v->lib->get_screen(NULL, NULL, FIRST_WIDTH, FIRST_HEIGHT, 8, 3,
+                                   BYTES_PER_PIXEL);
+    if (v->screen == NULL)
+        return false;
+    v->screen->desktopName = v->desktop_name;
+    v->screen->maxClientWait = LIBRARY_WAIT_MS;
+    v->screen->deferUpdateTime = 0;
+    v->screen->alwaysShared = TRUE;
+    v->screen->cursor = NULL; /* it is among the guest's pixels */
+    v->screen->port = v->screen->ipv6port = -1;
+    v->screen->httpDir = NULL;
+    v->screen->permitFileTransfer = FALSE;
+    v->screen->ignoreSIGPIPE = FALSE;
+    return true;
+}
+
 bool
-vnc_viewer_start(VncViewer *v, int *ret_fd)
+vnc_viewer_start(VncViewer *v, int *ret_fd, const char **ret_why)
 {
     g_autofree char *name = g_strdup_printf("vnc:%u", v->number);
 
     g_return_val_if_fail(v->thread == NULL, false);
-    if (!make_pair(v, ret_fd))
+    *ret_why = "no descriptors below 1024 left";
+    if (!make_screen(v, ret_why) || !make_pair(v, ret_fd))
         return false;
     g_atomic_int_set(&v->done, 0);
     g_atomic_int_set(&v->features, 0);
@@ -372,33 +394,12 @@ vnc_viewer_is_relative(VncViewer *v)
     return g_atomic_int_get(&v->relative) != 0;
 }
 
-static bool
-make_screen(VncViewer *v)
-{
-    v->screen = rfbGetScreen(NULL, NULL, FIRST_WIDTH, FIRST_HEIGHT, 8, 3,
-                             BYTES_PER_PIXEL);
-    if (v->screen == NULL)
-        return false;
-    v->screen->desktopName = v->desktop_name;
-    v->screen->maxClientWait = LIBRARY_WAIT_MS;
-    v->screen->deferUpdateTime = 0;
-    v->screen->alwaysShared = TRUE;
-    v->screen->cursor = NULL; /* it is among the guest's pixels */
-    v->screen->port = v->screen->ipv6port = -1;
-    v->screen->httpDir = NULL;
-    v->screen->permitFileTransfer = FALSE;
-    v->screen->ignoreSIGPIPE = FALSE;
-    return true;
-}
-
 VncViewer *
 vnc_viewer_new(unsigned number, const char *desktop_name, Display *display,
                Input *input, int done_fd, GError **error)
 {
     VncViewer *v = g_new0(VncViewer, 1);
 
-    rfbLog = be_silent;
-    rfbErr = be_silent;
     v->number = number;
     v->display = display;
     v->input = input;
@@ -406,7 +407,7 @@ vnc_viewer_new(unsigned number, const char *desktop_name, Display *display,
     v->desktop_name = g_strdup(desktop_name);
     v->low_fd = -1;
     v->wake_fd = sys_eventfd(error);
-    if (v->wake_fd < 0 || !make_screen(v)) {
+    if (v->wake_fd < 0) {
         vnc_viewer_free(v);
         return NULL;
     }
@@ -431,7 +432,7 @@ vnc_viewer_free(VncViewer *v)
     if (v->screen != NULL) {
         g_clear_pointer(&v->screen->frameBuffer, g_free);
         v->screen->desktopName = NULL;
-        rfbScreenCleanup(v->screen);
+        v->lib->screen_cleanup(v->screen);
     }
     sys_close(&v->low_fd);
     sys_close(&v->wake_fd);

@@ -11,8 +11,7 @@
 typedef struct VncViewer VncViewer;
 
 /* A free seat. done_fd: an eventfd, signalled when a viewer's thread is about
- * to end. input NULL: view only. All seats are made before any of them is used (the library sets up
- * state that all share). Error: no descriptor below 1024 is left. */
+ * to end. input NULL: view only. Error: no descriptor below 1024 is left. */
 VncViewer *vnc_viewer_new(unsigned number, const char *desktop_name,
                           Display *display, Input *input, int done_fd,
                           GError **error);
@@ -21,8 +20,9 @@ void vnc_viewer_free(VncViewer *viewer); /* joins; NULL is fine */
 /* The functions below: the gate's thread. */
 
 /* Starts the thread; *ret_fd is our end, non-blocking, which the caller owns.
- * The viewer leaves when that is closed. False: no descriptors left. */
-bool vnc_viewer_start(VncViewer *viewer, int *ret_fd);
+ * The viewer leaves when that is closed. The first start of all loads the
+ * library. False: *ret_why says why (static), no descriptors or no library. */
+bool vnc_viewer_start(VncViewer *viewer, int *ret_fd, const char **ret_why);
 bool vnc_viewer_is_free(VncViewer *viewer);
 /* Joins the thread when it has ended; true when the seat is free. */
 bool vnc_viewer_reap(VncViewer *viewer);
