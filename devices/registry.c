@@ -7,6 +7,7 @@
 /* bus, chipset, firmware */
 extern const DeviceClass fw_cfg_class;
 extern const DeviceClass i440fx_class;
+extern const DeviceClass pci_hotplug_class;
 extern const DeviceClass piix3_class;
 extern const DeviceClass piix4_pm_class;
 
@@ -34,6 +35,7 @@ static const DeviceClass *const registry[] = {
     /* bus, chipset, firmware */
     &fw_cfg_class,
     &i440fx_class,
+    &pci_hotplug_class,
     &piix3_class,
     &piix4_pm_class,
 

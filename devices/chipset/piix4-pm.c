@@ -358,6 +358,17 @@ piix4_pm_press_power_button(Device *dev)
     g_mutex_unlock(&dev->lock);
 }
 
+void
+piix4_pm_raise_gpe(Device *dev, unsigned bit)
+{
+    Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
+
+    g_mutex_lock(&dev->lock);
+    d->s.gpe_sts |= (guint16) (1u << bit);
+    update_irq(d);
+    g_mutex_unlock(&dev->lock);
+}
+
 static void
 fill_config(PciDevice *pdev)
 {

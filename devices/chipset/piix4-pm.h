@@ -8,3 +8,8 @@ extern const DeviceClass piix4_pm_class;
 /* The person pressed the power button: the guest sees an ACPI event, if it
  * listens. Any thread. */
 void piix4_pm_press_power_button(Device *dev);
+
+/* A general-purpose event of ACPI, bit 0..15 of GPE0: what it means is in the
+ * firmware's tables. Any thread. */
+#define PIIX4_GPE_PCI_HOTPLUG 1
+void piix4_pm_raise_gpe(Device *dev, unsigned bit);

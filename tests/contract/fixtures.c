@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "devices/chipset/i440fx.h"
+#include "devices/chipset/pci-hotplug.h"
+#include "devices/chipset/piix4-pm.h"
 #include "devices/firmware/fw-cfg.h"
 #include "devices/legacy/i8237.h"
 #include "vmm/block/block.h"
@@ -52,6 +54,17 @@ make_dma(Rig *rig)
     return dma;
 }
 
+static gpointer
+make_pm(Rig *rig)
+{
+    Device *pm = device_new(&piix4_pm_class, "pm");
+
+    device_set_link(pm, "bus", make_bus(rig));
+    fake_vm_realize(rig->vm, pm);
+    g_ptr_array_add(rig->helpers, pm);
+    return pm;
+}
+
 /* A blank image that is a floppy as well as a small disk. */
 static gpointer
 make_drive(Rig *rig)
@@ -80,6 +93,7 @@ static const struct {
     { "chr",   make_char },
     { "dma",   make_dma },
     { "drive", make_drive },
+    { "pm",    make_pm },
 };
 /* clang-format on */
 
@@ -339,6 +353,19 @@ static const struct {
 } last_writes[] = {
     { "apm-shutdown", 0x8900, 'S' }, /* counts letters of "Shutdown" */
 };
+/* What no register can do, but the machine. */
+static void
+plug_something(Rig *rig)
+{
+    pci_hotplug_inserted(rig->dev, 6);
+}
+
+static const struct {
+    const char *name;
+    void (*act)(Rig *rig);
+} machine_acts[] = {
+    { "pci-hotplug", plug_something },
+};
 /* clang-format on */
 
 void
@@ -346,7 +373,7 @@ rig_poke(Rig *rig)
 {
     guint8 devfn = 0;
 
-    if (rig->bus != NULL) {
+    if (rig->bus != NULL && has_option(rig->klass, "addr")) {
         devfn = (guint8) DEVICE_OF(PciDevice, rig->dev)->devfn;
         poke_config(rig, devfn);
         place_bars(rig, devfn);
@@ -357,4 +384,7 @@ rig_poke(Rig *rig)
     for (gsize i = 0; i < G_N_ELEMENTS(last_writes); i++)
         if (strcmp(last_writes[i].name, rig->klass->name) == 0)
             fake_out8(rig->vm, last_writes[i].port, last_writes[i].value);
+    for (gsize i = 0; i < G_N_ELEMENTS(machine_acts); i++)
+        if (strcmp(machine_acts[i].name, rig->klass->name) == 0)
+            machine_acts[i].act(rig);
 }
