@@ -468,6 +468,49 @@ test_with_paused(void)
 }
 
 static void
+plug(Vm *vm, void *data)
+{
+    CU_ASSERT_TRUE(vm_add_device(vm, data, NULL));
+}
+
+static void
+unplug(Vm *vm, void *data)
+{
+    vm_remove_device(vm, vm_find_device(vm, data));
+}
+
+static void
+test_plug_while_running(void)
+{
+    Fixture *f = begin();
+    Device *dev = device_new(&toy_class, "toy1");
+    Toy *toy = DEVICE_OF(Toy, dev);
+
+    vm_start(f->vm, false, NULL);
+    CU_ASSERT_TRUE(vm_with_paused(f->vm, plug, dev, NULL));
+    CU_ASSERT_PTR_EQUAL(vm_find_device(f->vm, "toy1"), dev);
+    CU_ASSERT_EQUAL(toy->resets, 1);
+    CU_ASSERT_EQUAL(toy->quiesces, 1);
+    CU_ASSERT_EQUAL(toy->resumes, 1);
+    CU_ASSERT_TRUE(vm_reset(f->vm, RESET_COLD, NULL));
+    CU_ASSERT_EQUAL(toy->resets, 2);
+    end(f);
+}
+
+static void
+test_unplug_while_running(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    CU_ASSERT_TRUE(vm_with_paused(f->vm, unplug, "toy0", NULL));
+    CU_ASSERT_PTR_NULL(vm_find_device(f->vm, "toy0"));
+    CU_ASSERT_TRUE(vm_reset(f->vm, RESET_COLD, NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    end(f);
+}
+
+static void
 test_free_while_running(void)
 {
     Fixture *f = begin();
@@ -502,5 +545,7 @@ CU_MAIN("vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
         {"an_engine_error_ends_in_a_report",
          test_engine_error_crashes_with_report},
         {"a_call_finds_the_machine_paused", test_with_paused},
+        {"a_device_can_be_plugged_while_running", test_plug_while_running},
+        {"a_device_can_be_unplugged_while_running", test_unplug_while_running},
         {"a_running_machine_can_be_freed", test_free_while_running},
         {"one_machine_ends_and_the_other_runs", test_two_machines})

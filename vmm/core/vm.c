@@ -676,10 +676,15 @@ add_device_on_loop(void *data)
     AddDevice *add = data;
 
     add->ok = device_realize(add->dev, &add->vm->env, &add->error);
-    if (add->ok)
-        g_ptr_array_add(add->vm->devices, add->dev);
-    else
+    if (!add->ok) {
         device_free(add->dev);
+        return;
+    }
+    g_ptr_array_add(add->vm->devices, add->dev);
+    if (vm_state(add->vm) != VM_NEW) {
+        device_reset(add->dev, RESET_COLD);
+        device_quiesce(add->dev); /* as the others are; resumed with them */
+    }
 }
 
 bool
@@ -691,6 +696,14 @@ vm_add_device(Vm *vm, Device *dev, GError **error)
     if (!add.ok)
         g_propagate_error(error, add.error);
     return add.ok;
+}
+
+void
+vm_remove_device(Vm *vm, Device *dev)
+{
+    loop_assert_owner(vm->env.loop);
+    g_return_if_fail(g_ptr_array_remove(vm->devices, dev));
+    device_free(dev);
 }
 
 Device *

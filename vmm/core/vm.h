@@ -43,9 +43,13 @@ const char *vm_name(const Vm *vm);
 DeviceEnv *vm_env(Vm *vm);
 Loop *vm_loop(Vm *vm);
 
-/* Takes ownership of dev and realizes it on the loop; before vm_start(). On
- * failure dev is freed. Order of adding is the order of realize and reset. */
+/* Takes ownership of dev and realizes it on the loop; before vm_start(), or
+ * inside vm_with_paused(), where it is reset as well. On failure dev is freed.
+ * Order of adding is the order of realize and reset. */
 bool vm_add_device(Vm *vm, Device *dev, GError **error);
+/* Unrealizes and frees one of them; only inside vm_with_paused(), and nothing
+ * may link to it. */
+void vm_remove_device(Vm *vm, Device *dev);
 Device *vm_find_device(Vm *vm, const char *id); /* borrowed or NULL */
 void vm_foreach_device(Vm *vm, void (*fn)(Device *dev, void *data), void *data);
 
