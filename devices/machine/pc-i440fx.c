@@ -71,14 +71,25 @@ create_pci(PcBuild *b, const char *class_name, const char *id, guint8 devfn)
     return dev;
 }
 
+/* Who gives no ACPI cannot be told of new devices either. */
+static void
+build_power(PcBuild *b)
+{
+    if (!b->spec->acpi)
+        return;
+    b->out->pm = add(b, create_pci(b, "piix4-pm", "pm", PCI_DEVFN(1, 3)));
+    Device *hotplug = create(b, "pci-hotplug", "pci-hotplug");
+    device_set_link(hotplug, "pm", b->out->pm);
+    b->out->hotplug = add(b, hotplug);
+}
+
 static void
 build_chipset(PcBuild *b)
 {
     b->out->pci = pci_bus_new(vm_env(b->vm));
     b->bridge = add(b, create_pci(b, "i440fx", "bridge", PCI_DEVFN(0, 0)));
     add(b, create_pci(b, "piix3", "isa", PCI_DEVFN(1, 0)));
-    if (b->spec->acpi)
-        b->out->pm = add(b, create_pci(b, "piix4-pm", "pm", PCI_DEVFN(1, 3)));
+    build_power(b);
     if (!b->failed && !pc_map_memory(b->vm, b->spec, b->bridge, b->error))
         b->failed = true;
 }

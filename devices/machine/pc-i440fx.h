@@ -41,7 +41,7 @@ typedef struct {
 
 /* What the owner of the machine works with later; NULL: absent. */
 typedef struct {
-    Device *fdc, *ide, *pm;
+    Device *fdc, *ide, *pm, *hotplug;
     PciBus *pci; /* free with pci_bus_free() after vm_remove_devices() */
 } PcDevices;
 
