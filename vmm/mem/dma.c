@@ -34,8 +34,8 @@ dma_set_enabled(Dma *dma, bool enabled)
     __atomic_store_n(&dma->enabled, enabled, __ATOMIC_RELEASE);
 }
 
-static bool
-dma_enabled(Dma *dma)
+bool
+dma_is_enabled(Dma *dma)
 {
     return __atomic_load_n(&dma->enabled, __ATOMIC_ACQUIRE);
 }
@@ -43,15 +43,15 @@ dma_enabled(Dma *dma)
 int
 dma_read(Dma *dma, Gpa addr, void *dst, gsize len)
 {
-    return dma_enabled(dma) ? guest_mem_read(dma->mem, addr, dst, len)
-                            : -EACCES;
+    return dma_is_enabled(dma) ? guest_mem_read(dma->mem, addr, dst, len)
+                               : -EACCES;
 }
 
 int
 dma_write(Dma *dma, Gpa addr, const void *src, gsize len)
 {
-    return dma_enabled(dma) ? guest_mem_write(dma->mem, addr, src, len)
-                            : -EACCES;
+    return dma_is_enabled(dma) ? guest_mem_write(dma->mem, addr, src, len)
+                               : -EACCES;
 }
 
 /* Host address of a naturally aligned value, or NULL. */
@@ -66,7 +66,7 @@ aligned_ptr(Dma *dma, Gpa addr, unsigned size, bool write)
 int
 dma_load_le(Dma *dma, Gpa addr, unsigned size, guint64 *ret_value)
 {
-    void *at = dma_enabled(dma) ? aligned_ptr(dma, addr, size, false) : NULL;
+    void *at = dma_is_enabled(dma) ? aligned_ptr(dma, addr, size, false) : NULL;
     guint64 le = 0;
     int ret;
 
@@ -97,7 +97,7 @@ dma_load_le(Dma *dma, Gpa addr, unsigned size, guint64 *ret_value)
 int
 dma_store_le(Dma *dma, Gpa addr, unsigned size, guint64 value)
 {
-    void *at = dma_enabled(dma) ? aligned_ptr(dma, addr, size, true) : NULL;
+    void *at = dma_is_enabled(dma) ? aligned_ptr(dma, addr, size, true) : NULL;
     guint64 le = GUINT64_TO_LE(value);
 
     if (at == NULL)
@@ -150,7 +150,7 @@ dma_pin(Dma *dma, const DmaSeg *segs, unsigned n_segs, struct iovec *iov,
     unsigned n = 0;
     int ret = 0;
 
-    if (!dma_enabled(dma))
+    if (!dma_is_enabled(dma))
         return -EACCES;
     unsigned token = epoch_enter(mem_epoch(dma->mem));
     const MemTable *table = mem_table(dma->mem);
@@ -170,5 +170,42 @@ dma_unpin(Dma *dma, const struct iovec *iov, unsigned n, gsize written)
         mem_mark_dirty_host(dma->mem, iov[i].iov_base, part);
         written -= part;
     }
+    epoch_leave(mem_epoch(dma->mem), token);
+}
+
+/* ---- windows ---- */
+
+static void
+window_translate(Dma *dma, DmaWindow *w)
+{
+    /* the number first: a map that changes meanwhile makes it stale */
+    w->generation = guest_mem_generation(dma->mem);
+    w->host = w->len > 0
+                  ? guest_mem_ptr(dma->mem, w->addr, w->len, w->device_writes)
+                  : NULL;
+}
+
+void
+dma_window_init(Dma *dma, DmaWindow *w, Gpa addr, gsize len, bool device_writes)
+{
+    *w = (DmaWindow){.addr = addr, .len = len, .device_writes = device_writes};
+    window_translate(dma, w);
+}
+
+guint8 *
+dma_window_host(Dma *dma, DmaWindow *w)
+{
+    if (w->generation != guest_mem_generation(dma->mem))
+        window_translate(dma, w);
+    return dma_is_enabled(dma) ? w->host : NULL;
+}
+
+void
+dma_window_wrote(Dma *dma, const DmaWindow *w, gsize offset, gsize len)
+{
+    if (w->host == NULL)
+        return;
+    unsigned token = epoch_enter(mem_epoch(dma->mem));
+    mem_mark_dirty_host(dma->mem, w->host + offset, len);
     epoch_leave(mem_epoch(dma->mem), token);
 }

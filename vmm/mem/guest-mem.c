@@ -35,8 +35,9 @@ struct MemSlot {
 
 struct GuestMem {
     Epoch *epoch;
-    MemTable *table; /* atomic: acquire to read, release to publish */
-    GMutex lock;     /* L2 guards slots, publishing and the backend calls */
+    MemTable *table;  /* atomic: acquire to read, release to publish */
+    guint generation; /* atomic: counts the tables, after each is published */
+    GMutex lock;      /* L2 guards slots, publishing and the backend calls */
     GPtrArray *backings, *slots;
     const MemBackendOps *ops;
     void *backend;
@@ -95,6 +96,7 @@ mem_publish(GuestMem *mem)
     }
     qsort(table->spans, table->n, sizeof(MemSpan), compare_spans);
     __atomic_store_n(&mem->table, table, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&mem->generation, 1, __ATOMIC_RELEASE);
     if (old != NULL)
         epoch_retire(mem->epoch, g_free, old);
 }
@@ -466,6 +468,12 @@ mem_slot_dirty_fetch(MemSlot *s, guint64 *bitmap)
 }
 
 /* ---- access ---- */
+
+guint
+guest_mem_generation(const GuestMem *mem)
+{
+    return __atomic_load_n(&mem->generation, __ATOMIC_ACQUIRE);
+}
 
 void *
 guest_mem_ptr(GuestMem *mem, Gpa gpa, guint64 len, bool write)

@@ -73,6 +73,10 @@ void *guest_mem_ptr(GuestMem *mem, Gpa gpa, guint64 len, bool write);
 int guest_mem_read(GuestMem *mem, Gpa gpa, void *dst, gsize len);
 int guest_mem_write(GuestMem *mem, Gpa gpa, const void *src, gsize len);
 
+/* Another number after every change of what is mapped where: a translation
+ * made under one number holds as long as the number stays. Any thread. */
+guint guest_mem_generation(const GuestMem *mem);
+
 /* Bytes of everything in backings, for the memory figures. */
 guint64 guest_mem_total(const GuestMem *mem);
 void guest_mem_foreach_slot(GuestMem *mem,
