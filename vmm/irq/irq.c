@@ -177,22 +177,30 @@ msi_bind(Msi *msi, bool bind)
     return ret;
 }
 
+/* Lock held. Only an eventfd needs a route; each change of the table costs
+ * much more than a message sent directly. */
+static int
+msi_publish(Msi *msi)
+{
+    const IrqBackendOps *ops = msi->chip->ops;
+
+    if (ops->route_msi == NULL || msi->fd < 0)
+        return 0;
+    int ret =
+        ops->route_msi(msi->chip->backend, msi->gsi, msi->address, msi->data);
+    if (ret < 0)
+        return ret;
+    msi->gsi = ret;
+    return msi->masked ? 0 : msi_bind(msi, true);
+}
+
 int
 msi_route(Msi *msi, guint64 address, guint32 data)
 {
-    const IrqBackendOps *ops = msi->chip->ops;
-    int ret = 0;
-
     g_mutex_lock(&msi->lock);
     msi->address = address;
     msi->data = data;
-    if (ops->route_msi != NULL) {
-        ret = ops->route_msi(msi->chip->backend, msi->gsi, address, data);
-        if (ret >= 0) {
-            msi->gsi = ret;
-            ret = msi->masked ? 0 : msi_bind(msi, true);
-        }
-    }
+    int ret = msi_publish(msi);
     msi->routed = ret == 0;
     g_mutex_unlock(&msi->lock);
     return ret;
@@ -254,8 +262,8 @@ msi_eventfd(Msi *msi)
     g_mutex_lock(&msi->lock);
     if (msi->fd < 0) {
         msi->fd = sys_eventfd(NULL);
-        if (!msi->masked)
-            (void) msi_bind(msi, true); /* else at unmask */
+        if (msi->routed)
+            msi->routed = msi_publish(msi) == 0; /* bound now or at unmask */
     }
     int fd = msi->fd;
     g_mutex_unlock(&msi->lock);

@@ -36,9 +36,9 @@ void irq_line_free(IrqLine *line); /* deasserts; NULL is fine */
  * whose own state is restored separately. */
 void irq_line_adopt(IrqLine *line, bool level);
 
-/* One MSI or MSI-X vector; starts unrouted and masked. A new route is in KVM
- * when msi_route() returns: 0, -ENOSPC (no GSI left) or -errno of
- * KVM_SET_GSI_ROUTING. */
+/* One MSI or MSI-X vector; starts unrouted and masked. Where an eventfd was
+ * asked for, a new route is in KVM when msi_route() returns: 0, -ENOSPC (no
+ * GSI left) or -errno of KVM_SET_GSI_ROUTING. */
 Msi *msi_new(DeviceEnv *env);
 int msi_route(Msi *msi, guint64 address, guint32 data);
 
