@@ -347,6 +347,8 @@ pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset, unsigned size)
 
     if (pdev == NULL || size > 4 || offset + size > PCI_CONFIG_SIZE)
         return (guint32) (G_MAXUINT64 >> (64 - 8 * MIN(size, 4)));
+    if (pdev->config_reading != NULL)
+        pdev->config_reading(pdev, offset, size);
     for (unsigned i = 0; i < size; i++) {
         guint8 byte = pdev->state->config[offset + i];
         if (offset + i == PCI_STATUS) {
@@ -428,6 +430,7 @@ pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
     pdev->state = state;
     pdev->cap_end = FIRST_CAP;
     pdev->config_written = NULL;
+    pdev->config_reading = NULL;
     memset(pdev->bars, 0, sizeof pdev->bars);
     for (unsigned i = 0; i < PCI_NUM_BARS; i++)
         pdev->bars[i].mapped_at = NOT_MAPPED;

@@ -91,6 +91,11 @@ struct PciDevice {
     PciBar bars[PCI_NUM_BARS];
     unsigned cap_end; /* where the next capability goes */
     Dma *dma;         /* follows the bus-master bit */
+    /* Optional; runs before the generic read, with the bus's config lock held,
+     * for bytes that are made when somebody looks. It and config_written may
+     * take the device's lock inside; nothing takes the two the other way
+     * round. */
+    void (*config_reading)(PciDevice *pdev, unsigned offset, unsigned size);
     /* Optional; runs after the generic write of [offset, offset+size), with
      * the bus's config lock held; old holds the bytes before. */
     void (*config_written)(PciDevice *pdev, unsigned offset, unsigned size,
