@@ -124,6 +124,9 @@ struct Block {
     GSource *watch_source; /* destroyed by the loop when it ends before us */
     Uring *uring;          /* NULL: everything goes to the pool */
 
+    void (*batch_done)(void *data); /* loop thread */
+    void *batch_data;
+
     GMutex lock;         /* L2 guards waiting, finished, workers, in_flight */
     BlockQueue waiting;  /* for the pool */
     BlockQueue finished; /* results for the loop */

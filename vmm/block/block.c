@@ -118,7 +118,16 @@ deliver(int fd, GIOCondition ev, void *data)
         g_mutex_unlock(&block->lock);
         req->done(req, result);
     }
+    if (block->batch_done != NULL)
+        block->batch_done(block->batch_data);
     block_unref(block);
+}
+
+void
+block_set_batch_done(Block *block, void (*fn)(void *data), void *data)
+{
+    block->batch_done = fn;
+    block->batch_data = data;
 }
 
 /* ---- requests ---- */

@@ -61,6 +61,10 @@ void block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs);
  * may be partly written; use block_submit(). Any thread. */
 int block_read_now(Block *block, guint64 offset, const struct iovec *iov,
                    unsigned n_iov);
+/* fn(data) runs on the loop after each batch of done()s: what a device wants to
+ * do once for several requests, such as an interrupt. NULL: none. One a disk.
+ * Loop thread, or before the first request. */
+void block_set_batch_done(Block *block, void (*fn)(void *data), void *data);
 void block_cancel_all(Block *block); /* done(-ECANCELED) for what can stop */
 bool block_is_idle(Block *block);
 /* Requires block_is_idle() while the loop lives; after its end done() does not
