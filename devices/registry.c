@@ -31,6 +31,10 @@ extern const DeviceClass piix3_ide_class;
 /* display */
 extern const DeviceClass vga_class;
 
+/* virtio */
+extern const DeviceClass virtio_blk_class;
+extern const DeviceClass virtio_rng_class;
+
 static const DeviceClass *const registry[] = {
     /* bus, chipset, firmware */
     &fw_cfg_class,
@@ -58,6 +62,10 @@ static const DeviceClass *const registry[] = {
 
     /* display */
     &vga_class,
+
+    /* virtio */
+    &virtio_blk_class,
+    &virtio_rng_class,
 
     NULL,
 };

@@ -469,6 +469,12 @@ virtq_pop(Virtq *q, VirtqElem *e)
     return true;
 }
 
+bool
+virtq_is_stale(const Virtq *q, const VirtqElem *e)
+{
+    return e->generation != q->generation;
+}
+
 static void
 forget(Virtq *q, const VirtqElem *e)
 {
@@ -479,7 +485,7 @@ forget(Virtq *q, const VirtqElem *e)
 void
 virtq_unpop(Virtq *q, VirtqElem *e)
 {
-    if (e->generation == q->generation) {
+    if (!virtq_is_stale(q, e)) {
         ops_of(q)->unpop(q, e);
         forget(q, e);
     }
@@ -489,7 +495,7 @@ virtq_unpop(Virtq *q, VirtqElem *e)
 void
 virtq_push(Virtq *q, const VirtqElem *e, gsize written)
 {
-    if (e->generation == q->generation) {
+    if (!virtq_is_stale(q, e)) {
         forget(q, e);
         if (virtq_is_live(q)) {
             dma_unpin(q->dma, e->iov + e->n_out, e->n_in, written);

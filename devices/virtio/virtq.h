@@ -75,6 +75,10 @@ void virtq_unpop(Virtq *q, VirtqElem *e);
  * without a trace. */
 void virtq_push(Virtq *q, const VirtqElem *e, gsize written);
 
+/* Whether the device was reset since e was taken: then its memory is not the
+ * device's any more, and nothing may be written there. */
+bool virtq_is_stale(const Virtq *q, const VirtqElem *e);
+
 /* Shows the pushed buffers to the driver, and interrupts it if it asked for
  * that: once for all of them. */
 void virtq_flush(Virtq *q);

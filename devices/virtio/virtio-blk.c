@@ -1,0 +1,617 @@
+/* devices/virtio/virtio-blk.c - a disk, Virtio 1.2 section 5.2.
+ *
+ * Requests go from the guest's pages to the disk back end and back without a
+ * copy: all that one notification brings is submitted at once, all that
+ * finishes at once gives one interrupt. The cache is always write-back, as
+ * the guest is told by the flush command. Left out: changing that, lifetime
+ * and zoned commands, secure erase. */
+#include <errno.h>
+#include <gio/gio.h>
+#include <string.h>
+
+#include "devices/virtio/iov.h"
+#include "devices/virtio/virtio-device.h"
+#include "vmm/block/block.h"
+
+/* Features, 5.2.3 */
+#define F_SEG_MAX      VIRTIO_BIT(2)
+#define F_GEOMETRY     VIRTIO_BIT(4)
+#define F_RO           VIRTIO_BIT(5)
+#define F_BLK_SIZE     VIRTIO_BIT(6)
+#define F_FLUSH        VIRTIO_BIT(9)
+#define F_TOPOLOGY     VIRTIO_BIT(10)
+#define F_MQ           VIRTIO_BIT(12)
+#define F_DISCARD      VIRTIO_BIT(13)
+#define F_WRITE_ZEROES VIRTIO_BIT(14)
+
+/* Requests, 5.2.6 */
+#define SECTOR 512u
+#define HEADER 16u
+enum {
+    T_IN = 0,
+    T_OUT = 1,
+    T_FLUSH = 4,
+    T_GET_ID = 8,
+    T_DISCARD = 11,
+    T_WRITE_ZEROES = 13
+};
+enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
+#define SEGMENT         16u
+#define UNMAP           1u /* flag of a write-zeroes segment; may be ignored */
+
+#define CONFIG_SIZE     60u
+#define ID_BYTES        20u
+#define SEG_MAX         254u
+#define MAX_QUEUES      16u
+#define BATCH           64u /* requests submitted at once */
+#define MAX_ROUNDS      8u  /* of batches before others have a turn */
+#define RANGE_MAX       32u /* segments of a discard */
+#define DISCARD_SECTORS (G_GUINT64_CONSTANT(1) << 21) /* 1 GiB a segment */
+#define ZERO_BYTES      (256u << 10)
+#define ZERO_IOVS       64u
+#define ZERO_SECTORS    (ZERO_BYTES / SECTOR * ZERO_IOVS)
+/* Small reads of what the host has in memory are done on the spot. */
+#define NOW_BYTES (64u << 10)
+#define NOW_PAUSE 16u /* requests, after one that was not there */
+
+typedef struct {
+    VirtioState virtio;
+} VirtioBlkState;
+
+typedef struct VirtioBlk VirtioBlk;
+typedef struct Request Request;
+
+struct Request {
+    BlockReq block; /* first */
+    VirtioBlk *d;
+    Request *next_free;
+    Virtq *q;
+    VirtqElem elem;
+    guint32 type;
+    guint8 status;
+    bool bad;          /* no request at all: the device is to be stopped */
+    guint8 *status_at; /* in guest memory */
+    guint64 offset;    /* bytes on the disk, of the next piece */
+    gsize done, left;  /* bytes of data, or segments */
+    gsize piece;       /* of these, under way */
+    IovCut cut;
+    struct iovec tail; /* of zeros */
+    struct iovec iov[SEG_MAX + 2 + VIRTQ_SPARE_IOV];
+};
+
+struct VirtioBlk {
+    VirtioDevice virtio;
+    VirtioBlkState s;
+    Block *block;                 /* link */
+    char *serial;                 /* option */
+    guint32 n_queues, queue_size; /* options */
+    BlockInfo info;
+    guint8 *zeros; /* ZERO_BYTES; read only, so it costs no memory */
+    struct iovec zero_iov[ZERO_IOVS];
+    /* Loop thread. */
+    Request *requests, *free; /* one for each entry of all queues */
+    unsigned n_unused;        /* of requests, never used so far: untouched */
+    unsigned now_pause;
+    guint32 to_flush; /* bit i: queue i has pushed buffers */
+};
+
+/* ---- requests in store ---- */
+
+static Request *
+take(VirtioBlk *d)
+{
+    Request *r = d->free;
+
+    if (r != NULL) {
+        d->free = r->next_free;
+    } else if (d->n_unused > 0) {
+        r = &d->requests[--d->n_unused];
+        r->d = d;
+        r->elem.iov = r->iov;
+        r->elem.cap = G_N_ELEMENTS(r->iov);
+    }
+    return r;
+}
+
+static void
+give(Request *r)
+{
+    r->next_free = r->d->free;
+    r->d->free = r;
+}
+
+/* Lock held. */
+static void
+finish(Request *r)
+{
+    Virtq *q = r->q;
+
+    if (r->bad)
+        virtq_fail(q,
+                   "a request with %" G_GSIZE_FORMAT " bytes of header and "
+                   "data and %" G_GSIZE_FORMAT " for the answer",
+                   r->elem.out_len, r->elem.in_len);
+    else if (!virtq_is_stale(q, &r->elem))
+        *r->status_at = r->status;
+    virtq_push(q, &r->elem, r->elem.in_len);
+    r->d->to_flush |= 1u << virtq_index(q);
+    give(r);
+}
+
+/* Lock held: one interrupt for all that was pushed. */
+static void
+flush(VirtioBlk *d)
+{
+    for (unsigned i = 0; d->to_flush != 0; i++, d->to_flush >>= 1)
+        if ((d->to_flush & 1) != 0)
+            virtq_flush(virtio_queue(&d->virtio, i));
+}
+
+static void
+batch_done(void *data)
+{
+    VirtioBlk *d = data;
+
+    if (d->to_flush == 0)
+        return;
+    virtio_lock(&d->virtio);
+    flush(d);
+    virtio_unlock(&d->virtio);
+}
+
+/* ---- pieces ---- */
+
+static bool
+refuse(Request *r, guint8 status)
+{
+    r->status = status;
+    return false;
+}
+
+/* What is still to do, as much as the back end takes at once. False: nothing
+ * can be, r->status says why. */
+static bool
+next_transfer(Request *r)
+{
+    VirtioBlk *d = r->d;
+    bool in = r->type == T_IN;
+    struct iovec *iov = in ? r->iov + r->elem.n_out : r->iov;
+    unsigned n = in ? r->elem.n_in : r->elem.n_out;
+
+    r->piece = iov_cut(&r->cut, iov, n, r->done + (in ? 0 : HEADER), r->left,
+                       d->info.max_iov, d->info.logical_size);
+    if (r->piece == 0) /* the parts of a block are too many */
+        return refuse(r, S_IOERR);
+    r->block.op = in ? BLOCK_READ : BLOCK_WRITE;
+    r->block.offset = r->offset;
+    r->block.iov = r->cut.iov;
+    r->block.n_iov = r->cut.n;
+    return true;
+}
+
+/* 5.2.6.2: segments of 16 bytes: sector, number of sectors, flags. They are
+ * read one by one, each just before it is carried out. */
+static bool
+read_segment(Request *r, guint32 allowed, guint64 max_sectors, guint64 *ret_len)
+{
+    const guint64 sectors = r->d->info.bytes / SECTOR;
+    struct __attribute__((packed)) {
+        guint64 sector;
+        guint32 sectors, flags;
+    } le;
+
+    (void) iov_read(r->iov, r->elem.n_out, HEADER + SEGMENT * r->done, &le,
+                    sizeof le); /* counted before */
+    guint64 sector = GUINT64_FROM_LE(le.sector);
+    guint64 len = GUINT32_FROM_LE(le.sectors);
+    if ((GUINT32_FROM_LE(le.flags) & ~allowed) != 0)
+        return refuse(r, S_UNSUPP);
+    if (len > max_sectors || sector > sectors || len > sectors - sector)
+        return refuse(r, S_IOERR);
+    r->offset = sector * SECTOR;
+    *ret_len = len * SECTOR;
+    return true;
+}
+
+static bool
+next_discard(Request *r)
+{
+    if (!read_segment(r, 0, DISCARD_SECTORS, &r->block.len))
+        return false;
+    r->piece = 1;
+    r->block.op = BLOCK_DISCARD;
+    r->block.offset = r->offset;
+    r->block.iov = NULL;
+    r->block.n_iov = 0;
+    return true;
+}
+
+/* Whole chunks of zeros first, then what is left. */
+static bool
+next_zeroes(Request *r)
+{
+    VirtioBlk *d = r->d;
+    gsize chunks = MIN(r->left / ZERO_BYTES, ZERO_IOVS);
+
+    r->block.op = BLOCK_WRITE;
+    r->block.offset = r->offset;
+    if (chunks > 0) {
+        r->block.iov = d->zero_iov;
+        r->block.n_iov = (unsigned) MIN(chunks, d->info.max_iov);
+        r->piece = r->block.n_iov * ZERO_BYTES;
+    } else {
+        r->tail = (struct iovec){d->zeros, r->left};
+        r->block.iov = &r->tail;
+        r->block.n_iov = 1;
+        r->piece = r->left;
+    }
+    return true;
+}
+
+static bool
+next_piece(Request *r)
+{
+    switch (r->type) {
+    case T_FLUSH:
+        r->piece = 1;
+        r->block.op = BLOCK_FLUSH;
+        r->block.iov = NULL;
+        r->block.n_iov = 0;
+        return true;
+    case T_DISCARD: return next_discard(r);
+    case T_WRITE_ZEROES: return next_zeroes(r);
+    default: return next_transfer(r);
+    }
+}
+
+/* Loop thread, lock not held. */
+static void
+piece_done(BlockReq *block, int result)
+{
+    Request *r = (Request *) (void *) block;
+
+    iov_uncut(&r->cut);
+    r->done += r->piece;
+    r->left -= r->piece;
+    r->offset += r->piece; /* bytes, where it matters */
+    r->status = result == 0 ? S_OK : result == -EOPNOTSUPP ? S_UNSUPP : S_IOERR;
+    if (result == 0 && r->left > 0 && next_piece(r)) {
+        block_submit(r->d->block, &block, 1);
+        return;
+    }
+    virtio_lock(&r->d->virtio);
+    finish(r);
+    virtio_unlock(&r->d->virtio);
+}
+
+/* ---- new requests ---- */
+
+static bool
+begin_transfer(Request *r, guint64 sector)
+{
+    const BlockInfo *info = &r->d->info;
+
+    r->left = r->type == T_IN ? r->elem.in_len - 1 : r->elem.out_len - HEADER;
+    if (r->left % SECTOR != 0 || sector > info->bytes / SECTOR ||
+        r->left > info->bytes - sector * SECTOR)
+        return refuse(r, S_IOERR);
+    if (r->type == T_OUT && info->read_only)
+        return refuse(r, S_IOERR);
+    r->offset = sector * SECTOR;
+    return r->left > 0 && next_piece(r);
+}
+
+static bool
+begin_segments(Request *r)
+{
+    guint64 feature = r->type == T_DISCARD ? F_DISCARD : F_WRITE_ZEROES;
+    gsize len = r->elem.out_len - HEADER;
+
+    if ((r->d->virtio.setup.features & feature) == 0)
+        return refuse(r, S_UNSUPP);
+    if (len == 0 || len % SEGMENT != 0 || len / SEGMENT > RANGE_MAX ||
+        (r->type == T_WRITE_ZEROES && len != SEGMENT))
+        return refuse(r, S_IOERR);
+    r->left = len / SEGMENT;
+    if (r->type == T_WRITE_ZEROES &&
+        !read_segment(r, UNMAP, ZERO_SECTORS, &r->left))
+        return false;
+    return r->left > 0 && next_piece(r);
+}
+
+static void
+answer_id(Request *r)
+{
+    char id[ID_BYTES] = "";
+
+    /* without a NUL when it is full, 5.2.6.2 */
+    memcpy(id, r->d->serial, MIN(strlen(r->d->serial), sizeof id));
+    (void) iov_write(r->iov + r->elem.n_out, r->elem.n_in, 0, id,
+                     MIN(sizeof id, r->elem.in_len - 1));
+}
+
+/* True: something is to be submitted; else r->status is the answer. */
+static bool
+begin(Request *r)
+{
+    struct __attribute__((packed)) {
+        guint32 type, reserved;
+        guint64 sector;
+    } le;
+    const struct iovec *last = &r->iov[r->elem.n_out + r->elem.n_in - 1];
+
+    G_STATIC_ASSERT(sizeof le == HEADER);
+    r->block.done = piece_done;
+    r->block.len = 0;
+    r->cut.n = 0;
+    r->offset = 0;
+    r->done = r->left = 0;
+    r->status = S_OK;
+    r->bad = r->elem.in_len == 0 ||
+             iov_read(r->iov, r->elem.n_out, 0, &le, HEADER) != HEADER;
+    if (r->bad)
+        return false;
+    r->status_at = (guint8 *) last->iov_base + last->iov_len - 1;
+    r->type = GUINT32_FROM_LE(le.type);
+    switch (r->type) {
+    case T_IN:
+    case T_OUT: return begin_transfer(r, GUINT64_FROM_LE(le.sector));
+    case T_FLUSH: r->left = 1; return next_piece(r);
+    case T_DISCARD:
+    case T_WRITE_ZEROES: return begin_segments(r);
+    case T_GET_ID: answer_id(r); return false;
+    default: return refuse(r, S_UNSUPP);
+    }
+}
+
+/* True when it was done at once. */
+static bool
+read_at_once(VirtioBlk *d, Request *r)
+{
+    if (r->type != T_IN || r->piece != r->left || r->piece > NOW_BYTES)
+        return false;
+    if (d->now_pause > 0) {
+        d->now_pause--;
+        return false;
+    }
+    if (block_read_now(d->block, r->block.offset, r->block.iov,
+                       r->block.n_iov) == 0) {
+        iov_uncut(&r->cut);
+        return true;
+    }
+    d->now_pause = NOW_PAUSE;
+    return false;
+}
+
+/* Lock not held: this may take a while. */
+static void
+process(VirtioBlk *d, Request *batch[], unsigned n)
+{
+    BlockReq *submit[BATCH];
+    unsigned n_submit = 0, n_finished = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        Request *r = batch[i];
+        if (begin(r) && !read_at_once(d, r))
+            submit[n_submit++] = &r->block;
+        else
+            batch[n_finished++] = r;
+    }
+    if (n_submit > 0)
+        block_submit(d->block, submit, n_submit);
+    if (n_finished == 0)
+        return;
+    virtio_lock(&d->virtio);
+    for (unsigned i = 0; i < n_finished; i++)
+        finish(batch[i]);
+    flush(d);
+    virtio_unlock(&d->virtio);
+}
+
+/* Takes up to BATCH requests; 0: the driver will notify. */
+static unsigned
+collect(VirtioBlk *d, Virtq *q, Request *batch[])
+{
+    unsigned n = 0;
+
+    virtio_lock(&d->virtio);
+    virtq_suppress(q);
+    do {
+        while (n < BATCH && (batch[n] = take(d)) != NULL) {
+            batch[n]->q = q;
+            if (!virtq_pop(q, &batch[n]->elem)) {
+                give(batch[n]);
+                break;
+            }
+            n++;
+        }
+    } while (n == 0 && !virtq_listen(q));
+    virtio_unlock(&d->virtio);
+    return n;
+}
+
+static void
+notify(VirtioDevice *v, unsigned queue)
+{
+    VirtioBlk *d = VIRTIO_OF(VirtioBlk, v);
+    Request *batch[BATCH];
+    unsigned n;
+
+    for (unsigned i = 0; i < MAX_ROUNDS; i++) {
+        n = collect(d, virtio_queue(v, queue), batch);
+        if (n == 0)
+            return;
+        process(d, batch, n);
+    }
+    virtio_kick(v, queue);
+}
+
+static void
+stopped(VirtioDevice *v)
+{
+    block_cancel_all(VIRTIO_OF(VirtioBlk, v)->block);
+}
+
+/* ---- configuration, 5.2.4 ---- */
+
+static void
+get_config(VirtioDevice *v, guint8 *config)
+{
+    VirtioBlk *d = VIRTIO_OF(VirtioBlk, v);
+    const BlockInfo *info = &d->info;
+    guint64 sectors = info->bytes / SECTOR;
+    guint64 cylinders = CLAMP(sectors / (16 * 63), 1, G_MAXUINT16);
+    guint8 exp = 0;
+
+    while (info->logical_size << exp < info->physical_size)
+        exp++;
+    pci_put32(config, 0, (guint32) sectors);
+    pci_put32(config, 4, (guint32) (sectors >> 32));
+    pci_put32(config, 12, SEG_MAX);
+    pci_put16(config, 16, (guint16) cylinders);
+    config[18] = 16; /* heads */
+    config[19] = 63; /* sectors a track */
+    pci_put32(config, 20, info->logical_size);
+    config[24] = exp;
+    pci_put16(config, 26, (guint16) (1u << exp)); /* smallest good I/O */
+    config[32] = 1;                               /* write-back */
+    pci_put16(config, 34, (guint16) v->setup.n_queues);
+    pci_put32(config, 36, (guint32) DISCARD_SECTORS);
+    pci_put32(config, 40, RANGE_MAX);
+    pci_put32(config, 44, MAX(info->physical_size / SECTOR, 1));
+    pci_put32(config, 48, ZERO_SECTORS);
+    pci_put32(config, 52, 1);
+}
+
+static const VirtioModel virtio_blk_model = {
+    .id = VIRTIO_ID_BLOCK,
+    .pci_class = 0x0100, /* storage, as firmware expects it */
+    .notify = notify,
+    .get_config = get_config,
+    .stopped = stopped,
+};
+
+/* ---- life ---- */
+
+static bool
+check_disk(VirtioBlk *d, GError **error)
+{
+    const BlockInfo *info = &d->info;
+
+    if ((d->queue_size & (d->queue_size - 1)) != 0) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "%s: queue-size %u is no power of two",
+                    d->virtio.pci.dev.id, d->queue_size);
+        return false;
+    }
+    if (info->logical_size % SECTOR == 0 && info->bytes >= info->logical_size)
+        return true;
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "%s: has %" G_GUINT64_FORMAT " bytes in sectors of %u, a "
+                "virtio disk needs at least one sector of 512 bytes or a "
+                "multiple",
+                block_path(d->block), info->bytes, info->logical_size);
+    return false;
+}
+
+static guint64
+own_features(const VirtioBlk *d)
+{
+    guint64 features =
+        F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY;
+
+    if (d->info.read_only)
+        features |= F_RO;
+    else
+        features |= F_WRITE_ZEROES | (d->info.can_discard ? F_DISCARD : 0);
+    return features | (d->n_queues > 1 ? F_MQ : 0);
+}
+
+static void
+make_requests(VirtioBlk *d)
+{
+    d->n_unused = d->n_queues * d->queue_size;
+    d->requests = g_new0(Request, d->n_unused);
+    d->free = NULL;
+    d->to_flush = 0;
+    d->now_pause = 0;
+    d->zeros = g_malloc0(ZERO_BYTES);
+    for (unsigned i = 0; i < ZERO_IOVS; i++)
+        d->zero_iov[i] = (struct iovec){d->zeros, ZERO_BYTES};
+}
+
+static bool
+virtio_blk_realize(Device *dev, DeviceEnv *env, GError **error)
+{
+    VirtioBlk *d = VIRTIO_OF(VirtioBlk, dev);
+
+    d->info = *block_info(d->block);
+    if (!check_disk(d, error))
+        return false;
+    if (d->serial == NULL)
+        d->serial = g_strdup(dev->id);
+    make_requests(d);
+    block_set_batch_done(d->block, batch_done, d);
+    const VirtioSetup setup = {
+        .features = own_features(d),
+        .n_queues = d->n_queues,
+        .queue_size = (guint16) d->queue_size,
+        .config_size = CONFIG_SIZE,
+    };
+    return virtio_realize(&d->virtio, env, &virtio_blk_model, &setup,
+                          &d->s.virtio, error);
+}
+
+static void
+virtio_blk_unrealize(Device *dev)
+{
+    VirtioBlk *d = VIRTIO_OF(VirtioBlk, dev);
+
+    virtio_class_unrealize(dev);
+    block_set_batch_done(d->block, NULL, NULL);
+    g_clear_pointer(&d->requests, g_free);
+    g_clear_pointer(&d->zeros, g_free);
+}
+
+/* clang-format off */
+static const StateField virtio_blk_fields[] = {
+    STATE_SUB(VirtioBlkState, virtio, &virtio_state_desc),
+    STATE_FIELDS_END
+};
+
+static const PropDesc virtio_blk_props[] = {
+    VIRTIO_PROPS(VirtioBlk, virtio),
+    PROP_DEF_LINK(VirtioBlk, block, "drive", true, "the disk's image"),
+    PROP_DEF_STRING(VirtioBlk, serial, "serial", NULL,
+                    "serial number, up to 20 characters; none: the id"),
+    PROP_DEF_U32(VirtioBlk, n_queues, "queues", 1, 1, MAX_QUEUES, NULL,
+                 "request queues, best one a processor"),
+    PROP_DEF_U32(VirtioBlk, queue_size, "queue-size", 256, 16, VIRTQ_MAX_SIZE,
+                 NULL, "entries of a queue, a power of two"),
+    PROP_END
+};
+/* clang-format on */
+
+static const StateDesc virtio_blk_state = {
+    .name = "virtio-blk",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(VirtioBlkState),
+    .fields = virtio_blk_fields,
+};
+
+const DeviceClass virtio_blk_class = {
+    .name = "virtio-blk",
+    .summary = "disk (virtio)",
+    .size = sizeof(VirtioBlk),
+    .props = virtio_blk_props,
+    .state = &virtio_blk_state,
+    .state_offset = G_STRUCT_OFFSET(VirtioBlk, s),
+    .realize = virtio_blk_realize,
+    .unrealize = virtio_blk_unrealize,
+    .reset = virtio_class_reset,
+    .restored = virtio_class_restored,
+    .quiesce = virtio_class_quiesce,
+    .is_quiet = virtio_class_is_quiet,
+    .resume = virtio_class_resume,
+};
