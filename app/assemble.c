@@ -179,6 +179,7 @@ place_ide(Machine *m, Drive *d, PcSpec *spec, GError **error)
     for (unsigned i = 0; i < PC_IDE; i++) {
         if (spec->ide[order[i]].present)
             continue;
+        spec->ide[order[i]].number = d->unit;
         d->unit = order[i];
         spec->ide[d->unit].present = true;
         spec->ide[d->unit].cdrom = d->kind == DRIVE_CD;
@@ -193,6 +194,15 @@ place_ide(Machine *m, Drive *d, PcSpec *spec, GError **error)
 }
 
 static bool
+is_virtio(const Profile *p, const Drive *d)
+{
+    g_autofree char *key = g_strconcat(d->name, ".model", NULL);
+
+    return d->kind == DRIVE_DISK &&
+           strcmp(profile_get_string(p, key), "virtio-blk") == 0;
+}
+
+static bool
 place_drive(Machine *m, const Profile *p, Drive *d, PcSpec *spec,
             GError **error)
 {
@@ -204,6 +214,15 @@ place_drive(Machine *m, const Profile *p, Drive *d, PcSpec *spec,
             .present = true,
             .block = d->block,
             .type = profile_get_string(p, type_key),
+        };
+        return true;
+    }
+    if (is_virtio(p, d)) {
+        spec->virtio[d->unit] = (PcDrive){
+            .present = true,
+            .block = d->block,
+            .serial = profile_get_string(p, serial_key),
+            .number = d->unit,
         };
         return true;
     }
@@ -248,6 +267,7 @@ fill_spec(Machine *m, const Profile *p, PcSpec *spec, GError **error)
         .acpi = profile_get_bool(p, "machine.acpi"),
         .local_time =
             strcmp(profile_get_string(p, "machine.rtc"), "localtime") == 0,
+        .rng = strcmp(profile_get_string(p, "rng.model"), "none") != 0,
         .debug_exit = profile_get_bool(p, "machine.debug-exit"),
     };
     memcpy(spec->serial, m->serial, sizeof spec->serial);

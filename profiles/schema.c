@@ -83,6 +83,7 @@ static const SchemaSection sections[] = {
     { "floppy#",      2, 0, "floppy drives A: and B:; the section makes the drive, path is the disk in it" },
     { "disk#",        4, 0, "hard disks; disks and CD drives together are at most four" },
     { "cd#",          4, 0, "CD drives; the section makes the drive, path is the disc in it" },
+    { "rng",          0, 0, "random numbers for the guest" },
     { "serial#",      4, 0, "serial ports COM1 to COM4" },
     { "firmware-log", 0, 0, "what the firmware prints to its debug port" },
     { "template",     0, SCHEMA_TEMPLATE, "what a template file says about itself" },
@@ -128,7 +129,7 @@ static const SchemaKey keys[] = {
 
     { "disk#", "path", SCHEMA_PATH, 0, 1, MAX_PATH, NULL, "", NULL, "0.1", "image file or block device", NULL },
     { "disk#", "format", SCHEMA_ENUM, 0, 0, 0, "raw", "raw", NULL, "0.1", "format of the file; never guessed from its content", NULL },
-    { "disk#", "model", SCHEMA_ENUM, 0, 0, 0, "ide", "ide", NULL, "0.1", "how the guest sees the disk", NULL },
+    { "disk#", "model", SCHEMA_ENUM, 0, 0, 0, "ide|virtio-blk", "ide", NULL, "0.1", "how the guest sees the disk; virtio-blk is fast and needs a driver in the guest", NULL },
     { "disk#", "read-only", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "the guest cannot write", NULL },
     { "disk#", "snapshot", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "throw away what the guest writes when the machine ends", NULL },
     { "disk#", "direct", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "bypass the host's page cache (O_DIRECT)", NULL },
@@ -137,6 +138,8 @@ static const SchemaKey keys[] = {
     { "cd#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "image of the disc in the drive; empty for no disc", NULL },
     { "cd#", "format", SCHEMA_ENUM, 0, 0, 0, "iso", "iso", NULL, "0.1", "format of the file; never guessed from its content", NULL },
     { "cd#", "model", SCHEMA_ENUM, 0, 0, 0, "ide", "ide", NULL, "0.1", "how the guest sees the drive", NULL },
+
+    { "rng", "model", SCHEMA_ENUM, 0, 0, 0, "none|virtio-rng", "none", NULL, "0.2", "give the guest random numbers of the host; virtio-rng needs a driver in the guest", NULL },
 
     { "serial#", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|pty|socket|file|null", "pane", NULL, "0.1", "the other end: pane (carrel console --serial), a pty, a Unix socket, a file, or nothing", NULL },
     { "serial#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "file: where the output goes; socket: its path; pty: a link to it", NULL },

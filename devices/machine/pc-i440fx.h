@@ -12,6 +12,7 @@
 #define PC_FLOPPIES 2
 #define PC_IDE      4
 #define PC_SERIALS  4
+#define PC_VIRTIO   4 /* virtio disks */
 
 typedef enum { PC_BOOT_NONE, PC_BOOT_FLOPPY, PC_BOOT_CD, PC_BOOT_DISK } PcBoot;
 
@@ -20,7 +21,8 @@ typedef struct {
     bool cdrom;         /* IDE: ATAPI drive */
     Block *block;       /* borrowed until the devices are gone; NULL: empty */
     const char *type;   /* floppy: "auto", "1.44M", ... */
-    const char *serial; /* IDE disk's serial number, "": default */
+    const char *serial; /* disk's serial number, "": default */
+    unsigned number;    /* disk: its place in the boot order among disks */
 } PcDrive;
 
 /* Everything is read during pc_i440fx_build() only, except the backends. */
@@ -33,6 +35,8 @@ typedef struct {
     guint32 vram_mib;
     PcDrive floppy[PC_FLOPPIES];
     PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave */
+    PcDrive virtio[PC_VIRTIO];    /* virtio disks; each has a slot of its own */
+    bool rng;                     /* a virtio random number generator */
     CharLink *serial[PC_SERIALS]; /* NULL: no such port */
     CharLink *firmware_log;
     PcBoot boot[3]; /* in order, ends early with PC_BOOT_NONE */

@@ -56,7 +56,8 @@ applets() { # ROOT
 initramfs() {
     local root=$work/initramfs
     applets "$root"
-    copy_modules "$root" ata_piix sd_mod sr_mod ext4 button evdev
+    copy_modules "$root" ata_piix sd_mod sr_mod ext4 button evdev \
+        virtio_pci virtio_blk virtio_rng
     mkdir "$root/disk"
     cat >"$root/init" <<'INIT'
 #!/bin/sh
@@ -66,11 +67,12 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 for module in $(cat /modules/order); do insmod "/modules/$module"; done
 tries=0
-until [ -b /dev/sda1 ] || [ $tries = 600 ]; do
+until root=$(ls /dev/sda1 /dev/vda1 2>/dev/null | head -n 1) &&
+    [ -n "$root" ] || [ $tries = 600 ]; do
     tries=$((tries + 1))
     usleep 100000
 done
-mount -t ext4 /dev/sda1 /disk || exec sh
+mount -t ext4 "$root" /disk || exec sh
 mount --move /proc /disk/proc
 mount --move /sys /disk/sys
 mount --move /dev /disk/dev
@@ -144,7 +146,7 @@ set default=0
 if [ -s /boot/grub/custom.cfg ]; then source /boot/grub/custom.cfg; fi
 menuentry 'Debian' {
     echo 'Loading Linux ...'
-    linux /boot/vmlinuz root=/dev/sda1 ro console=tty0 console=ttyS0,115200 $lab_words
+    linux /boot/vmlinuz ro console=tty0 console=ttyS0,115200 $lab_words
     echo 'Loading initial ramdisk ...'
     initrd /boot/initrd.img
 }
