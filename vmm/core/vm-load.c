@@ -1,0 +1,29 @@
+/* vmm/core/vm-load.c - starting a machine without firmware: somebody else
+ * loads the guest, the CPU backend is told where it begins. */
+#include <gio/gio.h>
+
+#include "vmm/core/vm-internal.h"
+
+void
+vm_set_loader(Vm *vm, VmLoad load, void *data)
+{
+    vm->load = load;
+    vm->load_data = data;
+}
+
+bool
+vm_load(Vm *vm, GError **error)
+{
+    CpuEntry entry = {.long_mode = false};
+
+    if (vm->load == NULL)
+        return true;
+    if (vm->ops->set_entry == NULL) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                    "machine '%s': CPUs by %s start with firmware only",
+                    vm->name, vm->ops->name);
+        return false;
+    }
+    return vm->load(vm->load_data, &entry, error) &&
+           vm->ops->set_entry(vm->backend, &entry, error);
+}
