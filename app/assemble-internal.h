@@ -3,6 +3,7 @@
 
 #include "app/assemble.h"
 #include "devices/machine/pc-i440fx.h"
+#include "devices/machine/pc-virtio.h"
 
 typedef enum { DRIVE_FLOPPY, DRIVE_DISK, DRIVE_CD } DriveKind;
 
@@ -28,11 +29,23 @@ struct Machine {
     CharLink *serial[PC_SERIALS];
     CharLink *firmware_log;
     PcDevices pc;
+    /* chipset=pc-virtio: these, and of pc only the bus */
+    Kernel *kernel;
+    PcVirtio *minimal;
     GMutex media_lock; /* L1 guards drives[].block; held during a change */
     GMutex path_lock;  /* L2 guards drives[].path */
     Drive drives[MACHINE_DRIVES];
     unsigned n_drives;
 };
+
+/* Adds "SECTION.key: " in front of an error, so that it names what to change;
+ * returns false. */
+bool machine_blame(GError **error, const char *section, const char *key);
+
+/* assemble-direct.c: whether the profile is for the minimal machine. */
+bool machine_is_minimal(const Profile *p);
+/* Its kernel is opened and its devices are made. */
+bool machine_build_minimal(Machine *m, const Profile *p, GError **error);
 
 /* After each change of d->block. */
 void drive_set_path(Machine *m, Drive *d);

@@ -26,9 +26,8 @@ static const struct {
     {"cd", DRIVE_CD, PC_IDE},
 };
 
-/* Adds "SECTION.key: " in front, so that a message names what to change. */
-static bool
-blame(GError **error, const char *section, const char *key)
+bool
+machine_blame(GError **error, const char *section, const char *key)
 {
     g_prefix_error(error, "%s.%s: ", section, key);
     return false;
@@ -57,7 +56,7 @@ open_image(Machine *m, const Profile *p, Drive *d, GError **error)
     };
     Block *block = block_open(&spec, vm_loop(m->vm), error);
     if (block == NULL)
-        blame(error, d->name, "path");
+        machine_blame(error, d->name, "path");
     return block;
 }
 
@@ -117,7 +116,7 @@ open_char(Machine *m, const Profile *p, const char *section, GError **error)
     CharLink *link = char_open(kind, arg, vm_loop(m->vm), error);
 
     if (link == NULL)
-        blame(error, section, "kind");
+        machine_blame(error, section, "kind");
     return link;
 }
 
@@ -132,6 +131,8 @@ open_chars(Machine *m, const Profile *p, GError **error)
         if (m->serial[i] == NULL)
             return false;
     }
+    if (machine_is_minimal(p))
+        return true; /* no firmware, no log of it */
     m->firmware_log = open_char(m, p, "firmware-log", error);
     return m->firmware_log != NULL;
 }
@@ -160,11 +161,12 @@ load_firmware(Machine *m, const Profile *p, GError **error)
 
     m->bios = firmware_load(bios, error);
     if (m->bios == NULL || !check_bios_size(bios, m->bios, error))
-        return blame(error, "machine", "firmware");
+        return machine_blame(error, "machine", "firmware");
     if (m->display == NULL || vga == NULL)
         return true;
     m->vga_bios = firmware_load(vga, error);
-    return m->vga_bios != NULL || blame(error, "machine", "vga-firmware");
+    return m->vga_bios != NULL ||
+           machine_blame(error, "machine", "vga-firmware");
 }
 
 /* Disks begin at the primary master, CDs at the secondary master, as people
@@ -300,10 +302,24 @@ create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
     if (m->vm == NULL)
         return false;
     m->input = input_new(vm_loop(m->vm));
-    if (strcmp(profile_get_string(p, "display.model"), "none") != 0)
+    if (!machine_is_minimal(p) &&
+        strcmp(profile_get_string(p, "display.model"), "none") != 0)
         m->display = display_new();
     vm_env(m->vm)->input = m->input;
     vm_env(m->vm)->display = m->display;
+    return true;
+}
+
+static bool
+build_pc(Machine *m, const Profile *p, GError **error)
+{
+    PcSpec spec;
+
+    if (!load_firmware(m, p, error) || !fill_spec(m, p, &spec, error) ||
+        !pc_i440fx_build(m->vm, &spec, &m->pc, error))
+        return false;
+    /* the machine has its own copy, in memory that the guest sees */
+    g_clear_pointer(&m->bios, g_bytes_unref);
     return true;
 }
 
@@ -312,7 +328,6 @@ machine_new(const Profile *profile, const MachineOptions *options,
             const VmEvents *events, void *data, GError **error)
 {
     Machine *m = g_new0(Machine, 1);
-    PcSpec spec;
 
     m->name = g_strdup(options->name);
     m->runtime_dir = g_strdup(options->runtime_dir);
@@ -321,13 +336,10 @@ machine_new(const Profile *profile, const MachineOptions *options,
     g_mutex_init(&m->path_lock);
     if (profile_validate(profile, error) &&
         create_vm(m, profile, events, data, error) &&
-        load_firmware(m, profile, error) && open_drives(m, profile, error) &&
-        open_chars(m, profile, error) && fill_spec(m, profile, &spec, error) &&
-        pc_i440fx_build(m->vm, &spec, &m->pc, error)) {
-        /* the machine has its own copy, in memory that the guest sees */
-        g_clear_pointer(&m->bios, g_bytes_unref);
+        open_drives(m, profile, error) && open_chars(m, profile, error) &&
+        (machine_is_minimal(profile) ? machine_build_minimal(m, profile, error)
+                                     : build_pc(m, profile, error)))
         return m;
-    }
     machine_free(m);
     return NULL;
 }
@@ -366,6 +378,8 @@ machine_free(Machine *m)
         display_free(m->display);
         vm_free(m->vm);
     }
+    pc_virtio_free(m->minimal);
+    kernel_free(m->kernel);
     g_clear_pointer(&m->bios, g_bytes_unref);
     g_clear_pointer(&m->vga_bios, g_bytes_unref);
     g_mutex_clear(&m->media_lock);

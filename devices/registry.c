@@ -5,9 +5,11 @@
 #include <string.h>
 
 /* bus, chipset, firmware */
+extern const DeviceClass acpi_ged_class;
 extern const DeviceClass fw_cfg_class;
 extern const DeviceClass i440fx_class;
 extern const DeviceClass pci_hotplug_class;
+extern const DeviceClass pci_ecam_class;
 extern const DeviceClass piix3_class;
 extern const DeviceClass piix4_pm_class;
 
@@ -37,9 +39,11 @@ extern const DeviceClass virtio_rng_class;
 
 static const DeviceClass *const registry[] = {
     /* bus, chipset, firmware */
+    &acpi_ged_class,
     &fw_cfg_class,
     &i440fx_class,
     &pci_hotplug_class,
+    &pci_ecam_class,
     &piix3_class,
     &piix4_pm_class,
 

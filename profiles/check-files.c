@@ -101,6 +101,20 @@ check_media(const Profile *profile, GPtrArray *findings)
 }
 
 static void
+check_kernel(const Profile *profile, GPtrArray *findings)
+{
+    static const char *const keys[] = {"machine.kernel", "machine.initrd"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
+        g_autofree char *path = profile_get_path(profile, keys[i]);
+        char *problem = path != NULL ? medium_problem(path, false) : NULL;
+        if (problem != NULL)
+            profile_report(findings, true, profile_get_line(profile, keys[i]),
+                           keys[i], problem);
+    }
+}
+
+static void
 check_firmware(const Profile *profile, GPtrArray *findings)
 {
     static const char *const keys[] = {"machine.firmware",
@@ -153,6 +167,7 @@ profile_check_files(const Profile *profile)
         g_ptr_array_new_with_free_func((GDestroyNotify) profile_finding_free);
 
     check_media(profile, findings);
+    check_kernel(profile, findings);
     check_firmware(profile, findings);
     check_permissions(profile, findings);
     return findings;

@@ -194,13 +194,83 @@ rule_screen_for_vnc(const Rules *rules)
                                 "display.model=vga or vnc.enabled=false"));
 }
 
+static bool
+is_minimal(const Profile *profile)
+{
+    return strcmp(profile_get_string(profile, "machine.chipset"),
+                  "pc-virtio") == 0;
+}
+
+static void
+rule_kernel_and_chipset(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+    bool kernel = *profile_get_string(p, "machine.kernel") != '\0';
+
+    /* a template leaves the file to whoever makes a machine of it */
+    if (is_minimal(p) && !kernel && !profile_has_section(p, "template"))
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "machine.chipset"), "machine.kernel",
+                       g_strdup("is missing; chipset=pc-virtio has no firmware "
+                                "and starts a kernel"));
+    if (!is_minimal(p) && kernel)
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "machine.kernel"), "machine.kernel",
+                       g_strdup("is for chipset=pc-virtio; this one starts "
+                                "from a disk by its firmware"));
+    if (!kernel && *profile_get_string(p, "machine.initrd") != '\0')
+        profile_report(rules->findings, false,
+                       profile_get_line(p, "machine.initrd"), "machine.initrd",
+                       g_strdup("has no effect without machine.kernel"));
+}
+
+/* The minimal machine has no slot for it. */
+static void
+rule_minimal_has_no(const Rules *rules)
+{
+    static const char *const absent[] = {"floppy0", "floppy1", "cd0",
+                                         "cd1",     "cd2",     "cd3",
+                                         "serial1", "serial2", "serial3"};
+    const Profile *p = rules->profile;
+
+    for (unsigned i = 0; is_minimal(p) && i < G_N_ELEMENTS(absent); i++)
+        if (profile_has_section(p, absent[i]))
+            profile_report(rules->findings, true, section_line(p, absent[i]),
+                           absent[i],
+                           g_strdup("chipset=pc-virtio has no such device"));
+    if (is_minimal(p) && profile_has(p, "display.model") &&
+        strcmp(profile_get_string(p, "display.model"), "vga") == 0)
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "display.model"), "display.model",
+                       g_strdup("chipset=pc-virtio has no VGA; set none"));
+}
+
+static void
+minimal_disk(const Rules *rules, const char *section)
+{
+    g_autofree char *full = g_strdup_printf("%s.model", section);
+
+    if (strcmp(profile_get_string(rules->profile, full), "ide") == 0)
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, section), full,
+                       g_strdup("chipset=pc-virtio has no IDE controller"));
+}
+
+static void
+rule_minimal_disks(const Rules *rules)
+{
+    if (is_minimal(rules->profile))
+        for_each(rules, "disk#", minimal_disk);
+}
+
 void
 profile_check_rules(const Profile *profile, GPtrArray *findings)
 {
     static void (*const rules[])(const Rules *rules) = {
         rule_disk_paths,     rule_serial_paths,   rule_ide_units,
         rule_vnc_password,   rule_one_disk_twice, rule_smp_needs_a_pentium,
-        rule_smp_needs_acpi, rule_screen_for_vnc,
+        rule_smp_needs_acpi, rule_screen_for_vnc, rule_kernel_and_chipset,
+        rule_minimal_has_no, rule_minimal_disks,
     };
     const Rules context = {profile, findings};
 

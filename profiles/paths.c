@@ -61,6 +61,12 @@ paths_state_dir(void)
     return pick("CARREL_STATE_DIR", "XDG_STATE_HOME", ".local/state", NULL);
 }
 
+char *
+paths_cache_dir(void)
+{
+    return pick("CARREL_CACHE_DIR", "XDG_CACHE_HOME", ".cache", NULL);
+}
+
 static bool
 is_own_directory(const char *path)
 {

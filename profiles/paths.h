@@ -5,6 +5,7 @@
  * machines   $XDG_DATA_HOME/carrel/machines        CARREL_MACHINES_DIR
  * trash      $XDG_DATA_HOME/carrel/trash           CARREL_TRASH_DIR
  * state      $XDG_STATE_HOME/carrel                CARREL_STATE_DIR
+ * cache      $XDG_CACHE_HOME/carrel                CARREL_CACHE_DIR
  * run time   $XDG_RUNTIME_DIR/carrel               CARREL_RUNTIME_DIR
  * shared     PREFIX/share/carrel (or build tree)   CARREL_DATADIR
  *
@@ -21,6 +22,8 @@ char *paths_machines_dir(void);
 char *paths_trash_dir(void);
 char *paths_state_dir(void);
 char *paths_runtime_dir(void);
+/* What can be made again at any time. */
+char *paths_cache_dir(void);
 
 char *paths_machine_dir(const char *name);   /* .../machines/NAME */
 char *paths_machine_file(const char *name);  /* .../machines/NAME/machine.ini */

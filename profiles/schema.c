@@ -11,12 +11,13 @@
 #define GIB (1024 * MIB)
 
 enum {
-    MAX_WORD = 64,     /* longest section or key for which we suggest */
-    MAX_TEXT = 256,    /* ordinary strings */
-    MAX_PATH = 4095,   /* PATH_MAX without the final zero */
-    MAX_SERIAL = 20,   /* ATA IDENTIFY words 10-19 */
-    MAX_PASSWORD = 8,  /* the VNC challenge uses a 56-bit key: 8 bytes */
-    SCHEMA_VERSION = 1 /* of the file format */
+    MAX_WORD = 64,      /* longest section or key for which we suggest */
+    MAX_TEXT = 256,     /* ordinary strings */
+    MAX_PATH = 4095,    /* PATH_MAX without the final zero */
+    MAX_SERIAL = 20,    /* ATA IDENTIFY words 10-19 */
+    MAX_CMDLINE = 2047, /* Linux' COMMAND_LINE_SIZE without the zero */
+    MAX_PASSWORD = 8,   /* the VNC challenge uses a 56-bit key: 8 bytes */
+    SCHEMA_VERSION = 1  /* of the file format */
 };
 
 static const char *
@@ -98,13 +99,17 @@ static const SchemaKey keys[] = {
     { "machine", "schema", SCHEMA_INT, 0, 1, SCHEMA_VERSION, NULL, "1", NULL, "0.1", "version of the file format", NULL },
     { "machine", "description", SCHEMA_STRING, 0, 0, MAX_TEXT, NULL, "", NULL, "0.1", "one line about the machine, shown in lists", NULL },
     { "machine", "template", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.1", "the template it was made from; for information", check_id },
-    { "machine", "chipset", SCHEMA_ENUM, 0, 0, 0, "pc-i440fx", "pc-i440fx", NULL, "0.1", "main board: pc-i440fx is a PC of 1996 with PCI and ISA", NULL },
+    { "machine", "chipset", SCHEMA_ENUM, 0, 0, 0, "pc-i440fx|pc-virtio", "pc-i440fx", NULL, "0.1", "main board: pc-i440fx is a PC of 1996 with PCI and ISA; pc-virtio has no firmware and no legacy devices and starts a kernel", NULL },
     { "machine", "memory", SCHEMA_SIZE, 0, 1 * MIB, 64 * GIB, NULL, "128M", NULL, "0.1", "RAM of the guest", check_megabytes },
     { "machine", "cpus", SCHEMA_INT, 0, 1, 64, NULL, "1", NULL, "0.1", "number of processors", NULL },
     { "machine", "cpu-model", SCHEMA_ENUM, 0, 0, 0, "host|486|pentium|pentium3|qemu64", "host", NULL, "0.1", "the processor that the guest sees; host is the host's own", NULL },
     { "machine", "tsc-khz", SCHEMA_INT, 0, 0, 10000000, NULL, "0", "kHz", "0.1", "speed of the time stamp counter; 0 is the host's; slower helps old programs that count loops", check_tsc },
     { "machine", "hide-hypervisor", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "do not tell the guest that it runs in a virtual machine", NULL },
     { "machine", "acpi", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "give the guest ACPI tables; false for systems that stumble over them", NULL },
+    { "machine", "kernel", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "kernel that chipset=pc-virtio starts: Linux bzImage, ELF with PVH note, or Multiboot 1", NULL },
+    { "machine", "initrd", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "initial RAM disk, or first Multiboot module, of the kernel", NULL },
+    { "machine", "cmdline", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_CMDLINE, NULL, "", NULL, "0.2", "command line of the kernel", NULL },
+    { "machine", "kernel-unpack", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "unpack a bzImage on the host and keep the result in the cache folder; false: it unpacks itself in the guest, at an address of its own choice (KASLR)", NULL },
     { "machine", "firmware", SCHEMA_FILE, 0, 1, MAX_PATH, NULL, "bios-256k.bin", NULL, "0.1", "BIOS: a name looked up in the firmware folders, or a path", NULL },
     { "machine", "vga-firmware", SCHEMA_FILE, 0, 0, MAX_PATH, NULL, "vgabios-stdvga.bin", NULL, "0.1", "BIOS of the graphics card: a name or a path", NULL },
     { "machine", "boot", SCHEMA_LIST, 0, 1, 0, DRIVES, "floppy,cd,disk", NULL, "0.1", "kinds of drives to start from, in order", NULL },

@@ -115,7 +115,7 @@ proxy_serial(const App *app, const char *name, int guest)
     return EXIT_OK;
 }
 
-static int
+int
 console_serial(const App *app, const char *name, int port)
 {
     GError *error = NULL;

@@ -22,16 +22,27 @@
 #include "app/verbs/throw-away.h"
 #include "profiles/paths.h"
 #include "profiles/templates.h"
+#include "vmm/boot/kernel.h"
 
 #define MAX_TRIES 1000
 
-typedef enum { MEDIUM_FLOPPY, MEDIUM_CD, MEDIUM_DISK, N_MEDIA } Medium;
+typedef enum {
+    MEDIUM_FLOPPY,
+    MEDIUM_CD,
+    MEDIUM_DISK,
+    MEDIUM_KERNEL,
+    N_MEDIA
+} Medium;
+#define N_DRIVES MEDIUM_KERNEL /* those before it are drives */
 
 static const struct {
     const char *name;   /* as a prefix and as the profile's section */
     const char *format; /* value of its format key, or NULL */
     unsigned max;
-} media[N_MEDIA] = {{"floppy", NULL, 2}, {"cd", NULL, 4}, {"disk", "raw", 4}};
+} media[N_MEDIA] = {{"floppy", NULL, 2},
+                    {"cd", NULL, 4},
+                    {"disk", "raw", 4},
+                    {"kernel", NULL, 1}};
 
 static bool
 is_floppy_size(off_t bytes)
@@ -57,7 +68,8 @@ has_suffix(const char *file, const char *const *suffixes)
     return false;
 }
 
-/* By name and size; false when neither says it clearly. */
+/* By name and size, a kernel by its content; false when nothing says it
+ * clearly. */
 static bool
 guess_medium(const char *file, off_t size, Medium *ret_medium)
 {
@@ -72,6 +84,8 @@ guess_medium(const char *file, off_t size, Medium *ret_medium)
         *ret_medium = MEDIUM_FLOPPY;
     else if (has_suffix(file, disks) && size > 0)
         *ret_medium = MEDIUM_DISK;
+    else if (kernel_kind_of_file(file) != KERNEL_NONE)
+        *ret_medium = MEDIUM_KERNEL;
     else
         return false;
     return true;
@@ -103,8 +117,8 @@ parse_image(const char *argument, Medium *ret_medium, char **ret_path,
     }
     if (!known && !guess_medium(path, st.st_size, ret_medium)) {
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
-                    "'%s' may be anything: say floppy=FILE, cd=FILE or "
-                    "disk=FILE",
+                    "'%s' may be anything: say floppy=FILE, cd=FILE, "
+                    "disk=FILE or kernel=FILE",
                     file);
         return false;
     }
@@ -123,6 +137,8 @@ add_image(Profile *profile, Medium medium, const char *path, unsigned counts[],
         return false;
     }
     unsigned n = counts[medium]++;
+    if (medium == MEDIUM_KERNEL)
+        return profile_set(profile, "machine.kernel", path, error);
     g_autofree char *path_key =
         g_strdup_printf("%s%u.path", media[medium].name, n);
     g_autofree char *format_key =
@@ -138,38 +154,103 @@ static bool
 set_boot_order(Profile *profile, Medium first, GError **error)
 {
     g_autoptr(GString) order = g_string_new(media[first].name);
-    for (unsigned i = 0; i < N_MEDIA; i++) {
+    for (unsigned i = 0; i < N_DRIVES; i++) {
         if (i != first)
             g_string_append_printf(order, ",%s", media[i].name);
     }
     return profile_set(profile, "machine.boot", order->str, error);
 }
 
+typedef struct {
+    Medium medium;
+    char *path;
+} Image;
+
+static void
+clear_image(gpointer data)
+{
+    g_free(((Image *) data)->path);
+}
+
+static GArray *
+parse_images(char **arguments, GError **error)
+{
+    g_autoptr(GArray) images = g_array_new(FALSE, TRUE, sizeof(Image));
+
+    g_array_set_clear_func(images, clear_image);
+    for (gsize i = 0; arguments[i] != NULL; i++) {
+        Image image = {MEDIUM_DISK, NULL};
+        if (!parse_image(arguments[i], &image.medium, &image.path, error))
+            return NULL;
+        g_array_append_val(images, image);
+    }
+    return g_steal_pointer(&images);
+}
+
+static const char *
+kernel_of(const GArray *images)
+{
+    for (guint i = 0; i < images->len; i++)
+        if (g_array_index(images, Image, i).medium == MEDIUM_KERNEL)
+            return g_array_index(images, Image, i).path;
+    return NULL;
+}
+
 static bool
-apply_images(Profile *profile, char **images, GError **error)
+apply_images(Profile *profile, const GArray *images, GError **error)
 {
     unsigned counts[N_MEDIA] = {0};
-    Medium first = MEDIUM_FLOPPY;
 
-    for (gsize i = 0; images[i] != NULL; i++) {
-        g_autofree char *path = NULL;
-        Medium medium = MEDIUM_DISK;
-        if (!parse_image(images[i], &medium, &path, error) ||
-            !add_image(profile, medium, path, counts, error))
+    for (guint i = 0; i < images->len; i++) {
+        const Image *image = &g_array_index(images, Image, i);
+        if (!add_image(profile, image->medium, image->path, counts, error))
             return false;
-        if (i == 0)
-            first = medium;
     }
-    return set_boot_order(profile, first, error);
+    Medium first = g_array_index(images, Image, 0).medium;
+    return kernel_of(images) != NULL || set_boot_order(profile, first, error);
+}
+
+/* A Linux kernel talks on the serial port, which is all there is. */
+static bool
+apply_kernel_options(Profile *profile, const ThrowAway *what,
+                     const char *kernel, GError **error)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+
+    if (kernel == NULL && (what->initrd != NULL || what->append != NULL)) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
+                    "--initrd and --append go with a kernel, and none is "
+                    "given (kernel=FILE)");
+        return false;
+    }
+    if (kernel == NULL)
+        return true;
+    if (kernel_kind_of_file(kernel) != KERNEL_MULTIBOOT)
+        g_string_append(line, "console=ttyS0");
+    if (what->append != NULL)
+        g_string_append_printf(line, "%s%s", line->len > 0 ? " " : "",
+                               what->append);
+    if (!profile_set(profile, "machine.cmdline", line->str, error))
+        return false;
+    if (what->initrd == NULL)
+        return true;
+    g_autofree char *initrd = g_canonicalize_filename(what->initrd, NULL);
+    return profile_set(profile, "machine.initrd", initrd, error);
 }
 
 static Profile *
 make_profile(const ThrowAway *what, const char *file, GError **error)
 {
-    g_autoptr(Template) template = template_find("pc", NULL);
+    g_autoptr(GArray) images = parse_images(what->images, error);
+    if (images == NULL)
+        return NULL;
+    const char *kernel = kernel_of(images);
+    g_autoptr(Template) template =
+        template_find(kernel != NULL ? "linux-kernel" : "pc", NULL);
     Profile *profile =
         template != NULL ? template_to_profile(template, file) : profile_new();
-    bool good = apply_images(profile, what->images, error);
+    bool good = apply_images(profile, images, error) &&
+                apply_kernel_options(profile, what, kernel, error);
 
     if (good && what->memory != NULL)
         good = profile_set(profile, "machine.memory", what->memory, error);
@@ -317,6 +398,7 @@ int
 verb_run(App *app, int argc, char **argv)
 {
     g_autofree char *name = NULL, *memory = NULL, *cpus = NULL;
+    g_autofree char *initrd = NULL, *append = NULL;
     g_auto(GStrv) args = NULL;
     g_auto(GStrv) settings = NULL;
     gboolean detach = FALSE, snapshot = FALSE;
@@ -329,6 +411,10 @@ verb_run(App *app, int argc, char **argv)
         {"cpus", 'c', 0, G_OPTION_ARG_STRING, &cpus, "Number of CPUs", "N"},
         {"memory", 'm', 0, G_OPTION_ARG_STRING, &memory,
          "Size of its RAM, such as 64M", "SIZE"},
+        {"initrd", 'i', 0, G_OPTION_ARG_FILENAME, &initrd,
+         "Initial RAM disk of a kernel", "FILE"},
+        {"append", 'a', 0, G_OPTION_ARG_STRING, &append,
+         "More of a kernel's command line", "TEXT"},
         {"snapshot", 's', 0, G_OPTION_ARG_NONE, &snapshot,
          "Throw away what it writes; the images stay as they are", NULL},
         {"set", 'S', 0, G_OPTION_ARG_STRING_ARRAY, &settings,
@@ -348,6 +434,8 @@ verb_run(App *app, int argc, char **argv)
                             .images = args,
                             .memory = memory,
                             .cpus = cpus,
+                            .initrd = initrd,
+                            .append = append,
                             .settings = settings,
                             .snapshot = snapshot,
                             .replace_crashed = true};

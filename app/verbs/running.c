@@ -134,9 +134,25 @@ running_start(const App *app, const char *name, const SpawnOptions *options)
     return EXIT_OK;
 }
 
+#define STATUS_MS 5000
+
+static bool
+has_screen(const char *name)
+{
+    g_autoptr(ControlClient) client = control_client_open(name, NULL);
+    g_autoptr(JsonNode) status = NULL;
+
+    if (client != NULL)
+        status = control_client_call(client, control_request("status"),
+                                     STATUS_MS, NULL, NULL);
+    return status == NULL || json_get_bool(status, "display", true);
+}
+
 int
 running_attach(App *app, const char *name)
 {
+    if (!has_screen(name))
+        return console_serial(app, name, 0);
 #if CARREL_HAVE_TUI
     if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
         return app_tui_main(app, name);

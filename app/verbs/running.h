@@ -25,5 +25,8 @@ int running_stop(const App *app, const char *name, bool force, int timeout_s);
 int running_start(const App *app, const char *name,
                   const SpawnOptions *options);
 
-/* Console on the terminal (the TUI), or a report why not. */
+/* Console on the terminal, or a report why not: the screen (the TUI), or the
+ * first serial port of a machine without one. */
 int running_attach(App *app, const char *name);
+/* console.c: a serial port as raw bytes. An exit code. */
+int console_serial(const App *app, const char *name, int port);

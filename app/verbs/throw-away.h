@@ -4,12 +4,14 @@
 #include "app/app.h"
 
 typedef struct {
-    const char *name;          /* NULL: from the first image's */
-    char **images;             /* "floppy=FILE", "cd=FILE", "disk=FILE", FILE */
-    const char *memory, *cpus; /* as typed, or NULL */
-    char **settings;           /* "section.key=value", or NULL */
-    bool snapshot;             /* images are not written */
-    bool replace_crashed;      /* a crashed one of that name is forgotten */
+    const char *name; /* NULL: from the first image's */
+    /* "floppy=FILE", "cd=FILE", "disk=FILE", "kernel=FILE", FILE */
+    char **images;
+    const char *initrd, *append; /* with a kernel, or NULL */
+    const char *memory, *cpus;   /* as typed, or NULL */
+    char **settings;             /* "section.key=value", or NULL */
+    bool snapshot;               /* images are not written */
+    bool replace_crashed;        /* a crashed one of that name is forgotten */
 } ThrowAway;
 
 /* Makes its profile and starts it: its name, or NULL and error set. */

@@ -104,7 +104,7 @@ bool
 pc_map_memory(Vm *vm, const PcSpec *spec, Device *bridge, GError **error)
 {
     MemBacking *ram =
-        mem_backing_new(vm_env(vm)->mem, "ram", spec->memory, error);
+        mem_backing_new_private(vm_env(vm)->mem, "ram", spec->memory, error);
     MemBacking *rom = ram ? load_bios(vm, spec->bios, error) : NULL;
 
     if (rom == NULL || !map_ram(vm, ram, spec->memory, error))

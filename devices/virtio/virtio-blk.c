@@ -6,7 +6,6 @@
  * the guest is told by the flush command. Left out: changing that, lifetime
  * and zoned commands, secure erase. */
 #include <errno.h>
-#include <gio/gio.h>
 #include <string.h>
 
 #include "devices/virtio/iov.h"

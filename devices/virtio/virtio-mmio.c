@@ -1,7 +1,6 @@
 /* devices/virtio/virtio-mmio.c - virtio over memory-mapped registers, version
  * 2; Virtio 1.2, section 4.2. One interrupt line; no legacy interface, no
  * shared memory regions. */
-#include <gio/gio.h>
 
 #include "devices/virtio/virtio-internal.h"
 #include "vmm/io/io.h"

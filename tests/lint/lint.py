@@ -35,6 +35,7 @@ SYSTEM_HEADERS = (
     (r'n?cursesw?/|n?curses\.h|term\.h|panel\.h|form\.h|menu\.h',
      ('ui/tui/', 'ui/widgets/', 'ui/screens/')),
     (r'rfb/', ('ui/vnc/',)),
+    (r'gio/', ()),  # four libraries for what GLib has as well
     (r'linux/kvm', ('vmm/cpu/kvm/',)),
     (r'liburing', ('vmm/block/',)),
     (r'slirp/|libslirp', ('vmm/net/',)),

@@ -186,6 +186,23 @@ test_dirty_log(void)
     end(&f);
 }
 
+/* KVM and devices by io_uring must see the same page after a fork; huge pages
+ * need the alignment. */
+static void
+test_private_ram(void)
+{
+    Fixture f = begin();
+    MemBacking *ram = mem_backing_new_private(f.mem, "ram", 16 * PAGE, NULL);
+    MemBacking *file = mem_backing_new(f.mem, "rom", PAGE, NULL);
+
+    CU_ASSERT_EQUAL(mem_backing_fd(ram), -1);
+    CU_ASSERT_TRUE(mem_backing_fd(file) >= 0);
+    CU_ASSERT_EQUAL((guintptr) mem_backing_host(ram) % (2 << 20), 0);
+    CU_ASSERT_EQUAL(((guint8 *) mem_backing_host(ram))[16 * PAGE - 1], 0);
+    CU_ASSERT_EQUAL(guest_mem_total(f.mem), 25 * PAGE);
+    end(&f);
+}
+
 CU_MAIN("guest-mem", {"dma_reads_what_dma_wrote", test_copy},
         {"a_range_with_a_hole_copies_nothing", test_hole_copies_nothing},
         {"addresses_that_wrap_are_refused", test_wrapping_address},
@@ -195,4 +212,5 @@ CU_MAIN("guest-mem", {"dma_reads_what_dma_wrote", test_copy},
         {"nothing_moves_while_bus_mastering_is_off", test_bus_master_off},
         {"a_pin_splits_at_slots_and_refuses_holes", test_pin_splits},
         {"ring_loads_are_little_endian_and_checked", test_atomic_loads},
-        {"the_dirty_log_has_pages_written_by_dma", test_dirty_log})
+        {"the_dirty_log_has_pages_written_by_dma", test_dirty_log},
+        {"private_ram_is_aligned_and_has_no_descriptor", test_private_ram})

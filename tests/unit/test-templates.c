@@ -79,7 +79,8 @@ an_unknown_template_names_those_that_exist(void)
 
     CU_ASSERT_PTR_NULL(template_find("beos", &error));
     CU_ASSERT_TRUE(g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "dos, linux-bios, pc"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(error->message, "dos, linux-bios, linux-kernel, pc"));
 }
 
 static void

@@ -12,6 +12,7 @@ struct CpuBackend {
     bool kicked[2];
     CpuExit next[2]; /* CPU_EXIT_CONTINUE: nothing to report */
     unsigned runs, resets;
+    guint64 entry; /* where CPU 0 was told to start */
 };
 
 static CpuBackend *
@@ -73,6 +74,13 @@ static bool
 fake_reset(CpuBackend *b, GError **error)
 {
     b->resets++;
+    return true;
+}
+
+static bool
+fake_entry(CpuBackend *b, const CpuEntry *entry, GError **error)
+{
+    b->entry = entry->rip;
     return true;
 }
 
@@ -155,6 +163,7 @@ static const CpuBackendOps fake_ops = {
     .vcpu_kick = fake_kick,
     .vcpu_settle = fake_settle,
     .reset = fake_reset,
+    .set_entry = fake_entry,
     .get_regs = fake_regs,
     .report = fake_report,
     .stats = fake_stats,
@@ -534,6 +543,65 @@ test_two_machines(void)
     end(b);
 }
 
+typedef struct {
+    unsigned loads;
+    bool fails;
+} Loader;
+
+static bool
+load(void *data, CpuEntry *ret_entry, GError **error)
+{
+    Loader *loader = data;
+
+    ret_entry->rip = 0x1000 + loader->loads++;
+    if (loader->fails)
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "no kernel");
+    return !loader->fails;
+}
+
+static void
+test_loader_runs_at_each_start(void)
+{
+    Fixture *f = begin();
+    Loader loader = {0};
+
+    vm_set_loader(f->vm, load, &loader);
+    CU_ASSERT_TRUE(vm_start(f->vm, false, NULL));
+    CU_ASSERT_EQUAL(loader.loads, 1);
+    CU_ASSERT_TRUE(vm_reset(f->vm, RESET_COLD, NULL));
+    CU_ASSERT_EQUAL(loader.loads, 2);
+    end(f);
+}
+
+static void
+test_loader_fails_at_start(void)
+{
+    Fixture *f = begin();
+    Loader loader = {.fails = true};
+    g_autoptr(GError) error = NULL;
+
+    vm_set_loader(f->vm, load, &loader);
+    CU_ASSERT_FALSE(vm_start(f->vm, false, &error));
+    CU_ASSERT_STRING_EQUAL(error->message, "no kernel");
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_NEW);
+    end(f);
+}
+
+static void
+test_loader_fails_at_reset(void)
+{
+    Fixture *f = begin();
+    Loader loader = {0};
+
+    vm_set_loader(f->vm, load, &loader);
+    vm_start(f->vm, false, NULL);
+    loader.fails = true;
+    CU_ASSERT_TRUE(vm_reset(f->vm, RESET_COLD, NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_CRASHED);
+    CU_ASSERT_STRING_EQUAL(f->reason, "no kernel");
+    end(f);
+}
+
 CU_MAIN("vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
         {"it_can_start_paused_and_only_once", test_start_paused},
         {"pausing_waits_until_devices_are_quiet", test_pause_waits_for_quiet},
@@ -548,4 +616,10 @@ CU_MAIN("vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
         {"a_device_can_be_plugged_while_running", test_plug_while_running},
         {"a_device_can_be_unplugged_while_running", test_unplug_while_running},
         {"a_running_machine_can_be_freed", test_free_while_running},
-        {"one_machine_ends_and_the_other_runs", test_two_machines})
+        {"one_machine_ends_and_the_other_runs", test_two_machines},
+        {"a_loader_runs_at_the_start_and_at_every_reset",
+         test_loader_runs_at_each_start},
+        {"a_machine_whose_loader_fails_does_not_start",
+         test_loader_fails_at_start},
+        {"a_loader_that_fails_at_a_reset_ends_the_machine",
+         test_loader_fails_at_reset})

@@ -76,7 +76,13 @@ struct Vm {
 
     void (*press_power)(void *data); /* set-up, then constant */
     void *press_power_data;
+    VmLoad load; /* set-up, then constant; NULL: firmware starts */
+    void *load_data;
 };
+
+/* vm-load.c: runs the loader, if there is one, and points CPU 0 at what it
+ * loaded. Loop thread, parked. */
+bool vm_load(Vm *vm, GError **error);
 
 /* vcpu.c. Loop thread. */
 void vm_threads_start(Vm *vm);

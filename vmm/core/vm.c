@@ -107,6 +107,8 @@ static void
 act_start(Vm *vm, VmOp *op)
 {
     act_reset_devices(vm, RESET_COLD);
+    if (!vm_load(vm, &op->error))
+        return;
     vm_threads_start(vm);
     if (op->paused)
         set_state(vm, VM_PAUSED, NULL);
@@ -135,7 +137,7 @@ act_reset(Vm *vm, VmOp *op)
     g_autoptr(GError) error = NULL;
 
     act_reset_devices(vm, op->reset);
-    if (!vm->ops->reset(vm->backend, &error)) {
+    if (!vm->ops->reset(vm->backend, &error) || !vm_load(vm, &error)) {
         loop_guest_clock_stop(vm->env.loop);
         set_state(vm, VM_CRASHED, error->message);
         return;

@@ -66,6 +66,13 @@ bool vm_stop(Vm *vm, const char *reason, GError **error);
 bool vm_power_button(Vm *vm);
 void vm_set_power_button(Vm *vm, void (*press)(void *data), void *data);
 
+/* Machines without firmware: load fills guest memory and says where CPU 0
+ * starts. Runs on the loop, vCPUs parked, after the devices' and CPUs' reset,
+ * at the start and at every reset; its error ends the machine. Before
+ * vm_start(). */
+typedef bool (*VmLoad)(void *data, CpuEntry *ret_entry, GError **error);
+void vm_set_loader(Vm *vm, VmLoad load, void *data);
+
 /* Any thread. */
 VmState vm_state(Vm *vm);
 const char *vm_state_name(VmState state); /* "running" */

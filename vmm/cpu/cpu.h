@@ -45,6 +45,17 @@ typedef struct {
     } cs, ss, ds, es;
 } CpuRegs;
 
+/* Where the first CPU starts when no firmware does it: flat segments with
+ * selectors 10h (code) and 18h (data) from a GDT in guest memory, interrupts
+ * off, FPU and caches as firmware leaves them. */
+typedef struct {
+    bool long_mode; /* else 32-bit protected mode without paging */
+    guint64 rip, rsp, rax, rbx, rsi;
+    Gpa page_tables; /* long mode: the PML4 */
+    Gpa gdt;
+    guint16 gdt_limit; /* bytes - 1 */
+} CpuEntry;
+
 /* Counters of one vCPU since start. */
 typedef struct {
     guint64 exits, pio, mmio, halts, irq_windows, signals, other;
@@ -73,6 +84,9 @@ typedef struct {
     void (*vcpu_settle)(CpuBackend *b, unsigned index);
     /* Every vCPU parked; loop thread. Power-on state; APs wait for INIT. */
     bool (*reset)(CpuBackend *b, GError **error);
+    /* After reset, or before the first run; every vCPU parked. CPU 0 starts at
+     * entry instead of the reset vector. NULL: the backend cannot. */
+    bool (*set_entry)(CpuBackend *b, const CpuEntry *entry, GError **error);
     /* Parked or own thread. */
     bool (*get_regs)(CpuBackend *b, unsigned index, CpuRegs *ret_regs);
     /* Text for people: cause, registers, instruction bytes, what to try.

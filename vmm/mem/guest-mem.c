@@ -14,7 +14,7 @@
 
 struct MemBacking {
     char *name;
-    int fd;
+    int fd; /* -1: private memory */
     guint8 *host;
     guint64 len;
     void *reservation; /* what to unmap: host with its alignment padding */
@@ -150,8 +150,8 @@ guest_mem_set_backend(GuestMem *mem, const MemBackendOps *ops, void *backend)
 
 /* ---- backings ---- */
 
-/* Maps the memfd at a 2 MiB boundary so that the host may use huge pages
- * wherever the guest does. */
+/* Maps it at a 2 MiB boundary so that the host may use huge pages wherever
+ * the guest does. */
 static bool
 backing_map(MemBacking *b, GError **error)
 {
@@ -169,8 +169,9 @@ backing_map(MemBacking *b, GError **error)
     }
     at = (guint8 *) (((guintptr) b->reservation + HUGE_PAGE - 1) &
                      ~(guintptr) (HUGE_PAGE - 1));
+    int kind = b->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
     if (mmap(at, b->len, PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_FIXED | MAP_NORESERVE, b->fd, 0) == MAP_FAILED)
+             kind | MAP_FIXED | MAP_NORESERVE, b->fd, 0) == MAP_FAILED)
         return sys_error(error, errno,
                          "cannot map %" G_GUINT64_FORMAT " MiB for '%s'",
                          b->len >> 20, b->name);
@@ -178,32 +179,52 @@ backing_map(MemBacking *b, GError **error)
     /* advice only: neither failure changes what the guest sees */
     (void) madvise(at, b->len, MADV_HUGEPAGE);
     (void) madvise(at, b->len, MADV_DONTDUMP);
+    /* copy-on-write after a fork would give devices another page than CPUs */
+    if (b->fd < 0)
+        (void) madvise(at, b->len, MADV_DONTFORK);
     return true;
 }
 
-MemBacking *
-mem_backing_new(GuestMem *mem, const char *name, guint64 len, GError **error)
+/* Takes fd. */
+static MemBacking *
+backing_add(GuestMem *mem, const char *name, guint64 len, int fd,
+            GError **error)
 {
     MemBacking *b = g_new0(MemBacking, 1);
-    g_autofree char *label = g_strdup_printf("carrel:%s", name);
 
-    g_assert(len > 0 && len % MEM_PAGE == 0);
     b->name = g_strdup(name);
     b->len = len;
-    b->fd = memfd_create(label, MFD_CLOEXEC);
-    if (b->fd < 0 || ftruncate(b->fd, (off_t) len) < 0) {
-        sys_error(error, errno,
-                  "cannot create %" G_GUINT64_FORMAT " MiB of memory for '%s'",
-                  len >> 20, name);
-        backing_free(b);
-        return NULL;
-    }
+    b->fd = fd;
     if (!backing_map(b, error)) {
         backing_free(b);
         return NULL;
     }
     g_ptr_array_add(mem->backings, b);
     return b;
+}
+
+MemBacking *
+mem_backing_new(GuestMem *mem, const char *name, guint64 len, GError **error)
+{
+    g_autofree char *label = g_strdup_printf("carrel:%s", name);
+
+    g_assert(len > 0 && len % MEM_PAGE == 0);
+    CARREL_AUTO_FD int fd = memfd_create(label, MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, (off_t) len) < 0) {
+        sys_error(error, errno,
+                  "cannot create %" G_GUINT64_FORMAT " MiB of memory for '%s'",
+                  len >> 20, name);
+        return NULL;
+    }
+    return backing_add(mem, name, len, sys_steal_fd(&fd), error);
+}
+
+MemBacking *
+mem_backing_new_private(GuestMem *mem, const char *name, guint64 len,
+                        GError **error)
+{
+    g_assert(len > 0 && len % MEM_PAGE == 0);
+    return backing_add(mem, name, len, -1, error);
 }
 
 void *

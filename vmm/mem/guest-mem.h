@@ -1,7 +1,7 @@
 /* vmm/mem/guest-mem.h - guest-physical memory: backings and the slots that
  * show parts of them to the guest.
  *
- * A backing is a memfd of host memory (guest RAM, a ROM image, video RAM). A
+ * A backing is host memory (guest RAM, a ROM image, video RAM). A
  * slot maps a range of one backing at a guest address and can be moved,
  * hidden or made read-only at any time: PAM shadowing is two slots over the
  * same addresses of which one is mapped; a frame buffer's BAR is one slot
@@ -35,9 +35,15 @@ void guest_mem_set_backend(GuestMem *mem, const MemBackendOps *ops,
  * reports and saved state. NULL and error set on ENOMEM and the like. */
 MemBacking *mem_backing_new(GuestMem *mem, const char *name, guint64 len,
                             GError **error);
+/* The same for RAM, in private memory without a descriptor: the host puts huge
+ * pages behind it wherever it is asked to, which it does for a memfd only when
+ * its administrator has said so. Children of this process do not get it. */
+MemBacking *mem_backing_new_private(GuestMem *mem, const char *name,
+                                    guint64 len, GError **error);
 void *mem_backing_host(MemBacking *backing); /* host address, len bytes */
 guint64 mem_backing_len(const MemBacking *backing);
-int mem_backing_fd(const MemBacking *backing); /* the memfd, borrowed */
+/* The memfd, borrowed; -1: private memory. */
+int mem_backing_fd(const MemBacking *backing);
 
 /* len and offset: bytes, multiples of 4096, inside the backing. Starts
  * unmapped. Set-up thread. */

@@ -10,6 +10,13 @@
 #define KVM_MAX_MSI_ROUTES 1024u
 #define KVM_FIRST_MSI_GSI  ((unsigned) IRQ_PINS)
 
+/* One register for KVM_GET_MSRS and KVM_SET_MSRS: the head ends in a flexible
+ * array of entries. */
+typedef union {
+    struct kvm_msrs head;
+    guint8 room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+} KvmOneMsr;
+
 /* Everything of a vCPU that a reset puts back, taken at creation. */
 typedef struct {
     struct kvm_regs regs;
@@ -73,6 +80,9 @@ bool kvm_set_cpuid(CpuBackend *b, GError **error);
 bool kvm_save_pristine(CpuBackend *b, GError **error);
 bool kvm_reset(CpuBackend *b, GError **error);
 void kvm_free_pristine(CpuBackend *b);
+
+/* kvm-entry.c */
+bool kvm_set_entry(CpuBackend *b, const CpuEntry *entry, GError **error);
 
 /* kvm-exit.c: what KVM_RUN returned for, on the vCPU's thread. */
 CpuExit kvm_handle_exit(CpuBackend *b, unsigned index);

@@ -31,17 +31,12 @@ static const guint32 reset_msrs[] = {
 };
 /* clang-format on */
 
-typedef union { /* the head ends in a flexible array of entries */
-    struct kvm_msrs head;
-    guint8 room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
-} OneMsr;
-
 static void
 save_msrs(KvmVcpu *v)
 {
     v->pristine.msrs = g_array_new(FALSE, TRUE, sizeof(struct kvm_msr_entry));
     for (gsize i = 0; i < G_N_ELEMENTS(reset_msrs); i++) {
-        OneMsr one = {.room = {0}};
+        KvmOneMsr one = {.room = {0}};
         struct kvm_msr_entry *entry = &one.head.entries[0];
 
         one.head.nmsrs = 1;
@@ -116,7 +111,7 @@ reset_vcpu(CpuBackend *b, unsigned index, GError **error)
     if (p->has_debugregs)
         (void) kvm_ioctl(v->fd, KVM_SET_DEBUGREGS, &p->debugregs);
     for (guint i = 0; i < p->msrs->len; i++) {
-        OneMsr one = {.room = {0}};
+        KvmOneMsr one = {.room = {0}};
 
         one.head.nmsrs = 1;
         one.head.entries[0] = g_array_index(p->msrs, struct kvm_msr_entry, i);

@@ -374,6 +374,7 @@ const CpuBackendOps kvm_backend_ops = {
     .vcpu_kick = vcpu_kick,
     .vcpu_settle = vcpu_settle,
     .reset = kvm_reset,
+    .set_entry = kvm_set_entry,
     .get_regs = kvm_get_regs,
     .report = kvm_report,
     .stats = vcpu_stats,

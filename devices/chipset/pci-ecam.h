@@ -1,0 +1,12 @@
+/* devices/chipset/pci-ecam.h - PCI host without a bridge chip. */
+#pragma once
+
+#include "devices/bus/pci.h"
+
+extern const DeviceClass pci_ecam_class;
+
+#define PCI_ECAM_LEN       0x100000u /* bus 0, 4 KiB a function */
+#define PCI_ECAM_FIRST_GSI 16u       /* PIRQA..D: IOAPIC inputs 16..19 */
+
+/* IOAPIC input of pin 0..3 (INTA..D) of the function in slot. */
+unsigned pci_ecam_gsi(unsigned slot, unsigned pin);

@@ -1,0 +1,28 @@
+/* devices/firmware/acpi.h - ACPI tables: headers, sums, and a set of tables
+ * laid out for one place in guest memory. Set-up thread. */
+#pragma once
+
+#include "vmm/types.h"
+
+typedef enum { ACPI_GAS_MEMORY = 0, ACPI_GAS_PORT = 1 } AcpiSpace;
+
+/* A table of signature with its 36-byte header; what follows is appended. */
+GByteArray *acpi_table_new(const char *signature, guint8 revision);
+/* Little-endian, n_bytes of value. */
+void acpi_put(GByteArray *table, guint64 value, unsigned n_bytes);
+/* The same over bytes that are there already. */
+void acpi_poke(GByteArray *table, guint offset, guint64 value,
+               unsigned n_bytes);
+/* A generic address structure of one byte register, 12 bytes. */
+void acpi_poke_gas(GByteArray *table, guint offset, AcpiSpace space,
+                   guint64 address);
+
+/* Tables at base, 16-byte aligned; the root pointer is the first thing there
+ * once the set is finished. */
+typedef struct AcpiSet AcpiSet;
+AcpiSet *acpi_set_new(Gpa base);
+/* Takes table; fills in length and sum. Returns its guest address. listed:
+ * the root table names it. */
+Gpa acpi_set_add(AcpiSet *set, GByteArray *table, bool listed);
+/* XSDT and RSDP; frees set. What goes to base. */
+GBytes *acpi_set_finish(AcpiSet *set);

@@ -1,0 +1,233 @@
+/* devices/machine/pc-virtio.c - which devices the minimal machine has, wired
+ * where, and what is in its memory when CPU 0 starts.
+ *
+ *   COM1 at 3F8 (GSI 4)   event device at 600 (GSI 9)   reset at CF9
+ *   PCI bus 0 by memory-mapped configuration, slots from 1 up, GSIs 16..19
+ * Interrupt controllers belong to the CPU backend. No firmware: the kernel's
+ * loader runs at each reset instead. */
+#include "devices/machine/pc-virtio.h"
+
+#include <string.h>
+
+#include "devices/chipset/acpi-ged.h"
+#include "devices/chipset/pci-ecam.h"
+#include "devices/machine/pc-virtio-internal.h"
+#include "devices/registry.h"
+#include "vmm/mem/guest-mem.h"
+
+#define MIB              (G_GUINT64_CONSTANT(1) << 20)
+#define GIB              (1024 * MIB)
+#define LOW_RAM_END      0xa0000u
+#define RESERVED_BY_CPU  0xfeffc000u /* see vmm/cpu/kvm/kvm.c */
+#define RESERVED_CPU_LEN 0x4000u
+
+struct PcVirtio {
+    Vm *vm;
+    Kernel *kernel;
+    GBytes *tables; /* NULL: no ACPI */
+    BootTarget target;
+};
+
+/* Building goes on until the first error; later steps then do nothing. */
+typedef struct {
+    Vm *vm;
+    const PcVirtioSpec *spec;
+    PciBus *pci;
+    GError **error;
+    bool failed;
+} Build;
+
+guint64
+pc_virtio_high_memory(guint64 memory)
+{
+    return memory > PCV_LOW_MAX ? memory - PCV_LOW_MAX : 0;
+}
+
+Gpa
+pc_virtio_bar64_base(guint64 memory)
+{
+    Gpa end = PCV_HIGH + pc_virtio_high_memory(memory);
+
+    return (end + GIB - 1) & ~(GIB - 1);
+}
+
+/* Takes dev; NULL after a failure. */
+static Device *
+add(Build *b, Device *dev)
+{
+    if (b->failed) {
+        device_free(dev);
+        return NULL;
+    }
+    if (vm_add_device(b->vm, dev, b->error))
+        return dev;
+    b->failed = true;
+    return NULL;
+}
+
+static Device *
+create(const char *class_name, const char *id)
+{
+    const DeviceClass *klass = device_class_find(class_name);
+
+    g_assert(klass != NULL);
+    return device_new(klass, id);
+}
+
+static void
+set_u64(Build *b, Device *dev, const char *name, guint64 value)
+{
+    if (!b->failed && !device_set_u64(dev, name, value, b->error))
+        b->failed = true;
+}
+
+static void
+map_ram(Build *b, MemBacking *ram, const char *name, guint64 offset,
+        guint64 len, Gpa gpa)
+{
+    MemSlot *slot = mem_slot_new(vm_env(b->vm)->mem, name, ram, offset, len);
+    int ret = mem_slot_map(slot, gpa, MEM_RW);
+
+    if (ret == 0)
+        return;
+    b->failed = true;
+    g_set_error(b->error, G_FILE_ERROR, (int) g_file_error_from_errno(-ret),
+                "cannot map %s: %s", name, g_strerror(-ret));
+}
+
+static void
+build_memory(Build *b)
+{
+    guint64 memory = b->spec->memory, low = MIN(memory, PCV_LOW_MAX);
+    MemBacking *ram =
+        mem_backing_new_private(vm_env(b->vm)->mem, "ram", memory, b->error);
+
+    b->failed = ram == NULL;
+    if (!b->failed)
+        map_ram(b, ram, "ram-low", 0, low, 0);
+    if (!b->failed && memory > low)
+        map_ram(b, ram, "ram-high", low, memory - low, PCV_HIGH);
+}
+
+static void
+build_serial(Build *b)
+{
+    if (b->spec->serial == NULL)
+        return;
+    Device *uart = create("uart16550", "serial0");
+
+    set_u64(b, uart, "iobase", PCV_COM1);
+    set_u64(b, uart, "irq", PCV_COM1_GSI);
+    device_set_link(uart, "chr", b->spec->serial);
+    add(b, uart);
+}
+
+static void
+build_pci(Build *b)
+{
+    Device *host = create("pci-ecam", "pci");
+
+    device_set_link(host, "bus", b->pci);
+    set_u64(b, host, "base", PCV_ECAM);
+    add(b, host);
+    for (unsigned i = 0; i < b->spec->n_pci; i++) {
+        Device *dev = b->spec->pci[i];
+        device_set_link(dev, "bus", b->pci);
+        set_u64(b, dev, "addr", PCI_DEVFN(i + 1, 0));
+        add(b, dev);
+    }
+}
+
+static void
+press_power(void *ged)
+{
+    acpi_ged_press_power_button(ged);
+}
+
+static void
+build_power(Build *b)
+{
+    Device *ged = add(b, create("acpi-ged", "power"));
+
+    if (ged != NULL && b->spec->acpi)
+        vm_set_power_button(b->vm, press_power, ged);
+    if (b->spec->debug_exit)
+        add(b, create("debug-exit", "debug-exit"));
+}
+
+static void
+add_range(BootTarget *t, Gpa addr, guint64 len, BootRangeType type)
+{
+    g_assert(t->n_map < BOOT_MAX_RANGES);
+    t->map[t->n_map++] = (BootRange){addr, len, type};
+}
+
+static void
+fill_map(BootTarget *t, guint64 memory)
+{
+    guint64 high = pc_virtio_high_memory(memory);
+
+    add_range(t, 0, LOW_RAM_END, BOOT_RAM);
+    add_range(t, PCV_TABLES, PCV_TABLES_END - PCV_TABLES, BOOT_ACPI);
+    add_range(t, MIB, MIN(memory, PCV_LOW_MAX) - MIB, BOOT_RAM);
+    add_range(t, PCV_ECAM, PCI_ECAM_LEN, BOOT_RESERVED);
+    add_range(t, RESERVED_BY_CPU, RESERVED_CPU_LEN, BOOT_RESERVED);
+    if (high > 0)
+        add_range(t, PCV_HIGH, high, BOOT_RAM);
+}
+
+/* Loop thread, vCPUs parked. */
+static bool
+load(void *data, CpuEntry *ret_entry, GError **error)
+{
+    PcVirtio *m = data;
+    gsize len;
+
+    if (m->tables != NULL) {
+        const void *tables = g_bytes_get_data(m->tables, &len);
+        memcpy(boot_low(&m->target, PCV_TABLES, len), tables, len);
+    }
+    return kernel_load(m->kernel, &m->target, ret_entry, error);
+}
+
+static PcVirtio *
+finish(Vm *vm, const PcVirtioSpec *spec)
+{
+    PcVirtio *m = g_new0(PcVirtio, 1);
+
+    m->vm = vm;
+    m->kernel = spec->kernel;
+    m->target.mem = vm_env(vm)->mem;
+    fill_map(&m->target, spec->memory);
+    if (spec->acpi) {
+        m->tables = pc_virtio_acpi(spec);
+        m->target.rsdp = PCV_TABLES;
+        g_assert(g_bytes_get_size(m->tables) <= PCV_TABLES_END - PCV_TABLES);
+    }
+    vm_set_loader(vm, load, m);
+    return m;
+}
+
+PcVirtio *
+pc_virtio_build(Vm *vm, const PcVirtioSpec *spec, PciBus **ret_pci,
+                GError **error)
+{
+    Build b = {.vm = vm, .spec = spec, .error = error};
+
+    *ret_pci = b.pci = pci_bus_new(vm_env(vm));
+    build_memory(&b);
+    build_serial(&b);
+    build_power(&b);
+    build_pci(&b);
+    return b.failed ? NULL : finish(vm, spec);
+}
+
+void
+pc_virtio_free(PcVirtio *m)
+{
+    if (m == NULL)
+        return;
+    if (m->tables != NULL)
+        g_bytes_unref(m->tables);
+    g_free(m);
+}

@@ -1,0 +1,32 @@
+/* devices/machine/pc-virtio.h - the minimal machine: a kernel started without
+ * firmware, one serial port, PCI devices, and ACPI tables that say so. */
+#pragma once
+
+#include "devices/bus/pci.h"
+#include "vmm/boot/kernel.h"
+#include "vmm/char/char.h"
+#include "vmm/core/vm.h"
+
+#define PC_VIRTIO_SLOTS 31 /* 1..31 of bus 0 */
+
+typedef struct {
+    guint64 memory; /* bytes, multiple of 1 MiB, at least 2 MiB */
+    unsigned cpus;
+    CharLink *serial; /* COM1; NULL: none */
+    Kernel *kernel;   /* borrowed until vm_free() */
+    bool acpi, debug_exit;
+    /* PCI devices in the order of their slots, options set, not realized; the
+     * machine sets their links "bus" and "addr" and takes them. */
+    Device *pci[PC_VIRTIO_SLOTS];
+    unsigned n_pci;
+} PcVirtioSpec;
+
+/* What the owner of the machine keeps until vm_free(). */
+typedef struct PcVirtio PcVirtio;
+
+/* Adds every device to vm, realized, and sets its loader. Set-up thread,
+ * before vm_start(). NULL and error set: devices stay in vm until
+ * vm_remove_devices(); *ret_pci must be freed after that in any case. */
+PcVirtio *pc_virtio_build(Vm *vm, const PcVirtioSpec *spec, PciBus **ret_pci,
+                          GError **error);
+void pc_virtio_free(PcVirtio *machine); /* NULL is fine */
