@@ -38,6 +38,8 @@ open_kernel(Machine *m, const Profile *p, GError **error)
 bool
 machine_build_minimal(Machine *m, const Profile *p, GError **error)
 {
+    PcCards cards = {.n_cards = 0};
+
     if (!open_kernel(m, p, error))
         return false;
     PcVirtioSpec spec = {
@@ -45,10 +47,13 @@ machine_build_minimal(Machine *m, const Profile *p, GError **error)
         .cpus = (unsigned) profile_get_u64(p, "machine.cpus"),
         .serial = m->serial[0],
         .kernel = m->kernel,
+        .cards = &cards,
         .acpi = profile_get_bool(p, "machine.acpi"),
         .debug_exit = profile_get_bool(p, "machine.debug-exit"),
     };
 
-    m->minimal = pc_virtio_build(m->vm, &spec, &m->pc.pci, error);
+    if (machine_plug_cards(m, p, &cards, error))
+        m->minimal = pc_virtio_build(m->vm, &spec, &m->pc.pci, error);
+    pc_cards_clear(&cards);
     return m->minimal != NULL;
 }

@@ -1,4 +1,4 @@
-/* app/assemble-internal.h - shared by assemble.c and assemble-media.c. */
+/* app/assemble-internal.h - shared by the files assemble*.c. */
 #pragma once
 
 #include "app/assemble.h"
@@ -10,7 +10,8 @@ typedef enum { DRIVE_FLOPPY, DRIVE_DISK, DRIVE_CD } DriveKind;
 typedef struct {
     char *name; /* "floppy0", as the profile's section */
     DriveKind kind;
-    unsigned unit; /* floppy 0..1; IDE 0..3 */
+    unsigned number; /* as in its section's name */
+    unsigned unit;   /* floppy 0..1; IDE 0..3 */
     /* What the profile wants of every medium in it. */
     bool read_only, snapshot;
     Block *block; /* NULL: empty */
@@ -41,6 +42,11 @@ struct Machine {
 /* Adds "SECTION.key: " in front of an error, so that it names what to change;
  * returns false. */
 bool machine_blame(GError **error, const char *section, const char *key);
+
+/* assemble-cards.c: the PCI devices that the profile names, for any machine.
+ * On failure cards is to be cleared all the same. */
+bool machine_plug_cards(Machine *m, const Profile *p, PcCards *cards,
+                        GError **error);
 
 /* assemble-direct.c: whether the profile is for the minimal machine. */
 bool machine_is_minimal(const Profile *p);

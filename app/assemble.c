@@ -69,7 +69,7 @@ open_drive(Machine *m, const Profile *p, const char *name, DriveKind kind,
 
     d->name = g_strdup(name);
     d->kind = kind;
-    d->unit = index;
+    d->number = d->unit = index;
     d->block = open_image(m, p, d, &e);
     drive_set_path(m, d);
     if (e == NULL)
@@ -181,7 +181,7 @@ place_ide(Machine *m, Drive *d, PcSpec *spec, GError **error)
     for (unsigned i = 0; i < PC_IDE; i++) {
         if (spec->ide[order[i]].present)
             continue;
-        spec->ide[order[i]].number = d->unit;
+        spec->ide[order[i]].number = d->number;
         d->unit = order[i];
         spec->ide[d->unit].present = true;
         spec->ide[d->unit].cdrom = d->kind == DRIVE_CD;
@@ -196,18 +196,10 @@ place_ide(Machine *m, Drive *d, PcSpec *spec, GError **error)
 }
 
 static bool
-is_virtio(const Profile *p, const Drive *d)
-{
-    g_autofree char *key = g_strconcat(d->name, ".model", NULL);
-
-    return d->kind == DRIVE_DISK &&
-           strcmp(profile_get_string(p, key), "virtio-blk") == 0;
-}
-
-static bool
 place_drive(Machine *m, const Profile *p, Drive *d, PcSpec *spec,
             GError **error)
 {
+    g_autofree char *model_key = g_strconcat(d->name, ".model", NULL);
     g_autofree char *type_key = g_strconcat(d->name, ".type", NULL);
     g_autofree char *serial_key = g_strconcat(d->name, ".serial", NULL);
 
@@ -219,15 +211,8 @@ place_drive(Machine *m, const Profile *p, Drive *d, PcSpec *spec,
         };
         return true;
     }
-    if (is_virtio(p, d)) {
-        spec->virtio[d->unit] = (PcDrive){
-            .present = true,
-            .block = d->block,
-            .serial = profile_get_string(p, serial_key),
-            .number = d->unit,
-        };
-        return true;
-    }
+    if (strcmp(profile_get_string(p, model_key), "ide") != 0)
+        return true; /* on a card */
     if (!place_ide(m, d, spec, error))
         return false;
     if (d->kind == DRIVE_DISK)
@@ -255,7 +240,8 @@ read_boot_order(const Profile *p, PcSpec *spec)
 }
 
 static bool
-fill_spec(Machine *m, const Profile *p, PcSpec *spec, GError **error)
+fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
+          GError **error)
 {
     *spec = (PcSpec){
         .memory = profile_get_u64(p, "machine.memory"),
@@ -269,7 +255,7 @@ fill_spec(Machine *m, const Profile *p, PcSpec *spec, GError **error)
         .acpi = profile_get_bool(p, "machine.acpi"),
         .local_time =
             strcmp(profile_get_string(p, "machine.rtc"), "localtime") == 0,
-        .rng = strcmp(profile_get_string(p, "rng.model"), "none") != 0,
+        .cards = cards,
         .debug_exit = profile_get_bool(p, "machine.debug-exit"),
     };
     memcpy(spec->serial, m->serial, sizeof spec->serial);
@@ -313,14 +299,17 @@ create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
 static bool
 build_pc(Machine *m, const Profile *p, GError **error)
 {
+    PcCards cards = {.n_cards = 0};
     PcSpec spec;
+    bool ok = load_firmware(m, p, error) &&
+              fill_spec(m, p, &cards, &spec, error) &&
+              machine_plug_cards(m, p, &cards, error) &&
+              pc_i440fx_build(m->vm, &spec, &m->pc, error);
 
-    if (!load_firmware(m, p, error) || !fill_spec(m, p, &spec, error) ||
-        !pc_i440fx_build(m->vm, &spec, &m->pc, error))
-        return false;
+    pc_cards_clear(&cards);
     /* the machine has its own copy, in memory that the guest sees */
     g_clear_pointer(&m->bios, g_bytes_unref);
-    return true;
+    return ok;
 }
 
 Machine *

@@ -2,7 +2,7 @@
  *
  *   00:00.0 i440FX   00:01.0 PIIX3 ISA   00:01.1 IDE   00:01.3 PIIX4 PM
  *   00:02.0 VGA      ISA: fw_cfg, RTC, 8237, FDC, i8042, serial ports
- *   00:04.0 .. 00:07.0 virtio disks   00:08.0 virtio random numbers
+ *   00:03.0 and up: what the profile plugs in, see pc-cards.h
  * Interrupt controllers and the interval timer belong to the CPU backend. */
 #include "devices/machine/pc-i440fx.h"
 
@@ -180,26 +180,12 @@ build_ide(PcBuild *b)
     b->out->ide = add(b, ide);
 }
 
-/* Slots are fixed, so that a guest finds a disk where it was after another was
- * added. A queue for each processor spares them each other's locks. */
 static void
-build_virtio(PcBuild *b)
+build_cards(PcBuild *b)
 {
-    for (unsigned i = 0; i < PC_VIRTIO; i++) {
-        const PcDrive *drive = &b->spec->virtio[i];
-        if (!drive->present)
-            continue;
-        g_autofree char *id = g_strdup_printf("disk%u", i);
-        Device *disk =
-            create_pci(b, "virtio-blk", id, PCI_DEVFN(PC_VIRTIO_SLOT + i, 0));
-        device_set_link(disk, "drive", drive->block);
-        set_u64(b, disk, "queues", MIN(b->spec->cpus, PC_VIRTIO_QUEUES));
-        if (drive->serial != NULL && *drive->serial != '\0')
-            set_string(b, disk, "serial", drive->serial);
-        add(b, disk);
-    }
-    if (b->spec->rng)
-        add(b, create_pci(b, "virtio-rng", "rng", PCI_DEVFN(PC_RNG_SLOT, 0)));
+    if (!b->failed &&
+        !pc_cards_plug(b->spec->cards, b->vm, b->out->pci, b->error))
+        b->failed = true;
 }
 
 static void
@@ -230,8 +216,8 @@ pc_i440fx_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
     build_serial(&b);
     build_floppy(&b);
     build_ide(&b);
-    build_virtio(&b);
     build_display(&b);
+    build_cards(&b);
     if (b.failed)
         return false;
     pc_fill_cmos(spec, b.rtc, b.out->fdc);

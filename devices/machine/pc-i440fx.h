@@ -5,6 +5,7 @@
 #pragma once
 
 #include "devices/bus/pci.h"
+#include "devices/machine/pc-cards.h"
 #include "vmm/block/block.h"
 #include "vmm/char/char.h"
 #include "vmm/core/vm.h"
@@ -12,9 +13,6 @@
 #define PC_FLOPPIES 2
 #define PC_IDE      4
 #define PC_SERIALS  4
-#define PC_VIRTIO   4 /* virtio disks */
-
-typedef enum { PC_BOOT_NONE, PC_BOOT_FLOPPY, PC_BOOT_CD, PC_BOOT_DISK } PcBoot;
 
 typedef struct {
     bool present;       /* the drive exists, perhaps empty */
@@ -35,8 +33,7 @@ typedef struct {
     guint32 vram_mib;
     PcDrive floppy[PC_FLOPPIES];
     PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave */
-    PcDrive virtio[PC_VIRTIO];    /* virtio disks; each has a slot of its own */
-    bool rng;                     /* a virtio random number generator */
+    PcCards *cards;      /* emptied by the machine */
     CharLink *serial[PC_SERIALS]; /* NULL: no such port */
     CharLink *firmware_log;
     PcBoot boot[3]; /* in order, ends early with PC_BOOT_NONE */

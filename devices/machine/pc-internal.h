@@ -12,12 +12,6 @@
 #define PC_RESERVED_BASE 0xfeffc000u
 #define PC_RESERVED_LEN  0x4000u
 
-/* PCI slots. */
-#define PC_VIRTIO_SLOT   4u /* of the first virtio disk */
-#define PC_RNG_SLOT      (PC_VIRTIO_SLOT + PC_VIRTIO)
-
-#define PC_VIRTIO_QUEUES 8u /* of one disk at most */
-
 guint64 pc_low_memory(guint64 memory);
 guint64 pc_high_memory(guint64 memory);
 

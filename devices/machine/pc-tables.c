@@ -155,19 +155,21 @@ add_e820(const PcSpec *spec, Device *fw_cfg)
     fw_cfg_add_file(fw_cfg, "etc/e820", bytes);
 }
 
-/* The IDE drives and the virtio disk with this number. */
+/* The IDE drives and the units on cards with this number. */
 static void
-append_disk_path(const PcSpec *spec, bool cdrom, unsigned number, GString *out)
+append_unit_paths(const PcSpec *spec, PcBoot kind, unsigned number,
+                  GString *out)
 {
     for (unsigned i = 0; i < PC_IDE; i++)
-        if (spec->ide[i].present && spec->ide[i].cdrom == cdrom &&
-            spec->ide[i].number == number)
+        if (spec->ide[i].present && spec->ide[i].number == number &&
+            spec->ide[i].cdrom == (kind == PC_BOOT_CD))
             g_string_append_printf(out, "/pci@i0cf8/ide@1,1/drive@%u/disk@%u\n",
                                    i / 2, i % 2);
-    for (unsigned i = 0; i < PC_VIRTIO && !cdrom; i++)
-        if (spec->virtio[i].present && spec->virtio[i].number == number)
-            g_string_append_printf(out, "/pci@i0cf8/scsi@%u/disk@0,0\n",
-                                   PC_VIRTIO_SLOT + i);
+    for (unsigned i = 0; i < spec->cards->n_boot; i++) {
+        const PcBootUnit *unit = &spec->cards->boot[i];
+        if (unit->kind == kind && unit->number == number)
+            g_string_append_printf(out, "/pci@i0cf8/%s\n", unit->path);
+    }
 }
 
 /* Paths as SeaBIOS spells them: slot and function of the chip, then unit. */
@@ -181,8 +183,8 @@ append_boot_paths(const PcSpec *spec, PcBoot kind, GString *out)
                     out, "/pci@i0cf8/isa@1/fdc@03f0/floppy@%u\n", i);
         return;
     }
-    for (unsigned n = 0; n < PC_IDE; n++)
-        append_disk_path(spec, kind == PC_BOOT_CD, n, out);
+    for (unsigned n = 0; n < PC_MAX_BOOT_UNITS; n++)
+        append_unit_paths(spec, kind, n, out);
 }
 
 static void

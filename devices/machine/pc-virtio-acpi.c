@@ -115,11 +115,11 @@ add_host_windows(Aml *aml, guint64 memory)
 
 /* Rows for the slots that are filled: address, pin, (no link device), GSI. */
 static void
-add_prt(Aml *aml, unsigned n_pci)
+add_prt(Aml *aml, unsigned last_slot)
 {
     aml_name(aml, "_PRT");
-    aml_package(aml, (guint8) (n_pci * 4));
-    for (unsigned slot = 1; slot <= n_pci; slot++) {
+    aml_package(aml, (guint8) (last_slot * 4));
+    for (unsigned slot = 1; slot <= last_slot; slot++) {
         for (unsigned pin = 0; pin < 4; pin++) {
             aml_package(aml, 4);
             aml_integer(aml, (guint64) slot << 16 | 0xffff);
@@ -142,7 +142,7 @@ add_pci_host(Aml *aml, const PcVirtioSpec *spec)
     aml_name_integer(aml, "_SEG", 0);
     aml_name_integer(aml, "_BBN", 0);
     add_host_windows(aml, spec->memory);
-    add_prt(aml, spec->n_pci);
+    add_prt(aml, pc_cards_last_slot(spec->cards));
     aml_end(aml);
 }
 

@@ -130,12 +130,8 @@ build_pci(Build *b)
     device_set_link(host, "bus", b->pci);
     set_u64(b, host, "base", PCV_ECAM);
     add(b, host);
-    for (unsigned i = 0; i < b->spec->n_pci; i++) {
-        Device *dev = b->spec->pci[i];
-        device_set_link(dev, "bus", b->pci);
-        set_u64(b, dev, "addr", PCI_DEVFN(i + 1, 0));
-        add(b, dev);
-    }
+    if (!b->failed && !pc_cards_plug(b->spec->cards, b->vm, b->pci, b->error))
+        b->failed = true;
 }
 
 static void

@@ -3,11 +3,10 @@
 #pragma once
 
 #include "devices/bus/pci.h"
+#include "devices/machine/pc-cards.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/char/char.h"
 #include "vmm/core/vm.h"
-
-#define PC_VIRTIO_SLOTS 31 /* 1..31 of bus 0 */
 
 typedef struct {
     guint64 memory; /* bytes, multiple of 1 MiB, at least 2 MiB */
@@ -15,10 +14,7 @@ typedef struct {
     CharLink *serial; /* COM1; NULL: none */
     Kernel *kernel;   /* borrowed until vm_free() */
     bool acpi, debug_exit;
-    /* PCI devices in the order of their slots, options set, not realized; the
-     * machine sets their links "bus" and "addr" and takes them. */
-    Device *pci[PC_VIRTIO_SLOTS];
-    unsigned n_pci;
+    PcCards *cards; /* emptied by the machine */
 } PcVirtioSpec;
 
 /* What the owner of the machine keeps until vm_free(). */

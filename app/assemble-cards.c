@@ -1,0 +1,103 @@
+/* app/assemble-cards.c - what a profile plugs into the PCI bus of any machine:
+ * one function a kind of device, and the slot that each has for ever. */
+#include <string.h>
+
+#include "app/assemble-internal.h"
+#include "devices/registry.h"
+
+/* Slots. A guest that was installed on a machine knows its devices by them, so
+ * a number once given keeps its meaning. */
+enum {
+    SLOT_DISK = 4, /* disk0..3: 4..7 */
+    SLOT_RNG = 8,
+};
+
+#define MAX_QUEUES 8u /* of one device; beyond that they cost more than give */
+
+typedef struct {
+    Machine *m;
+    const Profile *p;
+    PcCards *cards;
+    GError **error;
+} Plugging;
+
+static Device *
+create(const char *class_name, const char *id)
+{
+    const DeviceClass *klass = device_class_find(class_name);
+
+    g_assert(klass != NULL);
+    return device_new(klass, id);
+}
+
+static const char *
+get(const Plugging *g, const char *section, const char *key)
+{
+    g_autofree char *full = g_strdup_printf("%s.%s", section, key);
+
+    return profile_get_string(g->p, full);
+}
+
+/* False: what the profile says does not fit the option. */
+static bool
+set_u64(const Plugging *g, Device *dev, const char *name, guint64 value)
+{
+    return device_set_u64(dev, name, value, g->error);
+}
+
+/* A queue for each processor spares them each other's locks. */
+static unsigned
+queues(const Plugging *g)
+{
+    guint64 cpus = profile_get_u64(g->p, "machine.cpus");
+
+    return (unsigned) MIN(cpus, MAX_QUEUES);
+}
+
+static bool
+plug_virtio_disk(const Plugging *g, Drive *d)
+{
+    const char *serial = get(g, d->name, "serial");
+    Device *dev = create("virtio-blk", d->name);
+
+    device_set_link(dev, "drive", d->block);
+    pc_cards_add(g->cards, dev, SLOT_DISK + d->number);
+    pc_cards_add_boot(g->cards, PC_BOOT_DISK, d->number, "scsi@%u/disk@0,0",
+                      SLOT_DISK + d->number);
+    return set_u64(g, dev, "queues", queues(g)) &&
+           (*serial == '\0' ||
+            device_set_string(dev, "serial", serial, g->error));
+}
+
+static bool
+plug_drives(const Plugging *g)
+{
+    for (unsigned i = 0; i < g->m->n_drives; i++) {
+        Drive *d = &g->m->drives[i];
+        if (d->kind == DRIVE_DISK &&
+            strcmp(get(g, d->name, "model"), "virtio-blk") == 0 &&
+            !plug_virtio_disk(g, d))
+            return machine_blame(g->error, d->name, "model");
+    }
+    return true;
+}
+
+static bool
+plug_rng(const Plugging *g)
+{
+    if (strcmp(profile_get_string(g->p, "rng.model"), "none") != 0)
+        pc_cards_add(g->cards, create("virtio-rng", "rng"), SLOT_RNG);
+    return true;
+}
+
+bool
+machine_plug_cards(Machine *m, const Profile *p, PcCards *cards, GError **error)
+{
+    static bool (*const kinds[])(const Plugging *g) = {plug_drives, plug_rng};
+    Plugging g = {m, p, cards, error};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (!kinds[i](&g))
+            return false;
+    return true;
+}

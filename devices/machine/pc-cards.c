@@ -1,0 +1,62 @@
+/* devices/machine/pc-cards.c - see pc-cards.h. */
+#include "devices/machine/pc-cards.h"
+
+#include <stdarg.h>
+
+void
+pc_cards_add(PcCards *cards, Device *dev, unsigned slot)
+{
+    g_assert(cards->n_cards < PC_MAX_CARDS);
+    g_assert(slot >= PC_FIRST_CARD && slot < 32);
+    cards->cards[cards->n_cards++] = (PcCard){dev, (guint8) slot};
+}
+
+void
+pc_cards_add_boot(PcCards *cards, PcBoot kind, unsigned number, const char *fmt,
+                  ...)
+{
+    va_list args;
+
+    g_assert(cards->n_boot < PC_MAX_BOOT_UNITS);
+    PcBootUnit *unit = &cards->boot[cards->n_boot++];
+    unit->kind = kind;
+    unit->number = number;
+    va_start(args, fmt);
+    (void) g_vsnprintf(unit->path, sizeof unit->path, fmt, args);
+    va_end(args);
+}
+
+unsigned
+pc_cards_last_slot(const PcCards *cards)
+{
+    unsigned last = 0;
+
+    for (unsigned i = 0; i < cards->n_cards; i++)
+        last = MAX(last, cards->cards[i].slot);
+    return last;
+}
+
+bool
+pc_cards_plug(PcCards *cards, Vm *vm, PciBus *bus, GError **error)
+{
+    for (unsigned i = 0; i < cards->n_cards; i++) {
+        Device *dev = g_steal_pointer(&cards->cards[i].dev);
+        device_set_link(dev, "bus", bus);
+        if (!device_set_u64(dev, "addr", PCI_DEVFN(cards->cards[i].slot, 0),
+                            error)) {
+            device_free(dev);
+            return false;
+        }
+        if (!vm_add_device(vm, dev, error))
+            return false;
+    }
+    return true;
+}
+
+void
+pc_cards_clear(PcCards *cards)
+{
+    for (unsigned i = 0; i < cards->n_cards; i++)
+        device_free(cards->cards[i].dev);
+    cards->n_cards = cards->n_boot = 0;
+}

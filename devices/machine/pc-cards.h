@@ -1,0 +1,47 @@
+/* devices/machine/pc-cards.h - PCI devices beside those of a main board: what
+ * a profile plugs into any kind of PC. */
+#pragma once
+
+#include "devices/bus/pci.h"
+#include "vmm/core/vm.h"
+
+#define PC_MAX_CARDS      29 /* slots 3..31 */
+#define PC_FIRST_CARD     3u
+#define PC_MAX_BOOT_UNITS 32
+
+typedef enum { PC_BOOT_NONE, PC_BOOT_FLOPPY, PC_BOOT_CD, PC_BOOT_DISK } PcBoot;
+
+/* Options set, not realized, not connected: the machine sets "bus" and "addr".
+ * A guest finds a card again where it was when others come and go, so each
+ * thing of a profile has a slot of its own. */
+typedef struct {
+    Device *dev; /* owned until a machine took it, then NULL */
+    guint8 slot; /* PC_FIRST_CARD..31 */
+} PcCard;
+
+/* Something on a card that firmware can start from. */
+typedef struct {
+    PcBoot kind;
+    unsigned number; /* place among those of its kind */
+    char path
+        [64]; /* as SeaBIOS spells it, from the slot on: "scsi@4/disk@0,0" */
+} PcBootUnit;
+
+typedef struct {
+    PcCard cards[PC_MAX_CARDS];
+    unsigned n_cards;
+    PcBootUnit boot[PC_MAX_BOOT_UNITS];
+    unsigned n_boot;
+} PcCards;
+
+/* Takes dev. Set-up thread, as all here. */
+void pc_cards_add(PcCards *cards, Device *dev, unsigned slot);
+void pc_cards_add_boot(PcCards *cards, PcBoot kind, unsigned number,
+                       const char *fmt, ...) G_GNUC_PRINTF(4, 5);
+/* Highest slot in use; 0: none. */
+unsigned pc_cards_last_slot(const PcCards *cards);
+/* Gives all to the machine, in order. False and error set: the rest is still
+ * in cards. */
+bool pc_cards_plug(PcCards *cards, Vm *vm, PciBus *bus, GError **error);
+/* Frees what no machine took. */
+void pc_cards_clear(PcCards *cards);
