@@ -293,6 +293,29 @@ net_send(NetLink *link, unsigned queue, const NetFrame *frames, unsigned n)
 
 /* ---- receiving ---- */
 
+/* Whether a frame that lies in the NIC's pieces is one that the NIC takes.
+ * The checked header goes back there. */
+static bool
+straight_is_good(const NetLink *link, const NetFrame *f)
+{
+    NetVnetHdr hdr = {.num_buffers = GUINT16_TO_LE(1)};
+
+    if (f->len < link->wire + NET_FRAME_MIN)
+        return false;
+    if (link->wire == 0)
+        return true;
+    if (!wire_is_trusted(link)) {
+        net_iov_read(f->iov, f->n_iov, 0, &hdr, link->wire);
+        if (!offload_check_header(&hdr, f->len - link->wire, link->offloads))
+            return false;
+        net_iov_write(f->iov, f->n_iov, 0, &hdr, link->wire);
+    } else if (link->wire == NET_HDR_V1) {
+        net_iov_write(f->iov, f->n_iov, offsetof(NetVnetHdr, num_buffers),
+                      &hdr.num_buffers, sizeof hdr.num_buffers);
+    }
+    return true;
+}
+
 /* Frames straight into the NIC's pieces; what came with a bad header or did
  * not fit (len 0) is taken out by moving the later ones up. */
 static unsigned
@@ -303,13 +326,7 @@ receive_straight(NetQueue *q, NetFrame *frames, unsigned n)
     unsigned got = link->kind->receive(q, frames, n);
 
     for (unsigned i = 0; i < got; i++) {
-        bool ok = frames[i].len >= link->wire + NET_FRAME_MIN;
-        if (ok && link->wire == NET_HDR_V1) {
-            static const guint8 one[2] = {1, 0};
-            net_iov_write(frames[i].iov, frames[i].n_iov,
-                          offsetof(NetVnetHdr, num_buffers), one, sizeof one);
-        }
-        if (!ok) {
+        if (!straight_is_good(link, &frames[i])) {
             net_count_drop(&q->rx);
             continue;
         }
@@ -317,10 +334,9 @@ receive_straight(NetQueue *q, NetFrame *frames, unsigned n)
                 frames[i].len - link->wire);
         net_count(&q->rx, 1, frames[i].len - link->wire);
         if (done != i) {
-            /* the NIC knows its pieces by their place: swap, keep all */
-            NetFrame empty = frames[done];
+            NetFrame spare = frames[done];
             frames[done] = frames[i];
-            frames[i] = empty;
+            frames[i] = spare;
         }
         done++;
     }

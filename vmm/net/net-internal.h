@@ -145,5 +145,10 @@ unsigned net_iov_skip(const struct iovec *iov, unsigned n, gsize skip,
                       struct iovec *out, unsigned max);
 
 /* socket.c: wire of the kinds that end in a SOCK_SEQPACKET socket. */
+#define NET_SOCKET_OFFLOADS                                                    \
+    (NET_OFFLOAD_CSUM | NET_OFFLOAD_TSO4 | NET_OFFLOAD_TSO6 | NET_OFFLOAD_ECN)
+void net_socket_prepare(int fd); /* buffers; any thread */
+unsigned net_socket_set_header(NetLink *link, NetHdr hdr);
+unsigned net_socket_set_offloads(NetLink *link, unsigned wanted);
 unsigned net_socket_send(NetQueue *queue, const NetFrame *frames, unsigned n);
 unsigned net_socket_receive(NetQueue *queue, NetFrame *frames, unsigned n);

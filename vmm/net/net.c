@@ -45,6 +45,8 @@ static const NetKind null_kind = {
 static const NetKind *const kinds[] = {
     &null_kind,
     &net_tap_kind,
+    &net_socket_kind,
+    &net_user_kind,
 };
 
 GQuark

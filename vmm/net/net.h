@@ -154,7 +154,8 @@ unsigned net_send(NetLink *link, unsigned queue, const NetFrame *frames,
  * frames[i].len. Returns how many, 0 when none wait. A frame longer than its
  * pieces is dropped and counted: offer NET_HDR_MAX + NET_FRAME_MAX bytes with
  * TSO, else header, 18 and net_mtu(). The pieces of a frame that was not
- * returned may have been written to. */
+ * returned may have been written to. The elements of frames may have changed
+ * places: know a frame by its iov, not by its index. */
 unsigned net_receive(NetLink *link, unsigned queue, NetFrame *frames,
                      unsigned n);
 /* Queue. Off at the start: with it on ops->readable is called while frames

@@ -77,6 +77,13 @@ offload_sum(const guint8 *data, gsize len, guint32 sum)
     return (guint16) all;
 }
 
+static guint16
+offload_fold(guint32 sum)
+{
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (guint16) ((sum & 0xffff) + (sum >> 16));
+}
+
 /* ---- checks ---- */
 
 unsigned
@@ -106,7 +113,7 @@ checksum_is_inside(const NetVnetHdr *hdr, gsize len)
 }
 
 bool
-offload_check(NetVnetHdr *hdr, const guint8 *frame, gsize len, unsigned allowed)
+offload_check_header(NetVnetHdr *hdr, gsize len, unsigned allowed)
 {
     unsigned kind = GSO_KIND(hdr->gso_type);
 
@@ -120,15 +127,21 @@ offload_check(NetVnetHdr *hdr, const guint8 *frame, gsize len, unsigned allowed)
     if ((hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
         !checksum_is_inside(hdr, len))
         return false;
-    if (kind != VIRTIO_NET_HDR_GSO_NONE) {
-        NetCut cut;
-        if (!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-            !offload_cut_begin(&cut, hdr, frame, len))
-            return false;
-    } else if (hdr->gso_type != 0) {
+    if (kind == VIRTIO_NET_HDR_GSO_NONE && hdr->gso_type != 0)
         return false; /* ECN of nothing */
-    }
     return (offload_needs(hdr) & ~allowed) == 0;
+}
+
+bool
+offload_check(NetVnetHdr *hdr, const guint8 *frame, gsize len, unsigned allowed)
+{
+    NetCut cut;
+
+    if (!offload_check_header(hdr, len, allowed))
+        return false;
+    return hdr->gso_type == 0 ||
+           ((hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0 &&
+            offload_cut_begin(&cut, hdr, frame, len));
 }
 
 void
@@ -293,4 +306,109 @@ offload_cut_next(NetCut *cut, guint8 *out)
     if (last)
         cut->active = false;
     return len;
+}
+
+bool
+offload_finish_whole(NetVnetHdr *hdr, guint8 *frame, gsize len)
+{
+    Layers l = {0};
+    const NetCut whole = {.at = 0};
+
+    if (!find_layers(hdr, frame, len, &l) ||
+        GSO_KIND(hdr->gso_type) == UDP_GSO_TYPE)
+        return false;
+    fix_ip(&l, frame, len, 0);
+    fix_tcp(&whole, &l, frame, len, true);
+    *hdr = (NetVnetHdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID,
+                        .num_buffers = GUINT16_TO_LE(1)};
+    return true;
+}
+
+bool
+offload_as_gso(NetVnetHdr *ret_hdr, guint8 *frame, gsize len, guint mtu)
+{
+    NetVnetHdr hdr = {.num_buffers = GUINT16_TO_LE(1),
+                      .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                      .csum_offset = GUINT16_TO_LE(16)};
+    Layers l = {0};
+    NetCut cut;
+
+    if (len < NET_FRAME_MIN + IPV4_MIN)
+        return false;
+    bool v6 = get16(frame + ETH_TYPE_AT) == ETH_IPV6;
+    gsize ihl = v6 ? IPV6_LEN : (gsize) (frame[NET_FRAME_MIN] & 15) * 4;
+    hdr.csum_start = GUINT16_TO_LE((guint16) (NET_FRAME_MIN + ihl));
+    hdr.gso_type = v6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+    hdr.gso_size = GUINT16_TO_LE(MIN_GSO);
+    if (!find_layers(&hdr, frame, len, &l) ||
+        (v6 && frame[l.ip + 6] != PROTO_TCP) ||
+        !offload_cut_begin(&cut, &hdr, frame, len) ||
+        mtu + NET_FRAME_MIN < cut.headers + MIN_GSO)
+        return false;
+    hdr.gso_size = GUINT16_TO_LE((guint16) (mtu + NET_FRAME_MIN - cut.headers));
+    hdr.hdr_len = GUINT16_TO_LE((guint16) cut.headers);
+    put16(frame + l.l4 + 16,
+          offload_fold(pseudo_sum(&l, frame, len, PROTO_TCP)));
+    *ret_hdr = hdr;
+    return true;
+}
+
+/* ---- maximum segment size ---- */
+
+#define TCP_SYN    0x02
+#define OPTION_END 0
+#define OPTION_NOP 1
+#define OPTION_MSS 2
+#define MSS_LEN    4
+
+/* Where the value of the MSS option is, 0: there is none. */
+static gsize
+find_mss(const guint8 *frame, gsize from, gsize end)
+{
+    for (gsize at = from; at + MSS_LEN <= end;) {
+        unsigned kind = frame[at];
+        if (kind == OPTION_END)
+            return 0;
+        if (kind == OPTION_NOP) {
+            at++;
+            continue;
+        }
+        if (kind == OPTION_MSS && frame[at + 1] == MSS_LEN)
+            return at + 2;
+        if (frame[at + 1] < 2)
+            return 0;
+        at += frame[at + 1];
+    }
+    return 0;
+}
+
+void
+offload_raise_mss(guint8 *frame, gsize len, guint mtu, guint mss)
+{
+    bool v6 = len > ETH_TYPE_AT + 2 && get16(frame + ETH_TYPE_AT) == ETH_IPV6;
+    gsize ip = NET_FRAME_MIN;
+
+    if (len < ip + (v6 ? IPV6_LEN : IPV4_MIN) + TCP_MIN ||
+        (!v6 && get16(frame + ETH_TYPE_AT) != ETH_IPV4) ||
+        frame[ip + (v6 ? 6 : 9)] != PROTO_TCP)
+        return;
+    gsize tcp = ip + (v6 ? IPV6_LEN : (gsize) (frame[ip] & 15) * 4);
+    if (tcp + TCP_MIN > len || !(frame[tcp + 13] & TCP_SYN))
+        return;
+    gsize end = tcp + (gsize) (frame[tcp + 12] >> 4) * 4;
+    gsize at = find_mss(frame, tcp + TCP_MIN, MIN(end, len));
+    /* a smaller one is the guest's wish, for a path of its own */
+    if (at == 0 || get16(frame + at) != mtu - (v6 ? 60 : 40))
+        return;
+    /* RFC 1624 with the two bytes perhaps at an odd place of the sum */
+    guint32 old = get16(frame + at), fresh = mss;
+    if ((at - tcp) & 1) {
+        old = GUINT16_SWAP_LE_BE((guint16) old);
+        fresh = GUINT16_SWAP_LE_BE((guint16) fresh);
+    }
+    guint32 sum = (guint16) ~get16(frame + tcp + 16);
+    sum += (guint16) ~old;
+    sum += (guint16) fresh;
+    put16(frame + at, mss);
+    put16(frame + tcp + 16, (guint16) ~offload_fold(sum));
 }
