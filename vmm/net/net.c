@@ -43,10 +43,8 @@ static const NetKind null_kind = {
 };
 
 static const NetKind *const kinds[] = {
-    &null_kind,
-    &net_tap_kind,
-    &net_socket_kind,
-    &net_user_kind,
+    &null_kind,       &net_tap_kind,  &net_socket_kind,
+    &net_switch_kind, &net_user_kind,
 };
 
 GQuark
