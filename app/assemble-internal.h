@@ -17,6 +17,16 @@ typedef struct {
     char *path;   /* of block, for people */
 } Drive;
 
+#define MACHINE_NETS 4
+
+typedef struct {
+    char *name; /* "net0", as the profile's section */
+    char *kind, *model;
+    guint8 mac[6];
+    guint64 capture_limit; /* bytes; 0: none */
+    NetLink *link;
+} MachineNic;
+
 #define MACHINE_DRIVES (PC_FLOPPIES + 2 * PC_IDE)
 
 struct Machine {
@@ -28,6 +38,8 @@ struct Machine {
     GBytes *bios, *vga_bios;
     CharLink *serial[PC_SERIALS];
     CharLink *firmware_log;
+    MachineNic nics[MACHINE_NETS];
+    unsigned n_nics;
     PcDevices pc;
     /* chipset=pc-virtio: these, and of pc only the bus */
     Kernel *kernel;
@@ -46,6 +58,11 @@ bool machine_blame(GError **error, const char *section, const char *key);
 bool machine_is_minimal(const Profile *p);
 /* Its kernel is opened and its devices are made. */
 bool machine_build_minimal(Machine *m, const Profile *p, GError **error);
+
+/* assemble-net.c: opens the links that the profile names, before the devices
+ * are made; close after them. */
+bool machine_open_nets(Machine *m, const Profile *p, GError **error);
+void machine_close_nets(Machine *m);
 
 /* After each change of d->block. */
 void drive_set_path(Machine *m, Drive *d);

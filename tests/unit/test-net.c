@@ -203,7 +203,7 @@ ask_by_arp(NetHdr hdr)
                 rig.data[i][hdr + 21] == 2)
                 result = 0;
     }
-    if (net_tap_fd(link, 0) < 0)
+    if ((net_tap_fd(link, 0) >= 0) != (hdr != NET_HDR_NONE))
         result = 4;
     net_close(link);
     loop_free(loop);

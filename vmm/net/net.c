@@ -422,7 +422,8 @@ net_set_queues(NetLink *link, unsigned n)
 int
 net_tap_fd(const NetLink *link, unsigned queue)
 {
-    bool tap = link->kind == &net_tap_kind && link->wire != 0;
+    bool tap = link->kind == &net_tap_kind && link->hdr != NET_HDR_NONE &&
+               link->wire == (unsigned) link->hdr;
     return tap && queue < link->n_queues ? link->queues[queue].fd : -1;
 }
 

@@ -134,7 +134,7 @@ int net_set_queues(NetLink *link, unsigned n);
 void net_set_queue_loop(NetLink *link, unsigned queue, Loop *loop);
 
 /* Descriptor of a tap queue for vhost (VHOST_NET_SET_BACKEND), borrowed; -1:
- * not a tap, or it has no header. Its frames carry net_header(). Any thread.
+ * not a tap, or the NIC has no header. Its frames carry net_header(). Any thread.
  */
 int net_tap_fd(const NetLink *link, unsigned queue);
 /* False while every frame must pass through net_send() and net_receive():
