@@ -25,6 +25,7 @@ typedef struct {
     guint8 mac[6];
     guint64 capture_limit; /* bytes; 0: none */
     NetLink *link;
+    char made[16]; /* macvtap to delete after the link; "": none */
 } MachineNic;
 
 #define MACHINE_DRIVES (PC_FLOPPIES + 2 * PC_IDE)

@@ -130,8 +130,12 @@ open_link(Machine *m, const Profile *p, MachineNic *nic, GError **error)
 
     if (strcmp(nic->kind, "bridge") == 0)
         return host_net_open_bridge(&host, &spec, vm_loop(m->vm), error);
-    if (strcmp(nic->kind, "macvtap") == 0)
-        return host_net_open_macvtap(&host, &spec, vm_loop(m->vm), error);
+    if (strcmp(nic->kind, "macvtap") == 0) {
+        NetLink *link =
+            host_net_open_macvtap(&host, &spec, vm_loop(m->vm), error);
+        g_strlcpy(nic->made, host.made, sizeof nic->made);
+        return link;
+    }
     return net_open(&spec, vm_loop(m->vm), error);
 }
 
@@ -190,6 +194,8 @@ machine_close_nets(Machine *m)
     for (unsigned i = 0; i < m->n_nics; i++) {
         MachineNic *nic = &m->nics[i];
         net_close(nic->link);
+        if (nic->made[0] != '\0')
+            (void) host_net_delete(nic->made, "macvtap"); /* may be gone */
         g_free(nic->name);
         g_free(nic->kind);
         g_free(nic->model);

@@ -269,8 +269,7 @@ open_macvtap(const HostNet *host, int index, NetSpec *spec, Loop *loop,
 }
 
 NetLink *
-host_net_open_macvtap(const HostNet *host, NetSpec *spec, Loop *loop,
-                      GError **error)
+host_net_open_macvtap(HostNet *host, NetSpec *spec, Loop *loop, GError **error)
 {
     char name[HOST_NET_NAME_MAX];
     RtnlLink lower, link;
@@ -287,6 +286,7 @@ host_net_open_macvtap(const HostNet *host, NetSpec *spec, Loop *loop,
         if (err < 0)
             return failed(err, host->lower, "macvtap on", error);
         exists = rtnl_get(name, &link) == 0;
+        g_strlcpy(host->made, name, sizeof host->made);
     }
     /* the host's card delivers by this address */
     bool same = exists && memcmp(link.mac, host->mac, 6) == 0;

@@ -17,6 +17,9 @@ typedef struct {
     const char *bridge, *lower;
     const guint8 *mac;
     unsigned queues;
+    /* Set by the opening of a macvtap that was made for it: it is to be
+     * deleted when the link is closed. "": none. */
+    char made[HOST_NET_NAME_MAX];
 } HostNet;
 
 void host_net_name(uid_t uid, const char *machine, const char *nic,
@@ -37,5 +40,5 @@ int host_net_delete(const char *name, const char *kind);
  * command that makes the interface. */
 NetLink *host_net_open_bridge(const HostNet *host, NetSpec *spec, Loop *loop,
                               GError **error);
-NetLink *host_net_open_macvtap(const HostNet *host, NetSpec *spec, Loop *loop,
+NetLink *host_net_open_macvtap(HostNet *host, NetSpec *spec, Loop *loop,
                                GError **error);

@@ -31,9 +31,9 @@ typedef struct {
     guint16 port, peer_port;
     bool listening, established, reset, peer_fin, fin_sent;
     guint32 snd_una, snd_nxt, rcv_nxt, peer_window;
-    guint64 received; /* bytes */
-    GChecksum *received_sum;
-    const guint8 *out; /* what is to be sent, and how far it is */
+    guint64 received;        /* bytes */
+    GChecksum *received_sum; /* NULL: not computed */
+    const guint8 *out;       /* what is to be sent, and how far it is */
     gsize out_len, out_base;
     guint32 out_seq; /* of out[0] */
     bool out_fin;
@@ -56,4 +56,6 @@ void guest_listen(NetGuest *g, guint16 port);
 bool guest_is_established(NetGuest *g);
 /* Sends all of data, then FIN; waits until it is acknowledged. */
 bool guest_send(NetGuest *g, const guint8 *data, gsize len, unsigned ms);
+/* One segment, now; it is not sent again. */
+void guest_write(NetGuest *g, const guint8 *data, gsize len);
 bool guest_has_fin(NetGuest *g); /* the peer has said all */

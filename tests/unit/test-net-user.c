@@ -249,6 +249,7 @@ test_the_hosts_loopback_is_closed_unless_allowed(void)
     guint16 port;
     CARREL_AUTO_FD int fd = listen_on_loopback(&port);
 
+    CU_ASSERT(fd >= 0);
     if (!bench_open(&b, false, NULL, 0))
         return;
     CU_ASSERT_TRUE(guest_dhcp(b.g));
@@ -318,6 +319,7 @@ test_a_port_in_use_is_told(void)
     g_autofree char *rule = g_strdup_printf("%u->22", port);
     g_autoptr(GError) error = NULL;
 
+    CU_ASSERT(fd >= 0);
     if (!bench_open(&b, false, NULL, 0))
         return;
     CU_ASSERT_FALSE(net_forward_add(b.link, rule, &error));
