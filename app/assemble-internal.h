@@ -18,6 +18,17 @@ typedef struct {
     char *path;   /* of block, for people */
 } Drive;
 
+#define MACHINE_NETS 4
+
+typedef struct {
+    char *name; /* "net0", as the profile's section */
+    char *kind, *model;
+    guint8 mac[6];
+    guint64 capture_limit; /* bytes; 0: none */
+    NetLink *link;
+    char made[16]; /* macvtap to delete after the link; "": none */
+} MachineNic;
+
 #define MACHINE_DRIVES (PC_FLOPPIES + 2 * PC_IDE)
 
 struct Machine {
@@ -29,6 +40,8 @@ struct Machine {
     GBytes *bios, *vga_bios;
     CharLink *serial[PC_SERIALS];
     CharLink *firmware_log;
+    MachineNic nics[MACHINE_NETS];
+    unsigned n_nics;
     PcDevices pc;
     /* chipset=pc-virtio: these, and of pc only the bus */
     Kernel *kernel;
@@ -52,6 +65,11 @@ bool machine_plug_cards(Machine *m, const Profile *p, PcCards *cards,
 bool machine_is_minimal(const Profile *p);
 /* Its kernel is opened and its devices are made. */
 bool machine_build_minimal(Machine *m, const Profile *p, GError **error);
+
+/* assemble-net.c: opens the links that the profile names, before the devices
+ * are made; close after them. */
+bool machine_open_nets(Machine *m, const Profile *p, GError **error);
+void machine_close_nets(Machine *m);
 
 /* After each change of d->block. */
 void drive_set_path(Machine *m, Drive *d);

@@ -326,6 +326,7 @@ machine_new(const Profile *profile, const MachineOptions *options,
     if (profile_validate(profile, error) &&
         create_vm(m, profile, events, data, error) &&
         open_drives(m, profile, error) && open_chars(m, profile, error) &&
+        machine_open_nets(m, profile, error) &&
         (machine_is_minimal(profile) ? machine_build_minimal(m, profile, error)
                                      : build_pc(m, profile, error)))
         return m;
@@ -343,6 +344,7 @@ close_backends(void *data)
     for (unsigned i = 0; i < PC_SERIALS; i++)
         char_close(m->serial[i]);
     char_close(m->firmware_log);
+    machine_close_nets(m);
     for (unsigned i = 0; i < m->n_drives; i++) {
         block_close(m->drives[i].block);
         g_free(m->drives[i].name);

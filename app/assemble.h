@@ -8,6 +8,7 @@
 #include "vmm/core/vm.h"
 #include "vmm/display/display.h"
 #include "vmm/input/input.h"
+#include "vmm/net/net.h"
 
 typedef struct Machine Machine;
 
@@ -37,6 +38,16 @@ Input *machine_input(Machine *machine);
 CharLink *machine_serial(Machine *machine, unsigned n);
 /* What the firmware printed to its debug port. */
 CharLink *machine_firmware_log(Machine *machine);
+
+/* Network card n (0..), or NULL. */
+NetLink *machine_net(Machine *machine, unsigned n);
+typedef struct {
+    const char *name, *kind, *model; /* "net0", "user", "virtio-net" */
+    const guint8 *mac;
+    guint64 capture_limit;
+} MachineNetInfo;
+/* Of card n, which exists; borrowed. */
+MachineNetInfo machine_net_info(Machine *machine, unsigned n);
 
 /* Drives with removable media: "floppy0", "floppy1", "cd0".. path NULL ejects;
  * force also opens a locked tray. Any thread but the VM's. */

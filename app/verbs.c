@@ -45,13 +45,17 @@ static const Verb verbs[] = {
     { "expect",     NULL,  "NAME REGEX", "Wait for text on the screen or a serial port", verb_expect, NAME },
     { "screenshot", NULL,  "NAME [FILE|-]", "Save the screen as PNG or text", verb_screenshot, NAME },
     { "media",      NULL,  "NAME [list | insert DRIVE FILE | eject DRIVE]", "Change floppies and CDs of a running machine", verb_media, NAME },
+    { "net",        NULL,  "list NAME | forward add|remove NAME RULE | capture NAME on FILE | capture NAME off | link NAME NET up|down", "Look at and change the networks of a running machine", verb_net, 0 },
     { "logs",       NULL,  "NAME", "Print what a machine, its firmware or its serial port wrote", verb_logs, NAME },
     { "events",     NULL,  "[NAME]", "Print the states of machines, and their changes", verb_events, NAME },
     { "wait",       NULL,  "NAME off|running|paused|crashed", "Wait for a state", verb_wait, NAME },
+    { "__net",      NULL,  "WORD...", "Be the process of a user network", verb_net_role, HIDDEN },
+    { "__switch",   NULL,  "PATH", "Be the process of a switch", verb_switch_role, HIDDEN },
     { "__machine",  NULL,  "NAME", "Be the process of a machine", verb_machine, HIDDEN },
 
     /* the program */
     { "info",       NULL,  "", "Print where things are and what the host offers", verb_info, 0 },
+    { "helper",     NULL,  "tap-create|tap-delete|macvtap-create|macvtap-delete NAME | list | undo ID", "Change this host's network for machines, as root", verb_helper, CHANGES },
     { "keys",       NULL,  "", "Print the keys of the terminal interface", verb_keys, 0 },
     { "help",       NULL,  "[VERB | settings [SECTION]]", "Explain a verb, or list the settings of machine.ini", verb_help, 0 },
     { "completion", NULL,  "bash|zsh|fish", "Print the completion script for a shell", verb_completion, 0 },

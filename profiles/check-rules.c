@@ -106,6 +106,49 @@ rule_ide_units(const Rules *rules)
                                        disks, cds, MAX_IDE_UNITS));
 }
 
+static void
+net_has_names(const Rules *rules, const char *section)
+{
+    static const struct {
+        const char *kind, *key, *what;
+    } rows[] = {
+        {"tap", "interface", "the tap's name"},
+        {"macvtap", "interface", "the host's card, such as eth0"},
+        {"bridge", "bridge", "the bridge's name, such as br0"},
+    };
+    const char *kind = get(rules, section, "kind");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *full = g_strdup_printf("%s.%s", section, rows[i].key);
+        if (strcmp(kind, rows[i].kind) == 0 &&
+            *profile_get_string(rules->profile, full) == '\0')
+            profile_report(rules->findings, true,
+                           section_line(rules->profile, section), full,
+                           g_strdup_printf("is missing; kind=%s needs %s", kind,
+                                           rows[i].what));
+    }
+}
+
+static void
+net_uses_forwards(const Rules *rules, const char *section)
+{
+    g_autofree char *full = g_strdup_printf("%s.forward", section);
+
+    if (strcmp(get(rules, section, "kind"), "user") != 0 &&
+        *profile_get_string(rules->profile, full) != '\0')
+        profile_report(rules->findings, false,
+                       profile_get_line(rules->profile, full), full,
+                       g_strdup("has no effect; only kind=user has port "
+                                "forwards"));
+}
+
+static void
+rule_networks(const Rules *rules)
+{
+    for_each(rules, "net#", net_has_names);
+    for_each(rules, "net#", net_uses_forwards);
+}
+
 /* Not loopback: everybody who can reach the host sees the screen. */
 static bool
 listens_to_the_world(const char *listen)
@@ -270,7 +313,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_disk_paths,     rule_serial_paths,   rule_ide_units,
         rule_vnc_password,   rule_one_disk_twice, rule_smp_needs_a_pentium,
         rule_smp_needs_acpi, rule_screen_for_vnc, rule_kernel_and_chipset,
-        rule_minimal_has_no, rule_minimal_disks,
+        rule_minimal_has_no, rule_minimal_disks,  rule_networks,
     };
     const Rules context = {profile, findings};
 

@@ -76,6 +76,86 @@ check_tsc(const char *text)
     return NULL;
 }
 
+static const char *
+check_mac(const char *text)
+{
+    static const char allowed[] =
+        "six bytes such as 52:54:00:12:34:56, the first one even";
+
+    if (*text == '\0')
+        return NULL;
+    if (strlen(text) != 17)
+        return allowed;
+    for (unsigned i = 0; i < 17; i++)
+        if (i % 3 == 2 ? text[i] != ':' : !g_ascii_isxdigit(text[i]))
+            return allowed;
+    /* the lowest bit marks an address of a group, which no card has */
+    if (g_ascii_xdigit_value(text[1]) & 1)
+        return allowed;
+    return strcmp(text, "00:00:00:00:00:00") == 0 ? allowed : NULL;
+}
+
+/* Names of interfaces and switches: what the kernel and a path take. */
+static const char *
+check_interface(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        if (!g_ascii_isalnum(*c) && strchr("._-", *c) == NULL)
+            return "letters, digits, '.', '_' and '-'";
+    return *text == '.' ? "a name that does not begin with '.'" : NULL;
+}
+
+static const char *
+check_mtu(const char *text)
+{
+    guint64 mtu;
+
+    if (schema_parse_u64(text, &mtu) && mtu != 0 && mtu < 68)
+        return "0 (the usual one), or 68 bytes and more";
+    return NULL;
+}
+
+/* One end of a forward: PORT, or ADDRESS:PORT. */
+static bool
+is_forward_end(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    guint8 address[sizeof(struct in6_addr)];
+    guint64 port;
+
+    if (!schema_parse_u64(colon != NULL ? colon + 1 : text, &port) ||
+        port == 0 || port > 65535)
+        return false;
+    if (colon == NULL)
+        return true;
+    g_autofree char *host = g_strndup(text, (gsize) (colon - text));
+    gsize len = strlen(host);
+    if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = '\0';
+        return inet_pton(AF_INET6, host + 1, address) == 1;
+    }
+    return inet_pton(AF_INET, host, address) == 1;
+}
+
+static const char *
+check_forwards(const char *text)
+{
+    static const char allowed[] =
+        "rules such as tcp:127.0.0.1:2222->22, separated by commas";
+    g_auto(GStrv) rules = g_strsplit(text, ",", -1);
+
+    for (unsigned i = 0; *text != '\0' && rules[i] != NULL; i++) {
+        const char *rule = g_strstrip(rules[i]);
+        if (g_str_has_prefix(rule, "tcp:") || g_str_has_prefix(rule, "udp:"))
+            rule += 4;
+        g_auto(GStrv) ends = g_strsplit(rule, "-", 2);
+        if (g_strv_length(ends) != 2 || !is_forward_end(ends[0]) ||
+            !is_forward_end(ends[1] + (ends[1][0] == '>')))
+            return allowed;
+    }
+    return NULL;
+}
+
 /* clang-format off */
 static const SchemaSection sections[] = {
     { "machine",      0, 0, "the machine as a whole" },
@@ -86,6 +166,7 @@ static const SchemaSection sections[] = {
     { "cd#",          4, 0, "CD drives; the section makes the drive, path is the disc in it" },
     { "rng",          0, 0, "random numbers for the guest" },
     { "serial#",      4, 0, "serial ports COM1 to COM4" },
+    { "net#",         4, 0, "network cards; the section makes the card" },
     { "firmware-log", 0, 0, "what the firmware prints to its debug port" },
     { "template",     0, SCHEMA_TEMPLATE, "what a template file says about itself" },
 };
@@ -148,6 +229,21 @@ static const SchemaKey keys[] = {
 
     { "serial#", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|pty|socket|file|null", "pane", NULL, "0.1", "the other end: pane (carrel console --serial), a pty, a Unix socket, a file, or nothing", NULL },
     { "serial#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "file: where the output goes; socket: its path; pty: a link to it", NULL },
+
+    { "net#", "kind", SCHEMA_ENUM, 0, 0, 0, "user|tap|bridge|macvtap|switch|none", "user", NULL, "0.2", "what the card's cable leads to: user is NAT that needs no privileges, none is no cable", NULL },
+    { "net#", "model", SCHEMA_ENUM, 0, 0, 0, "virtio-net", "virtio-net", NULL, "0.2", "the card that the guest sees", NULL },
+    { "net#", "mac", SCHEMA_STRING, 0, 0, 17, NULL, "", NULL, "0.2", "address of the card; empty for one made of the machine's name", check_mac },
+    { "net#", "interface", SCHEMA_STRING, 0, 0, 15, NULL, "", NULL, "0.2", "tap: the tap; macvtap: the host's card that the guest shares", check_interface },
+    { "net#", "bridge", SCHEMA_STRING, 0, 0, 15, NULL, "", NULL, "0.2", "bridge: the host's bridge", check_interface },
+    { "net#", "switch", SCHEMA_STRING, 0, 1, 32, NULL, "lan", NULL, "0.2", "switch: its name; your machines with the same one hear each other", check_interface },
+    { "net#", "forward", SCHEMA_STRING, 0, 0, 4095, NULL, "", NULL, "0.2", "user: ports of the host that lead to the guest: tcp:127.0.0.1:2222->22, separated by commas", check_forwards },
+    { "net#", "restrict", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "user: the guest reaches nothing outside, only who comes by a forward is answered", NULL },
+    { "net#", "host-access", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "user: the guest may connect to services of this host's loopback, as 10.0.2.2", NULL },
+    { "net#", "mtu", SCHEMA_INT, 0, 0, 65521, NULL, "0", "bytes", "0.2", "largest packet; 0 is the interface's own, else 1500", check_mtu },
+    { "net#", "queues", SCHEMA_INT, 0, 1, 8, NULL, "1", NULL, "0.2", "tap, bridge, macvtap: pairs of queues, for guests with several processors", NULL },
+    { "net#", "capture", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "write all frames to this new file, in pcap format", NULL },
+    { "net#", "capture-limit", SCHEMA_SIZE, 0, 64 * KIB, 1024 * GIB, NULL, "1G", NULL, "0.2", "a capture ends at this size", NULL },
+    { "net#", "link", SCHEMA_ENUM, 0, 0, 0, "up|down", "up", NULL, "0.2", "whether the cable is plugged in when the machine starts", NULL },
 
     { "firmware-log", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|file|null", "pane", NULL, "0.1", "where the firmware's messages go: pane keeps the last ones for carrel logs", NULL },
     { "firmware-log", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the file of kind=file", NULL },

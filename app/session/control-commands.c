@@ -146,8 +146,8 @@ pending_cancel(PeerJob *job)
 {
 }
 
-static void
-pending_done(void *data, GError *error)
+void
+peer_pending_done(void *data, GError *error)
 {
     Pending *pending = data;
     Peer *peer = pending->job.peer;
@@ -162,8 +162,8 @@ pending_done(void *data, GError *error)
 }
 
 /* NULL after an answer: the client asks faster than the machine can do. */
-static Pending *
-pending_new(Peer *peer, gint64 id)
+void *
+peer_pending_new(Peer *peer, gint64 id)
 {
     if (peer->jobs->len >= MAX_PENDING) {
         fail(peer, id, CARREL_SESSION_ERROR_STATE,
@@ -180,9 +180,9 @@ pending_new(Peer *peer, gint64 id)
     static void run_##name(Peer *peer, gint64 id, const JsonNode *request)     \
     {                                                                          \
         const ControlConfig *config = &peer->server->config;                   \
-        Pending *pending = pending_new(peer, id);                              \
+        Pending *pending = peer_pending_new(peer, id);                         \
         if (pending != NULL)                                                   \
-            config->ops->name(config->machine, pending_done, pending);         \
+            config->ops->name(config->machine, peer_pending_done, pending);    \
     }
 
 /* clang-format off */
@@ -308,9 +308,9 @@ run_media(Peer *peer, gint64 id, const JsonNode *request)
         .path = path,
         .read_only = json_get_bool(request, "read_only", false),
         .force = json_get_bool(request, "force", false)};
-    Pending *pending = pending_new(peer, id);
+    Pending *pending = peer_pending_new(peer, id);
     if (pending != NULL)
-        config->ops->change_media(config->machine, &media, pending_done,
+        config->ops->change_media(config->machine, &media, peer_pending_done,
                                   pending);
 }
 
@@ -396,6 +396,8 @@ static const CommandRow command_rows[] = {
     { "expect",        expect_request },
     { "media",         run_media },
     { "drives",        run_drives },
+    { "nets",          nets_request },
+    { "net",           net_request },
     { "log-tail",      run_log_tail },
     { "quit",          run_quit },
 };

@@ -60,6 +60,11 @@ void peer_job_add(Peer *peer, gint64 id, PeerJob *job,
                   void (*cancel)(PeerJob *job));
 void peer_job_remove(PeerJob *job);
 
+/* A request that ends later: what to give peer_pending_done(), which answers
+ * it even when the peer has gone. NULL after an answer: too many of them. */
+void *peer_pending_new(Peer *peer, gint64 id);
+void peer_pending_done(void *pending, GError *error);
+
 guint peer_source(Peer *peer);
 
 /* Watches fd on the server's context; NULL-safe removal by source_drop. */
@@ -76,6 +81,10 @@ void control_dispatch(Peer *peer, const JsonNode *request);
 void screen_request(Peer *peer, gint64 id, const JsonNode *request);
 void screen_ack(Peer *peer, gint64 id, const JsonNode *request);
 void screen_feed_free(ScreenFeed *feed);
+
+/* control-net.c */
+void nets_request(Peer *peer, gint64 id, const JsonNode *request);
+void net_request(Peer *peer, gint64 id, const JsonNode *request);
 
 /* control-expect.c */
 void expect_request(Peer *peer, gint64 id, const JsonNode *request);

@@ -45,6 +45,11 @@ bool machine_host_stop(void *m, guint timeout_s, bool force, GError **error);
 /* The guest was reset: a stop that would let it go on is forgotten. */
 void machine_host_stop_reset(MachineHost *host);
 
+/* machine-host-net.c */
+unsigned machine_host_nets(void *m, MachineNet *ret_nets);
+void machine_host_change_net(void *m, const NetRequest *request,
+                             MachineDone done, void *data);
+
 void machine_host_say(MachineHost *host, const char *line);
 /* A connected stream of the link, or -1 and error set. */
 int machine_host_attach(CharLink *link, bool replay, GError **error);

@@ -8,6 +8,7 @@
 #include "vmm/cpu/cpu.h"
 #include "vmm/display/display.h"
 #include "vmm/input/input.h"
+#include "vmm/net/net.h"
 
 #define MACHINE_MAX_VCPUS 64
 
@@ -33,6 +34,30 @@ typedef struct {
     const char *path;  /* NULL: eject */
     bool read_only, force;
 } MediaRequest;
+
+/* One network card and its link. Strings are owned: machine_net_clear(). */
+typedef struct {
+    char *name, *kind, *model, *description, *mac, *capture;
+    char **forwards;
+    bool up, plugged;
+    guint mtu;
+    NetStats stats;
+} MachineNet;
+
+#define MACHINE_MAX_NETS 4
+
+typedef enum {
+    NET_FORWARD_ADD,
+    NET_FORWARD_REMOVE,
+    NET_CAPTURE, /* value: path, or NULL: off */
+    NET_PLUG     /* value: "up" or "down" */
+} NetChange;
+
+typedef struct {
+    const char *net; /* "net0"; NULL: the only one */
+    NetChange change;
+    const char *value;
+} NetRequest;
 
 typedef struct {
     const char *(*state)(void *m); /* "running", "paused", "stopping" */
@@ -63,9 +88,26 @@ typedef struct {
     void (*change_media)(void *m, const MediaRequest *request, MachineDone done,
                          void *data);
     char *(*drives)(void *m);
+    /* How many cards; the first MACHINE_MAX_NETS to ret_nets. */
+    unsigned (*nets)(void *m, MachineNet *ret_nets);
+    /* request is only read during the call. */
+    void (*change_net)(void *m, const NetRequest *request, MachineDone done,
+                       void *data);
     void (*stats)(void *m, MachineStats *ret_stats);
     /* File of a log source ("vmm", "serial0", "firmware"), or NULL. */
     char *(*log_path)(void *m, const char *source);
     /* Facts for `status`: "vnc unix:/run/…", or "". */
     char *(*view_address)(void *m);
 } MachineOps;
+
+static inline void
+machine_net_clear(MachineNet *net)
+{
+    g_free(net->name);
+    g_free(net->kind);
+    g_free(net->model);
+    g_free(net->description);
+    g_free(net->mac);
+    g_free(net->capture);
+    g_strfreev(net->forwards);
+}

@@ -11,6 +11,7 @@
 #include "vmm/core/error.h"
 #include "vmm/core/state.h"
 #include "vmm/cpu/cpu.h"
+#include "vmm/net/net.h"
 
 /* Exit codes as the manual lists them. */
 enum {
@@ -70,6 +71,12 @@ static const MeaningRow meaning_rows[] = {
     { carrel_cpu_error_quark,      CARREL_CPU_ERROR_PERMISSION,   CARREL_SESSION_ERROR_PERMISSION },
     { carrel_cpu_error_quark,      ANY,                           CARREL_SESSION_ERROR_HOST },
     { carrel_firmware_error_quark, ANY,                           CARREL_SESSION_ERROR_HOST },
+    { carrel_net_error_quark,      CARREL_NET_ERROR_SYNTAX,       CARREL_SESSION_ERROR_USAGE },
+    { carrel_net_error_quark,      CARREL_NET_ERROR_NO_DEVICE,    CARREL_SESSION_ERROR_NOT_FOUND },
+    { carrel_net_error_quark,      CARREL_NET_ERROR_PERMISSION,   CARREL_SESSION_ERROR_PERMISSION },
+    { carrel_net_error_quark,      CARREL_NET_ERROR_BUSY,         CARREL_SESSION_ERROR_STATE },
+    { carrel_net_error_quark,      CARREL_NET_ERROR_MISSING,      CARREL_SESSION_ERROR_NOT_FOUND },
+    { carrel_net_error_quark,      ANY,                           CARREL_SESSION_ERROR_HOST },
     { carrel_state_error_quark,    ANY,                           CARREL_SESSION_ERROR_USAGE },
     { g_option_error_quark,        ANY,                           CARREL_SESSION_ERROR_USAGE },
     { carrel_error_quark,            CARREL_ERROR_BUSY,               CARREL_SESSION_ERROR_STATE },

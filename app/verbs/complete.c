@@ -156,7 +156,10 @@ static const struct {
     const char *words;
 } fixed[] = {
     {"completion", 1, "bash zsh fish"},
+    {"helper", 1,
+     "tap-create tap-delete macvtap-create macvtap-delete list undo"},
     {"media", 2, "list insert eject"},
+    {"net", 1, "list forward capture link"},
     {"protect", 2, "on off"},
     {"send", 2, "keys text mouse serial"},
     {"template", 1, "show check"},
@@ -170,6 +173,25 @@ static const struct {
     unsigned from;
     const char *end;
 } settings[] = {{"new", 2, "="}, {"set", 2, "="}, {"get", 2, ""}};
+
+/* net list NAME, net forward add NAME RULE, net link NAME net0 up .. */
+static void
+offer_net(const char *last, char **words, unsigned n)
+{
+    bool forward = strcmp(words[0], "forward") == 0;
+    bool capture = strcmp(words[0], "capture") == 0;
+
+    if (forward && n == 2)
+        offer_words(last, "add remove");
+    else if (n == (forward ? 3 : 2))
+        offer_machines(last);
+    else if (capture && n == 3)
+        offer_words(last, "on off");
+    else if (strcmp(words[0], "link") == 0 && n == 3)
+        offer_words(last, "net0 net1 net2 net3");
+    else if (strcmp(words[0], "link") == 0 && n == 4)
+        offer_words(last, "up down");
+}
 
 /* Arguments of verbs that take something else than machine names; false: no
  * such verb. words: behind the verb, n of them, the last one unfinished. */
@@ -196,7 +218,9 @@ offer_special(const Verb *verb, char **words, unsigned n)
     else if (strcmp(verb->name, "help") == 0 && n == 1) {
         offer_verbs(last);
         offer(last, "settings", "the keys of machine.ini");
-    } else
+    } else if (strcmp(verb->name, "net") == 0 && n > 1)
+        offer_net(last, words, n);
+    else
         return false;
     return true;
 }

@@ -16,6 +16,10 @@
 #define CARREL_HAVE_URING 0
 #endif
 
+#ifndef CARREL_HAVE_SLIRP
+#define CARREL_HAVE_SLIRP 0
+#endif
+
 static const struct {
     const char *name, *what;
     bool built_in;
@@ -24,6 +28,7 @@ static const struct {
     {"tui", "terminal interface (ncurses)", CARREL_HAVE_TUI},
     {"vnc", "VNC server (libvncserver)", CARREL_HAVE_VNC},
     {"uring", "disk I/O by io_uring", CARREL_HAVE_URING},
+    {"slirp", "user networks (libslirp)", CARREL_HAVE_SLIRP},
 };
 
 int

@@ -152,6 +152,33 @@ fm_drives(void *m)
     return g_strdup("floppy0: (empty)\n");
 }
 
+static unsigned
+fm_nets(void *m, MachineNet *ret_nets)
+{
+    const char *const rules[] = {"tcp:127.0.0.1:2222->10.0.2.15:22", NULL};
+    ret_nets[0] = (MachineNet){.name = g_strdup("net0"),
+                               .kind = g_strdup("user"),
+                               .model = g_strdup("virtio-net"),
+                               .description = g_strdup("user 10.0.2.0/24"),
+                               .mac = g_strdup("52:54:00:00:00:01"),
+                               .forwards = g_strdupv((char **) rules),
+                               .up = true,
+                               .plugged = true,
+                               .mtu = 1500,
+                               .stats = {.tx_frames = 3, .rx_bytes = 99}};
+    return 1;
+}
+
+static void
+fm_change_net(void *m, const NetRequest *r, MachineDone done, void *data)
+{
+    FakeMachine *fm = m;
+    g_string_append_printf(fm->calls, "net %s %d %s\n",
+                           r->net != NULL ? r->net : "-", (int) r->change,
+                           r->value != NULL ? r->value : "-");
+    done(data, NULL);
+}
+
 static void
 fm_stats(void *m, MachineStats *ret_stats)
 {
@@ -189,6 +216,8 @@ static const MachineOps fake_ops = {
     .serial = fm_serial,
     .change_media = fm_media,
     .drives = fm_drives,
+    .nets = fm_nets,
+    .change_net = fm_change_net,
     .stats = fm_stats,
     .log_path = fm_log_path,
     .view_address = fm_view,

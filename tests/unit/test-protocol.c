@@ -57,6 +57,37 @@ requests_reach_the_machine(void)
 }
 
 static void
+networks_are_listed_and_changed(void)
+{
+    FakeMachine *fm = fake_machine_new();
+    int fd = fake_machine_connect(fm);
+    g_autofree char *list = fake_machine_ask(fm, fd, "{\"op\":\"nets\"}\n");
+    g_autofree char *add = fake_machine_ask(
+        fm, fd,
+        "{\"op\":\"net\",\"change\":\"forward-add\",\"value\":\"1-2\"}\n");
+    g_autofree char *off = fake_machine_ask(
+        fm, fd, "{\"op\":\"net\",\"change\":\"capture\",\"net\":\"net1\"}\n");
+    g_autofree char *relative = fake_machine_ask(
+        fm, fd,
+        "{\"op\":\"net\",\"change\":\"capture\",\"value\":\"x.pcap\"}\n");
+    g_autofree char *sideways = fake_machine_ask(
+        fm, fd,
+        "{\"op\":\"net\",\"change\":\"link\",\"value\":\"sideways\"}\n");
+    g_autofree char *none = fake_machine_ask(fm, fd, "{\"op\":\"net\"}\n");
+    HAS(list, "\"name\":\"net0\",\"kind\":\"user\"");
+    HAS(list, "\"forwards\":[\"tcp:127.0.0.1:2222->10.0.2.15:22\"]");
+    HAS(list, "\"rx_bytes\":99");
+    HAS(add, "\"ok\":true");
+    HAS(off, "\"ok\":true");
+    CU_ASSERT_STRING_EQUAL(fm->calls->str, "net - 0 1-2\nnet net1 2 -\n");
+    HAS(relative, "\"code\":2");
+    HAS(sideways, "up or down");
+    HAS(none, "forward-add");
+    close(fd);
+    fake_machine_free(fm);
+}
+
+static void
 a_refusal_carries_code_id_and_message(void)
 {
     FakeMachine *fm = fake_machine_new();
@@ -506,6 +537,7 @@ CU_MAIN("protocol",
     { "hello_tells_the_version_and_the_name", hello_tells_the_version_and_the_name },
     { "a_newer_version_is_refused_with_the_way_out", a_newer_version_is_refused_with_the_way_out },
     { "requests_reach_the_machine", requests_reach_the_machine },
+    { "networks_are_listed_and_changed", networks_are_listed_and_changed },
     { "a_refusal_carries_code_id_and_message", a_refusal_carries_code_id_and_message },
     { "a_slow_operation_holds_nobody_up", a_slow_operation_holds_nobody_up },
     { "a_client_that_goes_during_an_operation_does_no_harm", a_client_that_goes_during_an_operation_does_no_harm },

@@ -1,0 +1,222 @@
+/* app/assemble-net.c - from the profile's net sections to open links: which
+ * host interface, which role process, which address. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "app/assemble-internal.h"
+#include "app/helper/host-net.h"
+#include "devices/registry.h"
+#include "vmm/loop/loop.h"
+
+static const char *const user_role[] = {"/proc/self/exe", "carrel", "__net",
+                                        NULL};
+static const char *const switch_role[] = {"/proc/self/exe", "carrel",
+                                          "__switch", NULL};
+
+static const char *
+setting(const Profile *p, const char *section, const char *key)
+{
+    g_autofree char *full = g_strdup_printf("%s.%s", section, key);
+    return profile_get_string(p, full);
+}
+
+static guint64
+number(const Profile *p, const char *section, const char *key)
+{
+    g_autofree char *full = g_strdup_printf("%s.%s", section, key);
+    return profile_get_u64(p, full);
+}
+
+static bool
+flag(const Profile *p, const char *section, const char *key)
+{
+    g_autofree char *full = g_strdup_printf("%s.%s", section, key);
+    return profile_get_bool(p, full);
+}
+
+/* The same machine always has the same addresses: guests name their
+ * interfaces by them. 52:54:00 is local, and customary for such cards. */
+static void
+derive_mac(const char *machine, const char *nic, guint8 mac[6])
+{
+    guint8 digest[32];
+    gsize len = sizeof digest;
+    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+
+    g_checksum_update(sum, (const guint8 *) machine, -1);
+    g_checksum_update(sum, (const guint8 *) "/", 1);
+    g_checksum_update(sum, (const guint8 *) nic, -1);
+    g_checksum_get_digest(sum, digest, &len);
+    g_checksum_free(sum);
+    memcpy(mac, (const guint8[]){0x52, 0x54, 0}, 3);
+    memcpy(mac + 3, digest, 3);
+}
+
+static void
+read_mac(const Machine *m, const Profile *p, MachineNic *nic)
+{
+    const char *text = setting(p, nic->name, "mac");
+
+    if (*text == '\0')
+        derive_mac(m->name, nic->name, nic->mac);
+    for (unsigned i = 0; *text != '\0' && i < 6; i++)
+        nic->mac[i] = (guint8) (g_ascii_xdigit_value(text[3 * i]) << 4 |
+                                g_ascii_xdigit_value(text[3 * i + 1]));
+}
+
+/* Rules of net0.forward, without the blanks between them. */
+static char **
+read_forwards(const Profile *p, const char *section)
+{
+    char **rules = g_strsplit(setting(p, section, "forward"), ",", -1);
+
+    for (unsigned i = 0; rules[i] != NULL; i++)
+        g_strstrip(rules[i]);
+    if (rules[0] != NULL && *rules[0] == '\0') {
+        g_strfreev(rules);
+        return g_new0(char *, 1);
+    }
+    return rules;
+}
+
+/* Beside the machines' folders, which have names that begin otherwise. */
+static char *
+switch_path(const Machine *m, const char *name)
+{
+    g_autofree char *top = g_path_get_dirname(m->runtime_dir);
+    g_autofree char *dir = g_build_filename(top, ".switches", NULL);
+
+    (void) mkdir(dir, 0700); /* exists, or the open of the lock tells */
+    return g_build_filename(dir, name, NULL);
+}
+
+static bool
+model_is_there(const char *model, GError **error)
+{
+    if (device_class_find(model) != NULL)
+        return true;
+    g_set_error(error, CARREL_NET_ERROR, CARREL_NET_ERROR_MISSING,
+                "this Carrel has no network card '%s'; take the section out "
+                "with `carrel set NAME --unset`, or use a newer version",
+                model);
+    return false;
+}
+
+static NetLink *
+open_link(Machine *m, const Profile *p, MachineNic *nic, GError **error)
+{
+    g_auto(GStrv) forwards = read_forwards(p, nic->name);
+    g_autofree char *path = switch_path(m, setting(p, nic->name, "switch"));
+    bool user = strcmp(nic->kind, "user") == 0;
+    bool none = strcmp(nic->kind, "none") == 0;
+    NetSpec spec = {
+        .kind = none ? "null" : nic->kind,
+        .name = nic->name,
+        .ifname = setting(p, nic->name, "interface"),
+        .queues = (unsigned) number(p, nic->name, "queues"),
+        .mtu = (guint) number(p, nic->name, "mtu"),
+        .path = path,
+        .role_argv = user ? user_role : switch_role,
+        .forwards = (const char *const *) forwards,
+        .restricted = flag(p, nic->name, "restrict"),
+        .host_access = flag(p, nic->name, "host-access"),
+    };
+    HostNet host = {.machine = m->name,
+                    .nic = nic->name,
+                    .bridge = setting(p, nic->name, "bridge"),
+                    .lower = spec.ifname,
+                    .mac = nic->mac,
+                    .queues = MAX(spec.queues, 1)};
+
+    if (strcmp(nic->kind, "bridge") == 0)
+        return host_net_open_bridge(&host, &spec, vm_loop(m->vm), error);
+    if (strcmp(nic->kind, "macvtap") == 0) {
+        NetLink *link =
+            host_net_open_macvtap(&host, &spec, vm_loop(m->vm), error);
+        g_strlcpy(nic->made, host.made, sizeof nic->made);
+        return link;
+    }
+    return net_open(&spec, vm_loop(m->vm), error);
+}
+
+static bool
+start_capture(const Profile *p, MachineNic *nic, GError **error)
+{
+    g_autofree char *full = g_strdup_printf("%s.capture", nic->name);
+    g_autofree char *path = profile_get_path(p, full);
+
+    return path == NULL ||
+           net_capture_start(nic->link, path, nic->capture_limit, error);
+}
+
+static bool
+open_nic(Machine *m, const Profile *p, const char *section, GError **error)
+{
+    MachineNic *nic = &m->nics[m->n_nics++];
+
+    nic->name = g_strdup(section);
+    nic->kind = g_strdup(setting(p, section, "kind"));
+    nic->model = g_strdup(setting(p, section, "model"));
+    nic->capture_limit = number(p, section, "capture-limit");
+    read_mac(m, p, nic);
+    if (!model_is_there(nic->model, error)) {
+        g_prefix_error(error, "%s.model: ", section);
+        return false;
+    }
+    nic->link = open_link(m, p, nic, error);
+    if (nic->link == NULL) {
+        g_prefix_error(error, "%s.kind: ", section);
+        return false;
+    }
+    if (strcmp(nic->kind, "none") == 0 ||
+        strcmp(setting(p, section, "link"), "down") == 0)
+        net_set_plugged(nic->link, false);
+    if (start_capture(p, nic, error))
+        return true;
+    g_prefix_error(error, "%s.capture: ", section);
+    return false;
+}
+
+bool
+machine_open_nets(Machine *m, const Profile *p, GError **error)
+{
+    for (unsigned i = 0; i < MACHINE_NETS; i++) {
+        g_autofree char *section = g_strdup_printf("net%u", i);
+        if (profile_has_section(p, section) && !open_nic(m, p, section, error))
+            return false;
+    }
+    return true;
+}
+
+void
+machine_close_nets(Machine *m)
+{
+    for (unsigned i = 0; i < m->n_nics; i++) {
+        MachineNic *nic = &m->nics[i];
+        net_close(nic->link);
+        if (nic->made[0] != '\0')
+            (void) host_net_delete(nic->made, "macvtap"); /* may be gone */
+        g_free(nic->name);
+        g_free(nic->kind);
+        g_free(nic->model);
+    }
+    m->n_nics = 0;
+}
+
+NetLink *
+machine_net(Machine *m, unsigned n)
+{
+    return n < m->n_nics ? m->nics[n].link : NULL;
+}
+
+MachineNetInfo
+machine_net_info(Machine *m, unsigned n)
+{
+    const MachineNic *nic = &m->nics[n];
+
+    return (MachineNetInfo){.name = nic->name,
+                            .kind = nic->kind,
+                            .model = nic->model,
+                            .mac = nic->mac,
+                            .capture_limit = nic->capture_limit};
+}

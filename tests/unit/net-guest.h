@@ -1,0 +1,61 @@
+/* tests/unit/net-guest.h - a guest's network stack in miniature, to speak with
+ * the user network: ARP, DHCP, UDP, and one TCP connection in either
+ * direction with or without TSO. In-order only; what is lost is sent again
+ * after a while. One thread, that of the link's manual loop. */
+#pragma once
+
+#include "vmm/net/net.h"
+
+typedef struct {
+    NetLink *link;
+    Loop *loop;
+    GSource *tick;   /* ends a wait without frames */
+    guint8 *buffers; /* for receive */
+    unsigned offloads;
+    guint mtu;
+    guint8 mac[6], gateway_mac[6];
+    guint32 ip, router, dns; /* host order; 0: unknown */
+    guint8 dhcp_type;        /* of the last answer */
+    bool dhcp_has_mtu;
+    guint32 dhcp_server;
+    guint16 ip_id;
+    unsigned bad_checksums, frames, large_frames;
+
+    guint16 udp_from; /* port of the last datagram */
+    gsize udp_len;
+    guint8 udp[2048];
+    bool icmp_unreachable;
+
+    /* The connection; host order. */
+    guint32 peer_ip;
+    guint16 port, peer_port;
+    bool listening, established, reset, peer_fin, fin_sent;
+    guint32 snd_una, snd_nxt, rcv_nxt, peer_window;
+    guint64 received;        /* bytes */
+    GChecksum *received_sum; /* NULL: not computed */
+    const guint8 *out;       /* what is to be sent, and how far it is */
+    gsize out_len, out_base;
+    guint32 out_seq; /* of out[0] */
+    bool out_fin;
+    gint64 progress_us;
+} NetGuest;
+
+/* link is attached to the guest until guest_free(), which leaves it open. */
+NetGuest *guest_new(Loop *loop, NetLink *link, unsigned offloads);
+void guest_free(NetGuest *g);
+
+/* Works for at most ms, until done(g) says so; its answer. */
+bool guest_run(NetGuest *g, unsigned ms, bool (*done)(NetGuest *g));
+
+bool guest_dhcp(NetGuest *g); /* ip, router, dns, gateway_mac */
+void guest_udp(NetGuest *g, guint32 ip, guint16 port, const void *data,
+               gsize len);
+bool guest_has_udp(NetGuest *g);
+bool guest_connect(NetGuest *g, guint32 ip, guint16 port);
+void guest_listen(NetGuest *g, guint16 port);
+bool guest_is_established(NetGuest *g);
+/* Sends all of data, then FIN; waits until it is acknowledged. */
+bool guest_send(NetGuest *g, const guint8 *data, gsize len, unsigned ms);
+/* One segment, now; it is not sent again. */
+void guest_write(NetGuest *g, const guint8 *data, gsize len);
+bool guest_has_fin(NetGuest *g); /* the peer has said all */
