@@ -32,12 +32,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     NetVnetHdr hdr, again;
 
-    if (size < sizeof hdr)
+    if (size <= sizeof hdr)
         return 0;
     memcpy(&hdr, data, sizeof hdr);
     gsize len = size - sizeof hdr;
     /* exactly as long as it says, so that a sanitizer sees one byte more */
-    g_autofree guint8 *frame = g_memdup2(data + sizeof hdr, MAX(len, 1));
+    g_autofree guint8 *frame = g_memdup2(data + sizeof hdr, len);
     offload_raise_mss(frame, len, 1500, 16384);
     (void) offload_as_gso(&again, frame, len, 1500);
     if (!offload_check(&hdr, frame, len, NET_OFFLOAD_ALL))
