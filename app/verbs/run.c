@@ -196,6 +196,18 @@ kernel_of(const GArray *images)
     return NULL;
 }
 
+/* What a kernel is started on has no other controllers. */
+static bool
+set_virtio_disks(Profile *profile, unsigned n, GError **error)
+{
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *key = g_strdup_printf("disk%u.model", i);
+        if (!profile_set(profile, key, "virtio-blk", error))
+            return false;
+    }
+    return true;
+}
+
 static bool
 apply_images(Profile *profile, const GArray *images, GError **error)
 {
@@ -207,7 +219,9 @@ apply_images(Profile *profile, const GArray *images, GError **error)
             return false;
     }
     Medium first = g_array_index(images, Image, 0).medium;
-    return kernel_of(images) != NULL || set_boot_order(profile, first, error);
+    if (kernel_of(images) != NULL)
+        return set_virtio_disks(profile, counts[MEDIUM_DISK], error);
+    return set_boot_order(profile, first, error);
 }
 
 /* A Linux kernel talks on the serial port, which is all there is. */

@@ -16,6 +16,7 @@
 #include "vmm/display/display.h"
 #include "vmm/input/input.h"
 
+#define RIG_MMIO     0xd0000000u
 #define RIG_RAM      0xa0000u /* up to the windows, where devices put slots */
 #define FLOPPY_BYTES 1474560
 #define MS           G_GINT64_CONSTANT(1000000)
@@ -97,13 +98,40 @@ static const struct {
 };
 /* clang-format on */
 
+static bool
+has_option(const DeviceClass *klass, const char *name)
+{
+    for (const PropDesc *p = klass->props; p && p->name; p++)
+        if (strcmp(p->name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool use_mmio;
+
+bool
+rig_has_mmio(const DeviceClass *klass)
+{
+    return has_option(klass, "mmio-base");
+}
+
+void
+rig_set_mmio(bool on)
+{
+    use_mmio = on;
+}
+
 static void
 connect_links(Rig *rig)
 {
+    bool mmio = use_mmio && rig_has_mmio(rig->klass);
+
+    if (mmio)
+        device_set_u64(rig->dev, "mmio-base", RIG_MMIO, NULL);
     for (const PropDesc *p = rig->klass->props; p && p->name; p++) {
         gpointer target = NULL;
 
-        if (p->type != PROP_LINK)
+        if (p->type != PROP_LINK || (mmio && has_prefix(p->name, "bus")))
             continue;
         for (gsize i = 0; i < G_N_ELEMENTS(link_makers) && !target; i++)
             if (has_prefix(p->name, link_makers[i].prefix))
@@ -165,15 +193,6 @@ remove_file(gpointer path)
 {
     (void) g_unlink(path); /* may be gone: nobody minds */
     g_free(path);
-}
-
-static bool
-has_option(const DeviceClass *klass, const char *name)
-{
-    for (const PropDesc *p = klass->props; p && p->name; p++)
-        if (strcmp(p->name, name) == 0)
-            return true;
-    return false;
 }
 
 Rig *

@@ -17,6 +17,11 @@ typedef struct {
     Device *dev;          /* options and links set */
 } Rig;
 
+/* Whether a class can be memory-mapped instead of on a bus; and from the next
+ * rig_new() on they are. */
+bool rig_has_mmio(const DeviceClass *klass);
+void rig_set_mmio(bool on);
+
 /* The device exists, is connected, not realized. Fails the program when the
  * class wants a link that fixtures.c does not know how to make. */
 Rig *rig_new(const DeviceClass *klass);

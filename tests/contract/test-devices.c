@@ -304,6 +304,21 @@ selected(const char *name, int argc, char **argv)
     return argc < 2;
 }
 
+/* how: added to the class's name, for classes with several forms. */
+static void
+ask(const DeviceClass *klass, const char *how, unsigned *test, unsigned *failed)
+{
+    for (gsize p = 0; p < G_N_ELEMENTS(promises); p++) {
+        g_autofree char *wrong = promises[p].keep(klass);
+
+        *failed += wrong != NULL;
+        printf("%s %u - %s%s.%s\n", wrong ? "not ok" : "ok", ++*test,
+               klass->name, how, promises[p].name);
+        if (wrong != NULL)
+            printf("# %s\n", wrong);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -314,15 +329,12 @@ main(int argc, char **argv)
     for (unsigned c = 0; c < n_classes; c++) {
         if (!selected(classes[c]->name, argc, argv))
             continue;
-        for (gsize p = 0; p < G_N_ELEMENTS(promises); p++) {
-            g_autofree char *wrong = promises[p].keep(classes[c]);
-
-            failed += wrong != NULL;
-            printf("%s %u - %s.%s\n", wrong ? "not ok" : "ok", ++test,
-                   classes[c]->name, promises[p].name);
-            if (wrong != NULL)
-                printf("# %s\n", wrong);
-        }
+        ask(classes[c], "", &test, &failed);
+        if (!rig_has_mmio(classes[c]))
+            continue;
+        rig_set_mmio(true);
+        ask(classes[c], "@mmio", &test, &failed);
+        rig_set_mmio(false);
     }
     printf("1..%u\n", test);
     return test == 0 || failed > 0;

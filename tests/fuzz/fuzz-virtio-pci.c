@@ -9,7 +9,7 @@
 #include "tests/fuzz/port-ops.h"
 #include "tests/unit/virtio-card.h"
 
-#define MAX_STEPS 1024u
+#define MAX_STEPS 200u
 
 static VirtioRig rig;
 static VirtioCard *card;

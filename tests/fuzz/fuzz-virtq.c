@@ -11,7 +11,7 @@
 #include "tests/unit/virtio-card.h"
 
 #define SIZE      16u
-#define MAX_STEPS 2048u
+#define MAX_STEPS 400u
 
 static VirtioRig rig;
 static VirtioCard *card;
