@@ -7,7 +7,6 @@
  * loader runs at each reset instead. */
 #include "devices/machine/pc-virtio.h"
 
-#include <gio/gio.h>
 #include <string.h>
 
 #include "devices/chipset/acpi-ged.h"

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-#include <rfb/rfb.h>
-
+#include "ui/vnc/rfb-lib.h"
 #include "ui/vnc/rfb-message.h"
 
 #define VERSION_SIZE      12
@@ -191,6 +190,8 @@ handshake_password_ok(const Handshake *h, const char *password)
     char key[PASSWORD_SIZE + 1] = {0};
     guint8 difference = 0;
 
+    if (!rfb_lib_load(NULL))
+        return false;
     memcpy(key, password, MIN(strlen(password), PASSWORD_SIZE));
     memcpy(expected, h->challenge, sizeof expected);
     rfbEncryptBytes(expected, key);

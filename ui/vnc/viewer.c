@@ -13,8 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <rfb/rfb.h>
-
+#include "ui/vnc/rfb-lib.h"
 #include "ui/vnc/rfb-message.h"
 #include "vmm/core/sysutil.h"
 #include "vmm/display/damage.h"
@@ -397,8 +396,12 @@ vnc_viewer_new(unsigned number, const char *desktop_name, Display *display,
 {
     VncViewer *v = g_new0(VncViewer, 1);
 
-    rfbLog = be_silent;
-    rfbErr = be_silent;
+    if (!rfb_lib_load(error)) {
+        g_free(v);
+        return NULL;
+    }
+    *rfb_lib()->log_ = be_silent;
+    *rfb_lib()->err_ = be_silent;
     v->number = number;
     v->display = display;
     v->input = input;
