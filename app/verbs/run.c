@@ -224,7 +224,8 @@ apply_images(Profile *profile, const GArray *images, GError **error)
     return set_boot_order(profile, first, error);
 }
 
-/* A Linux kernel talks on the serial port, which is all there is. */
+/* A Linux kernel talks on the serial port, which is all there is, and need not
+ * look for PCI by ports that the machine does not have. */
 static bool
 apply_kernel_options(Profile *profile, const ThrowAway *what,
                      const char *kernel, GError **error)
@@ -240,11 +241,12 @@ apply_kernel_options(Profile *profile, const ThrowAway *what,
     if (kernel == NULL)
         return true;
     if (kernel_kind_of_file(kernel) != KERNEL_MULTIBOOT)
-        g_string_append(line, "console=ttyS0");
+        g_string_append(line, "console=ttyS0 pci=noearly");
     if (what->append != NULL)
         g_string_append_printf(line, "%s%s", line->len > 0 ? " " : "",
                                what->append);
-    if (!profile_set(profile, "machine.cmdline", line->str, error))
+    if (!profile_set(profile, "machine.chipset", "pc-virtio", error) ||
+        !profile_set(profile, "machine.cmdline", line->str, error))
         return false;
     if (what->initrd == NULL)
         return true;

@@ -172,6 +172,19 @@ fill_map(BootTarget *t, guint64 memory)
         add_range(t, PCV_HIGH, high, BOOT_RAM);
 }
 
+/* A system that finds no other way to restart goes to real mode and jumps to
+ * F000:FFF0, where a BIOS would be: Linux with EFI compiled in does so at once
+ * when ACPI is hardware-reduced. There: mov dx,0cf9h; mov al,6; out dx,al;
+ * hlt; jmp to the hlt. */
+static void
+write_reset_vector(const BootTarget *t)
+{
+    static const guint8 code[] = {0xba, 0xf9, 0x0c, 0xb0, 0x06,
+                                  0xee, 0xf4, 0xeb, 0xfd};
+
+    memcpy(boot_low(t, PCV_RESET_VECTOR, sizeof code), code, sizeof code);
+}
+
 /* Loop thread, vCPUs parked. */
 static bool
 load(void *data, CpuEntry *ret_entry, GError **error)
@@ -183,6 +196,7 @@ load(void *data, CpuEntry *ret_entry, GError **error)
         const void *tables = g_bytes_get_data(m->tables, &len);
         memcpy(boot_low(&m->target, PCV_TABLES, len), tables, len);
     }
+    write_reset_vector(&m->target);
     return kernel_load(m->kernel, &m->target, ret_entry, error);
 }
 
@@ -198,7 +212,7 @@ finish(Vm *vm, const PcVirtioSpec *spec)
     if (spec->acpi) {
         m->tables = pc_virtio_acpi(spec);
         m->target.rsdp = PCV_TABLES;
-        g_assert(g_bytes_get_size(m->tables) <= PCV_TABLES_END - PCV_TABLES);
+        g_assert(g_bytes_get_size(m->tables) <= PCV_RESET_VECTOR - PCV_TABLES);
     }
     vm_set_loader(vm, load, m);
     return m;

@@ -4,6 +4,7 @@
 #   tools    folder with stamp, minivmm, native-disk and the guests' images
 #   carrel, qemu    programs
 #   rows, vmms, reps, out
+#   kernels  folder that build-kernel.sh filled, for the row linux
 # Appends to $out/results.tsv: row, metric, program, repetition, value, unit.
 # Each repetition runs every program once, so that a slow moment of the host
 # meets all of them. Repetition 0 warms the caches and is not recorded.
@@ -13,7 +14,7 @@ cd "$(dirname "$0")" || exit 1
 
 scratch=$(mktemp -d /dev/shm/carrel-bench.XXXXXX)
 export CARREL_RUNTIME_DIR=$scratch/run CARREL_STATE_DIR=$scratch/state \
-    CARREL_MACHINES_DIR=$scratch/machines
+    CARREL_MACHINES_DIR=$scratch/machines CARREL_CACHE_DIR=$scratch/cache
 mkdir -m 700 "$CARREL_RUNTIME_DIR"
 trap '"$carrel" stop bench --force >/dev/null 2>&1; rm -rf "$scratch"' EXIT
 
@@ -122,6 +123,20 @@ boot() {
     record boot "CPU time" "$1" "$2" "$(letter Z 3)" us
 }
 
+# ---- the start of the process to PID 1 of Linux, without firmware ----
+
+linux() {
+    local quiet='console=ttyS0 panic=-1 quiet reboot=t tsc=reliable'
+    mkdir -p "$scratch/root"
+    cp "$tools/guest-init" "$scratch/root/init"
+    (cd "$scratch/root" && echo init | cpio --quiet -o -H newc) \
+        >"$scratch/initrd.cpio" || return
+    vmm_linux 256 "$scratch/initrd.cpio" "$quiet mitigations=off"
+    stamps || return
+    record linux "elapsed" "$1" "$2" "$(letter Z 2)" us
+    record linux "CPU time" "$1" "$2" "$(letter Z 3)" us
+}
+
 # ---- memory beside the guest's, threads, and work while the guest sleeps ----
 
 # Guest RAM is the mapping of at least three quarters of its size.
@@ -162,6 +177,7 @@ for row in $rows; do
     exit) each exit exit_costs ;;
     disk) each disk disk ;;
     boot) each boot boot ;;
+    linux) each linux linux ;;
     memory) each memory memory ;;
     *) echo "bench: no row '$row'" >&2 ;;
     esac

@@ -4,6 +4,7 @@
 # unless LINK is set) for the machine
 #   vmm_rom ROM MIB [DISK]     a ROM of ours in place of the BIOS
 #   vmm_bios MIB DISK          SeaBIOS, VGA with its BIOS, one IDE disk
+#   vmm_linux MIB INITRD CMDLINE    the kernel of build-kernel.sh, directly
 # use NAME selects one. CAN lists the rows that it takes part in.
 # shellcheck shell=bash disable=SC2034
 
@@ -23,8 +24,16 @@ use_minivmm() {
 
 # The process of a machine: what `carrel start` starts.
 use_carrel() {
-    CAN='first exit disk boot memory'
+    CAN='first exit disk boot memory linux'
     LINK=$scratch/com1
+    vmm_linux() {
+        local folder=$CARREL_MACHINES_DIR/bench
+        mkdir -p "$folder"
+        printf '[machine]\nchipset=pc-virtio\nmemory=%sM\nkernel=%s\ninitrd=%s\ncmdline=%s\n[serial0]\nkind=pty\npath=%s\n' \
+            "$1" "$kernels/bzImage-trim" "$2" "$3 pci=noearly" "$LINK" \
+            >"$folder/machine.ini"
+        CMD=("$carrel" __machine bench)
+    }
     vmm_rom() { carrel_machine "$2" "firmware=$1" none "${3:-}"; }
     vmm_bios() { carrel_machine "$1" "" vga "$2"; }
 }
@@ -49,6 +58,18 @@ carrel_machine() { # MIB MACHINE-LINE DISPLAY DISK
         [ -z "$4" ] || printf '[disk0]\nformat=raw\npath=%s\n' "$4"
     } >"$folder/machine.ini"
     CMD=("$carrel" __machine bench)
+}
+
+# ---- qemu-microvm: QEMU's smallest machine, the kernel as ELF ----
+
+use_qemu_microvm() {
+    CAN='linux'
+    vmm_linux() {
+        CMD=("$qemu" -M microvm,rtc=off,pit=off,pic=off,acpi=off -accel kvm
+            -cpu host -m "$1" -nodefaults -no-user-config -display none
+            -serial stdio -kernel "$kernels/vmlinux-trim" -initrd "$2"
+            -append "$3")
+    }
 }
 
 # ---- qemu-pc: the same machine type ----

@@ -1,10 +1,13 @@
 /* vmm/boot/unpack.c - see unpack.h.
  *
+ * All but zlib are loaded when they are wanted, which is once a kernel: linking
+ * them would cost each start more than it spends on its kernel.
  * Linux' scripts/Makefile.lib packs with gzip, xz, zstd or lz4 (the old frame
  * format, -l) and, but for gzip, whose own end has it, appends the unpacked
  * length. Left out: bzip2, lzma and lzo, which distributions do not use. */
 #include "vmm/boot/unpack.h"
 
+#include <dlfcn.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -45,15 +48,29 @@ unpack_gzip(const guint8 *in, gsize len, guint8 *out, gsize out_len)
     return ret == Z_STREAM_END && z.total_out == out_len;
 }
 
+/* Of a library that stays loaded until the end. NULL: it is not there. */
+static void *
+function_of(const char *library, const char *name)
+{
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+
+    return handle != NULL ? dlsym(handle, name) : NULL;
+}
+
 #if CARREL_HAVE_LZMA
 static bool
 unpack_xz(const guint8 *in, gsize len, guint8 *out, gsize out_len)
 {
     uint64_t memory = XZ_MEMORY;
     size_t in_pos = 0, out_pos = 0;
-    lzma_ret ret =
-        lzma_stream_buffer_decode(&memory, 0, NULL, in, &in_pos,
-                                  len - LENGTH_FIELD, out, &out_pos, out_len);
+    __typeof__(lzma_stream_buffer_decode) *decode = NULL;
+
+    *(void **) &decode =
+        function_of("liblzma.so.5", "lzma_stream_buffer_decode");
+    if (decode == NULL)
+        return false;
+    lzma_ret ret = decode(&memory, 0, NULL, in, &in_pos, len - LENGTH_FIELD,
+                          out, &out_pos, out_len);
 
     return ret == LZMA_OK && out_pos == out_len;
 }
@@ -63,7 +80,11 @@ unpack_xz(const guint8 *in, gsize len, guint8 *out, gsize out_len)
 static bool
 unpack_zstd(const guint8 *in, gsize len, guint8 *out, gsize out_len)
 {
-    return ZSTD_decompress(out, out_len, in, len - LENGTH_FIELD) == out_len;
+    __typeof__(ZSTD_decompress) *decompress = NULL;
+
+    *(void **) &decompress = function_of("libzstd.so.1", "ZSTD_decompress");
+    return decompress != NULL &&
+           decompress(out, out_len, in, len - LENGTH_FIELD) == out_len;
 }
 #endif
 
@@ -72,8 +93,12 @@ unpack_zstd(const guint8 *in, gsize len, guint8 *out, gsize out_len)
 static bool
 unpack_lz4(const guint8 *in, gsize len, guint8 *out, gsize out_len)
 {
+    __typeof__(LZ4_decompress_safe) *decompress = NULL;
     gsize at = 4, done = 0;
 
+    *(void **) &decompress = function_of("liblz4.so.1", "LZ4_decompress_safe");
+    if (decompress == NULL)
+        return false;
     len -= LENGTH_FIELD;
     while (len - at >= 4 && done < out_len) {
         gsize packed = word(in + at);
@@ -81,8 +106,8 @@ unpack_lz4(const guint8 *in, gsize len, guint8 *out, gsize out_len)
         at += 4;
         if (packed == 0 || packed > len - at || packed > G_MAXINT)
             return false;
-        int n = LZ4_decompress_safe((const char *) in + at, (char *) out + done,
-                                    (int) packed, (int) room);
+        int n = decompress((const char *) in + at, (char *) out + done,
+                           (int) packed, (int) room);
         if (n <= 0)
             return false;
         at += packed;
