@@ -445,6 +445,30 @@ virtq_owner(const Virtq *q)
 }
 
 bool
+virtq_lend(Virtq *q, VirtqLease *ret_lease)
+{
+    if (!virtq_is_live(q) || q->packed || q->in_flight > 0)
+        return false;
+    *ret_lease = (VirtqLease){
+        .size = q->s->size,
+        .next = q->s->next_avail,
+        .desc = dma_window_host(q->dma, &q->desc),
+        .driver = dma_window_host(q->dma, &q->driver),
+        .device = dma_window_host(q->dma, &q->device),
+    };
+    return ret_lease->desc != NULL && ret_lease->driver != NULL &&
+           ret_lease->device != NULL;
+}
+
+void
+virtq_take_back(Virtq *q, guint16 next)
+{
+    if (q->packed)
+        return;
+    q->s->next_avail = q->s->next_used = q->seen_avail = next;
+}
+
+bool
 virtq_has_buffer(Virtq *q)
 {
     return virtq_is_live(q) && ops_of(q)->has_buffer(q);

@@ -96,6 +96,17 @@ bool virtq_is_live(const Virtq *q);
 /* Buffers taken and not given back, of this generation. */
 unsigned virtq_in_flight(const Virtq *q);
 unsigned virtq_index(const Virtq *q);
+
+/* For a back end in the kernel, while no buffer is out: where it is to begin,
+ * and what it was given (host addresses; false: not a live split ring that is
+ * in memory); then where it stopped, with all before that given back. */
+typedef struct {
+    unsigned size; /* entries */
+    guint16 next;
+    void *desc, *driver, *device;
+} VirtqLease;
+bool virtq_lend(Virtq *q, VirtqLease *ret_lease);
+void virtq_take_back(Virtq *q, guint16 next);
 VirtioDevice *virtq_owner(const Virtq *q);
 
 /* A request that no driver may make: stops the device until it is reset. The

@@ -15,6 +15,7 @@
 #include "vmm/char/char.h"
 #include "vmm/display/display.h"
 #include "vmm/input/input.h"
+#include "vmm/net/net.h"
 
 #define RIG_MMIO     0xd0000000u
 #define RIG_RAM      0xa0000u /* up to the windows, where devices put slots */
@@ -85,6 +86,17 @@ make_drive(Rig *rig)
     return block;
 }
 
+static gpointer
+make_net(Rig *rig)
+{
+    const NetSpec spec = {.kind = "null", .name = "contract"};
+    NetLink *link = net_open(&spec, rig->vm->env.loop, NULL);
+
+    g_assert_nonnull(link);
+    g_ptr_array_add(rig->nets, link);
+    return link;
+}
+
 /* clang-format off */
 static const struct {
     const char *prefix; /* of the link's name */
@@ -94,6 +106,7 @@ static const struct {
     { "chr",   make_char },
     { "dma",   make_dma },
     { "drive", make_drive },
+    { "net",   make_net },
     { "pm",    make_pm },
 };
 /* clang-format on */
@@ -208,6 +221,7 @@ rig_new(const DeviceClass *klass)
     rig->blocks = g_ptr_array_new_with_free_func((GDestroyNotify) block_close);
     rig->files = g_ptr_array_new_with_free_func(remove_file);
     rig->chars = g_ptr_array_new_with_free_func((GDestroyNotify) char_close);
+    rig->nets = g_ptr_array_new_with_free_func((GDestroyNotify) net_close);
     rig->mem_slots =
         g_ptr_array_new_with_free_func((GDestroyNotify) mem_slot_free);
     rig->dev = device_new(klass, "contract0");
@@ -243,6 +257,7 @@ rig_free(Rig *rig)
     g_ptr_array_unref(rig->blocks);
     g_ptr_array_unref(rig->files);
     g_ptr_array_unref(rig->chars);
+    g_ptr_array_unref(rig->nets);
     g_ptr_array_unref(rig->mem_slots);
     if (rig->bus != NULL)
         pci_bus_free(rig->bus);
