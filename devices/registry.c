@@ -36,6 +36,7 @@ extern const DeviceClass vga_class;
 /* virtio */
 extern const DeviceClass virtio_blk_class;
 extern const DeviceClass virtio_rng_class;
+extern const DeviceClass virtio_balloon_class;
 extern const DeviceClass virtio_console_class;
 extern const DeviceClass virtio_input_class;
 
@@ -72,6 +73,7 @@ static const DeviceClass *const registry[] = {
     /* virtio */
     &virtio_blk_class,
     &virtio_rng_class,
+    &virtio_balloon_class,
     &virtio_console_class,
     &virtio_input_class,
 
