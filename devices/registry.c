@@ -37,6 +37,9 @@ extern const DeviceClass vga_class;
 extern const DeviceClass virtio_blk_class;
 extern const DeviceClass virtio_net_class;
 extern const DeviceClass virtio_rng_class;
+extern const DeviceClass virtio_balloon_class;
+extern const DeviceClass virtio_console_class;
+extern const DeviceClass virtio_input_class;
 
 static const DeviceClass *const registry[] = {
     /* bus, chipset, firmware */
@@ -72,6 +75,9 @@ static const DeviceClass *const registry[] = {
     &virtio_blk_class,
     &virtio_net_class,
     &virtio_rng_class,
+    &virtio_balloon_class,
+    &virtio_console_class,
+    &virtio_input_class,
 
     NULL,
 };

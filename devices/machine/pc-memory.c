@@ -109,6 +109,7 @@ pc_map_memory(Vm *vm, const PcSpec *spec, Device *bridge, GError **error)
 
     if (rom == NULL || !map_ram(vm, ram, spec->memory, error))
         return false;
+    mem_backing_allow_discard(ram);
     guint64 len = mem_backing_len(rom);
     if (!map_slot(vm, "bios", rom, 0, len, PC_HIGH_MEMORY - len, MEM_RO, error))
         return false;

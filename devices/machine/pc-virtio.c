@@ -104,6 +104,8 @@ build_memory(Build *b)
 
     b->failed = ram == NULL;
     if (!b->failed)
+        mem_backing_allow_discard(ram);
+    if (!b->failed)
         map_ram(b, ram, "ram-low", 0, low, 0);
     if (!b->failed && memory > low)
         map_ram(b, ram, "ram-high", low, memory - low, PCV_HIGH);

@@ -64,6 +64,7 @@ fake_vm_new(gsize ram_size)
     io_space_set_memory(vm->env.mmio, vm->env.mem);
     vm->ram_size = (guint) ram_size;
     vm->ram = mem_backing_new(vm->env.mem, "ram", ram_size, NULL);
+    mem_backing_allow_discard(vm->ram);
     g_assert(vm->ram != NULL);
     MemSlot *slot = mem_slot_new(vm->env.mem, "ram", vm->ram, 0, ram_size);
     int ret = mem_slot_map(slot, 0, MEM_RW);

@@ -203,6 +203,60 @@ test_private_ram(void)
     end(&f);
 }
 
+/* Writes all, gives one page back, and looks at what is left. */
+static void
+check_discard(MemBacking *(*make)(GuestMem *, const char *, guint64,
+                                  GError **) )
+{
+    GuestMem *mem = guest_mem_new();
+    MemBacking *ram = make(mem, "ram", 4 * PAGE, NULL);
+    MemSlot *slot = mem_slot_new(mem, "ram", ram, 0, 4 * PAGE);
+    guint8 *host = mem_backing_host(ram);
+
+    CU_ASSERT_EQUAL(mem_slot_map(slot, 0x10000, MEM_RW), 0);
+    memset(host, 7, 4 * PAGE);
+    CU_ASSERT_EQUAL(guest_mem_discard(mem, 0x11000, PAGE), -EACCES);
+    mem_backing_allow_discard(ram);
+    CU_ASSERT_EQUAL(guest_mem_discard(mem, 0x11000, PAGE), 0);
+    CU_ASSERT_EQUAL(host[PAGE - 1], 7);
+    CU_ASSERT_EQUAL(host[PAGE], 0);
+    CU_ASSERT_EQUAL(host[2 * PAGE - 1], 0);
+    CU_ASSERT_EQUAL(host[2 * PAGE], 7);
+    CU_ASSERT_EQUAL(guest_mem_discard_host(mem, host + 3 * PAGE, PAGE), 0);
+    CU_ASSERT_EQUAL(host[3 * PAGE], 0);
+    guest_mem_free(mem);
+}
+
+static void
+test_discard(void)
+{
+    check_discard(mem_backing_new);
+    check_discard(mem_backing_new_private);
+}
+
+static void
+test_discard_refuses(void)
+{
+    Fixture f = begin();
+    guint8 *host = mem_backing_host(f.ram);
+
+    mem_backing_allow_discard(f.ram);
+    memset(host, 7, 8 * PAGE);
+    CU_ASSERT_EQUAL(guest_mem_discard(f.mem, 1, PAGE), -EINVAL);
+    CU_ASSERT_EQUAL(guest_mem_discard(f.mem, 0, 100), -EINVAL);
+    CU_ASSERT_EQUAL(guest_mem_discard(f.mem, 0x80000, PAGE), -EFAULT);
+    CU_ASSERT_EQUAL(guest_mem_discard_host(f.mem, host, 9 * PAGE), -EFAULT);
+    CU_ASSERT_EQUAL(guest_mem_discard_host(f.mem, host + 1, PAGE), -EINVAL);
+    guest_mem_keep(f.mem);
+    CU_ASSERT_EQUAL(guest_mem_discard(f.mem, 0, PAGE), -EBUSY);
+    CU_ASSERT_EQUAL(host[0], 7);
+    guest_mem_let_go(f.mem);
+    CU_ASSERT_EQUAL(mem_slot_map(f.low, 0, MEM_RO), 0);
+    CU_ASSERT_EQUAL(guest_mem_discard(f.mem, 0, PAGE), -EACCES);
+    CU_ASSERT_EQUAL(host[0], 7);
+    end(&f);
+}
+
 CU_MAIN("guest-mem", {"dma_reads_what_dma_wrote", test_copy},
         {"a_range_with_a_hole_copies_nothing", test_hole_copies_nothing},
         {"addresses_that_wrap_are_refused", test_wrapping_address},
@@ -213,4 +267,6 @@ CU_MAIN("guest-mem", {"dma_reads_what_dma_wrote", test_copy},
         {"a_pin_splits_at_slots_and_refuses_holes", test_pin_splits},
         {"ring_loads_are_little_endian_and_checked", test_atomic_loads},
         {"the_dirty_log_has_pages_written_by_dma", test_dirty_log},
-        {"private_ram_is_aligned_and_has_no_descriptor", test_private_ram})
+        {"private_ram_is_aligned_and_has_no_descriptor", test_private_ram},
+        {"discarded_pages_and_no_others_read_as_zero", test_discard},
+        {"what_is_no_free_ram_is_not_discarded", test_discard_refuses})

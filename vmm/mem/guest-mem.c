@@ -17,6 +17,7 @@ struct MemBacking {
     int fd; /* -1: private memory */
     guint8 *host;
     guint64 len;
+    bool discardable;
     void *reservation; /* what to unmap: host with its alignment padding */
     gsize reserved;
 };
@@ -41,6 +42,8 @@ struct GuestMem {
     GPtrArray *backings, *slots;
     const MemBackendOps *ops;
     void *backend;
+    GMutex discard_lock; /* L2 guards kept; held while pages are given back */
+    unsigned kept;
 };
 
 Epoch *
@@ -110,6 +113,7 @@ guest_mem_new(void)
     mem->backings = g_ptr_array_new();
     mem->slots = g_ptr_array_new();
     g_mutex_init(&mem->lock);
+    g_mutex_init(&mem->discard_lock);
     mem_publish(mem);
     return mem;
 }
@@ -138,6 +142,7 @@ guest_mem_free(GuestMem *mem)
     g_ptr_array_unref(mem->slots);
     g_ptr_array_unref(mem->backings);
     g_mutex_clear(&mem->lock);
+    g_mutex_clear(&mem->discard_lock);
     g_free(mem);
 }
 
@@ -227,6 +232,12 @@ mem_backing_new_private(GuestMem *mem, const char *name, guint64 len,
     return backing_add(mem, name, len, -1, error);
 }
 
+void
+mem_backing_allow_discard(MemBacking *b)
+{
+    b->discardable = true;
+}
+
 void *
 mem_backing_host(MemBacking *b)
 {
@@ -253,6 +264,55 @@ guest_mem_total(const GuestMem *mem)
     for (guint i = 0; i < mem->backings->len; i++)
         total += ((MemBacking *) g_ptr_array_index(mem->backings, i))->len;
     return total;
+}
+
+/* ---- giving pages back ---- */
+
+int
+mem_find_part(GuestMem *mem, const guint8 *host, MemPart *ret_part)
+{
+    int ret = -EFAULT;
+
+    g_mutex_lock(&mem->lock);
+    for (guint i = 0; i < mem->backings->len && ret == -EFAULT; i++) {
+        const MemBacking *b = g_ptr_array_index(mem->backings, i);
+        if (host < b->host || host >= b->host + b->len)
+            continue;
+        guint64 offset = (guint64) (host - b->host);
+        *ret_part = (MemPart){b->host + offset, b->fd, offset, b->len - offset};
+        ret = b->discardable ? 0 : -EACCES;
+    }
+    g_mutex_unlock(&mem->lock);
+    return ret;
+}
+
+bool
+mem_discard_begin(GuestMem *mem)
+{
+    g_mutex_lock(&mem->discard_lock);
+    return mem->kept == 0;
+}
+
+void
+mem_discard_end(GuestMem *mem)
+{
+    g_mutex_unlock(&mem->discard_lock);
+}
+
+void
+guest_mem_keep(GuestMem *mem)
+{
+    g_mutex_lock(&mem->discard_lock);
+    mem->kept++;
+    g_mutex_unlock(&mem->discard_lock);
+}
+
+void
+guest_mem_let_go(GuestMem *mem)
+{
+    g_mutex_lock(&mem->discard_lock);
+    mem->kept--;
+    g_mutex_unlock(&mem->discard_lock);
 }
 
 /* ---- slots ---- */

@@ -40,6 +40,8 @@ MemBacking *mem_backing_new(GuestMem *mem, const char *name, guint64 len,
  * its administrator has said so. Children of this process do not get it. */
 MemBacking *mem_backing_new_private(GuestMem *mem, const char *name,
                                     guint64 len, GError **error);
+/* It is RAM, whose pages may be given back to the host. Set-up thread. */
+void mem_backing_allow_discard(MemBacking *backing);
 void *mem_backing_host(MemBacking *backing); /* host address, len bytes */
 guint64 mem_backing_len(const MemBacking *backing);
 /* The memfd, borrowed; -1: private memory. */
@@ -78,6 +80,24 @@ void *guest_mem_ptr(GuestMem *mem, Gpa gpa, guint64 len, bool write);
  * fails with -EFAULT, nothing copied. Any thread. */
 int guest_mem_read(GuestMem *mem, Gpa gpa, void *dst, gsize len);
 int guest_mem_write(GuestMem *mem, Gpa gpa, const void *src, gsize len);
+
+/* Gives whole pages back to the host; they read as zero until they are written
+ * again, which takes new ones. gpa (or host, an address that a pin gave) and
+ * len: bytes, multiples of 4096, len may be 0. Only writable RAM whose backing
+ * allows it. 0; -EINVAL (unaligned), -EFAULT (not memory), -EACCES (memory of
+ * another kind), -EBUSY (kept, see below), -errno of the host; pages before
+ * the one that failed are gone. Any thread; no lock of L2 held. */
+int guest_mem_discard(GuestMem *mem, Gpa gpa, guint64 len);
+int guest_mem_discard_host(GuestMem *mem, void *host, gsize len);
+
+/* The rule for devices that map guest memory once and for all, as hardware
+ * behind an IOMMU: such a device would go on writing to the old page. So it
+ * keeps memory (counted) before its first mapping and lets go after the last;
+ * in between nothing is discarded. Pins of Dma end with their request and need
+ * no keep: the guest names pages free that it has in use at its own risk. Any
+ * thread. */
+void guest_mem_keep(GuestMem *mem);
+void guest_mem_let_go(GuestMem *mem);
 
 /* Another number after every change of what is mapped where: a translation
  * made under one number holds as long as the number stays. Any thread. */

@@ -28,3 +28,17 @@ const MemSpan *mem_table_find(const MemTable *table, Gpa gpa);
 void mem_slot_mark_dirty(MemSlot *slot, guint64 offset, guint64 len);
 /* The same by host address, for pinned memory. */
 void mem_mark_dirty_host(GuestMem *mem, const guint8 *host, guint64 len);
+
+/* A place in a backing from which memory may be given back. */
+typedef struct {
+    guint8 *host;
+    int fd;         /* -1: private memory */
+    guint64 offset; /* of host in the backing */
+    guint64 left;   /* bytes from there to the backing's end */
+} MemPart;
+/* 0, -EACCES (not RAM that may be discarded), -EFAULT (in no backing). */
+int mem_find_part(GuestMem *mem, const guint8 *host, MemPart *ret_part);
+/* True: nobody begins to keep memory before mem_discard_end(), which is due in
+ * any case. */
+bool mem_discard_begin(GuestMem *mem);
+void mem_discard_end(GuestMem *mem);
