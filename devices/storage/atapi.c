@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "devices/storage/mmc.h"
+
 /* Sense keys and additional codes, MMC-3 annex A */
 #define KEY_NOT_READY       2
 #define KEY_MEDIUM          3
@@ -450,23 +452,15 @@ run_mode_select(IdeDrive *d)
     }
 }
 
-/* Every page must be one the drive has; the values are accepted as they are,
- * for nothing in them changes how an image is read. */
 static void
 mode_data_here(IdeDrive *d)
 {
     IdeDriveState *s = d->s;
 
-    for (guint32 i = mode_header(s); i < s->len;) {
-        guint8 page = s->buf[i] & 0x3f;
-        bool known = page == 0x01 || page == 0x0e || page == 0x2a;
-        if (!known || i + 1 >= s->len) {
-            atapi_error(d, KEY_ILLEGAL, ASC_BAD_PARAMETER, 0);
-            return;
-        }
-        i += 2u + s->buf[i + 1];
-    }
-    atapi_ok(d);
+    if (mmc_mode_pages_known(s->buf, mode_header(s), s->len))
+        atapi_ok(d);
+    else
+        atapi_error(d, KEY_ILLEGAL, ASC_BAD_PARAMETER, 0);
 }
 
 /* clang-format off */

@@ -298,6 +298,7 @@ open_image(Block *block, const BlockSpec *spec, GError **error)
         block_overlay_new(driver, block->image, block->info.bytes, error);
     block->info.read_only = false;
     block->info.can_discard = true;
+    block->info.discard_zeroes = false; /* not at the edges of clusters */
     return block->image != NULL;
 }
 

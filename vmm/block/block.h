@@ -28,6 +28,7 @@ typedef struct {
     guint64 bytes;
     guint32 logical_size, physical_size, max_iov; /* bytes, bytes, entries */
     bool read_only, can_discard, is_cdrom;
+    bool discard_zeroes; /* what was discarded reads as zeros */
 } BlockInfo;
 
 typedef struct {

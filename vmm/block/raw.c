@@ -229,7 +229,7 @@ raw_setup(RawImage *raw, const BlockSpec *spec, guint32 sector, BlockInfo *info,
     info->physical_size = MAX(info->physical_size, info->logical_size);
     info->bytes = (raw->file_bytes + info->logical_size - 1) /
                   info->logical_size * info->logical_size;
-    info->can_discard = writable;
+    info->can_discard = info->discard_zeroes = writable;
     return true;
 }
 
