@@ -404,7 +404,7 @@ verb_run(App *app, int argc, char **argv)
     gboolean detach = FALSE, snapshot = FALSE;
     GError *error = NULL;
     const GOptionEntry entries[] = {
-        {"name", 'n', 0, G_OPTION_ARG_STRING, &name,
+        {"name", 0, 0, G_OPTION_ARG_STRING, &name,
          "Its name (else that of the first image)", "NAME"},
         {"detach", 'd', 0, G_OPTION_ARG_NONE, &detach,
          "Return at once and print the name", NULL},

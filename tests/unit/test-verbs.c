@@ -242,6 +242,20 @@ dry_run_writes_nothing(void)
 }
 
 static void
+n_is_the_dry_run_of_run_too(void)
+{
+    Run run;
+    set_up(&run);
+    g_autofree char *image = g_build_filename(run.home, "x.img", NULL);
+    g_autofree char *words = g_strdup_printf("run -n floppy=%s", image);
+    g_file_set_contents(image, "x", 1, NULL);
+
+    CU_ASSERT_EQUAL(carrel(&run, words), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "[floppy0]"));
+    tear_down(&run);
+}
+
+static void
 read_only_refuses_changes(void)
 {
     Run run;
@@ -615,8 +629,9 @@ CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         CASE(new_refuses_what_would_not_work_and_leaves_nothing),
         CASE(new_does_not_replace_a_machine),
         CASE(media_go_into_the_drives_of_the_template),
-        CASE(dry_run_writes_nothing), CASE(read_only_refuses_changes),
-        CASE(set_unset_and_get_agree), CASE(errors_are_one_object_with_json),
+        CASE(dry_run_writes_nothing), CASE(n_is_the_dry_run_of_run_too),
+        CASE(read_only_refuses_changes), CASE(set_unset_and_get_agree),
+        CASE(errors_are_one_object_with_json),
         CASE(every_answer_parses_with_json),
         CASE(check_names_file_line_and_key_and_exits_with_2),
         CASE(check_finds_missing_files_and_exits_with_8),
