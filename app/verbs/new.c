@@ -170,7 +170,7 @@ warn_about_media(const App *app, const Template *template,
                 *profile_get_string(profile, key) != '\0')
                 return;
         }
-    app_warn(app, "it has nothing to start from yet; it needs one of: %s",
+    app_note(app, "it has nothing to start from yet; it needs one of: %s",
              template->needs);
 }
 

@@ -191,6 +191,17 @@ a_login_that_does_not_linger_is_advised(void)
 }
 
 static void
+new_notes_that_there_is_nothing_to_start_from(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_EQUAL(carrel(&run, "new a --from dos"), 0);
+    CU_ASSERT_TRUE(g_str_has_prefix(run.err, "note: it has nothing"));
+    tear_down(&run);
+}
+
+static void
 new_does_not_replace_a_machine(void)
 {
     Run run;
@@ -627,6 +638,7 @@ CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         {"a_throw_away_machine_can_be_shown_and_deleted",
          a_throw_away_machine_can_be_shown_and_deleted},
         CASE(new_refuses_what_would_not_work_and_leaves_nothing),
+        CASE(new_notes_that_there_is_nothing_to_start_from),
         CASE(new_does_not_replace_a_machine),
         CASE(media_go_into_the_drives_of_the_template),
         CASE(dry_run_writes_nothing), CASE(n_is_the_dry_run_of_run_too),
