@@ -1,6 +1,6 @@
 /* app/verbs/check.c - carrel check NAME|FILE...: every mistake at once, each
- * with file, line, key and what is allowed. Exit code: 8 found errors in a
- * valid file's surroundings, 2 the profile itself is invalid. */
+ * with file, line, key and what is allowed. Exit code: 8 when there is an
+ * error, in the profile or in what it names. */
 #include <stdio.h>
 #include <string.h>
 
@@ -55,7 +55,7 @@ find_file(const char *arg, GError **error)
 
 /* -1 when the file could be looked at, else an exit code. */
 static int
-check_one(Check *check, const char *arg, bool *ret_invalid)
+check_one(Check *check, const char *arg)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *file = find_file(arg, &error);
@@ -66,9 +66,7 @@ check_one(Check *check, const char *arg, bool *ret_invalid)
         return app_fail_error(check->app, error);
     g_autoptr(GPtrArray) findings = profile_check(profile);
     g_autoptr(GPtrArray) files = profile_check_files(profile);
-    unsigned before = check->errors;
     show_findings(check, file, findings);
-    *ret_invalid |= check->errors > before;
     show_findings(check, file, files);
     return -1;
 }
@@ -78,7 +76,6 @@ verb_check(App *app, int argc, char **argv)
 {
     g_auto(GStrv) args = NULL;
     int code = app_parse(app, argv, NULL, 1, -1, &args);
-    bool invalid = false;
 
     if (code >= 0)
         return code;
@@ -86,7 +83,7 @@ verb_check(App *app, int argc, char **argv)
     Check check = {.app = app, .w = w};
     json_begin_array(w, NULL);
     for (unsigned i = 0; args[i] != NULL; i++) {
-        int failed = check_one(&check, args[i], &invalid);
+        int failed = check_one(&check, args[i]);
         if (failed >= 0)
             code = failed;
     }
@@ -98,7 +95,5 @@ verb_check(App *app, int argc, char **argv)
                 check.warnings == 1 ? "" : "s");
     if (code >= 0)
         return code;
-    if (invalid)
-        return EXIT_USAGE;
     return check.errors > 0 ? EXIT_PROBLEMS : EXIT_OK;
 }
