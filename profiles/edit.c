@@ -105,9 +105,11 @@ static void
 set_unknown(GError **error, const char *full, const char *section,
             const char *key)
 {
-    g_autofree char *near = schema_nearest(section, key, false);
+    g_autofree char *bare = key == NULL ? schema_nearest_bare(section) : NULL;
+    g_autofree char *near = bare == NULL ? schema_nearest(section, key, false)
+                                         : g_steal_pointer(&bare);
 
-    if (near != NULL)
+    if (near != NULL && strcmp(near, full) != 0)
         g_set_error(error, CARREL_PROFILE_ERROR, CARREL_PROFILE_ERROR_KEY,
                     "there is no setting '%s'; did you mean %s?", full, near);
     else

@@ -294,6 +294,8 @@ set_unset_and_get_agree(void)
     CU_ASSERT_EQUAL(carrel(&run, "get a"), 0);
     CU_ASSERT_STRING_EQUAL(run.out, "machine.memory=64M\ndisk0.path=x.img\n");
     CU_ASSERT_EQUAL(carrel(&run, "get a machine.memroy"), 2);
+    CU_ASSERT_EQUAL(carrel(&run, "set a memory=64M"), 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "did you mean machine.memory?"));
     CU_ASSERT_EQUAL(carrel(&run, "set a"), 2);
     CU_ASSERT_EQUAL(carrel(&run, "set b machine.cpus=1"), 3);
     tear_down(&run);
