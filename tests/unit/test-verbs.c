@@ -302,6 +302,22 @@ set_unset_and_get_agree(void)
 }
 
 static void
+set_mends_a_profile_step_by_step(void)
+{
+    Run run;
+    set_up(&run);
+    write_machine(&run, "a", "[machine]\ncpus=0\nmemory=1\nmemory=2\njunk\n");
+
+    CU_ASSERT_EQUAL(carrel(&run, "set a machine.cpus=2"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "set a vnc.listen=0.0.0.0:5901"), 2);
+    CU_ASSERT_EQUAL(carrel(&run, "set a machine.memory=64M"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "get a machine.cpus"), 2); /* junk is left */
+    CU_ASSERT_EQUAL(carrel(&run, "check a"), 8);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "1 error,"));
+    tear_down(&run);
+}
+
+static void
 errors_are_one_object_with_json(void)
 {
     Run run;
@@ -644,8 +660,8 @@ CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         CASE(new_does_not_replace_a_machine),
         CASE(media_go_into_the_drives_of_the_template),
         CASE(dry_run_writes_nothing), CASE(n_is_the_dry_run_of_run_too),
-        CASE(read_only_refuses_changes), CASE(set_unset_and_get_agree),
-        CASE(errors_are_one_object_with_json),
+        CASE(read_only_refuses_changes), CASE(set_mends_a_profile_step_by_step),
+        CASE(set_unset_and_get_agree), CASE(errors_are_one_object_with_json),
         CASE(every_answer_parses_with_json),
         CASE(check_names_file_line_and_key_and_exits_with_8),
         CASE(check_finds_missing_files_and_exits_with_8),
