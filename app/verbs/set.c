@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/store.h"
+#include "app/verbs/findings.h"
 #include "app/verbs/run.h"
 #include "profiles/paths.h"
 
@@ -91,6 +92,7 @@ settings_save(const App *app, const char *name, Profile *profile,
     }
     if (!app->dry_run && changed && !profile_save(profile, file, &error))
         return app_fail_error(app, error);
+    findings_warn(app, profile);
     bool running = store_is_running(name);
     if (app->json) {
         JsonWriter *w = json_writer_new();

@@ -301,6 +301,31 @@ set_unset_and_get_agree(void)
     tear_down(&run);
 }
 
+/* The host need not be able to start it: the text comes before. */
+static void
+unknown_keys_are_warned_about_by_those_who_go_on(void)
+{
+    Run run;
+    const char *const words[] = {"set a machine.cpus=1", "start -n a",
+                                 "start a"};
+    set_up(&run);
+    g_setenv("CARREL_KVM_DEVICE", "/nonexistent/kvm", TRUE);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+        write_machine(&run, "a", "[machine]\nmemroy=64M\n");
+        carrel(&run, words[i]);
+        CU_ASSERT_PTR_NOT_NULL(strstr(
+            run.err, "machine.ini:2: warning: machine.memroy unknown key, "
+                     "ignored; did you mean machine.memory?"));
+    }
+    carrel(&run, "logs a");
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "warning: machine.memroy"));
+    carrel(&run, "set a machine.cpus=1 --quiet");
+    CU_ASSERT_STRING_EQUAL(run.err, "");
+    g_unsetenv("CARREL_KVM_DEVICE");
+    tear_down(&run);
+}
+
 static void
 set_mends_a_profile_step_by_step(void)
 {
@@ -661,6 +686,7 @@ CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         CASE(media_go_into_the_drives_of_the_template),
         CASE(dry_run_writes_nothing), CASE(n_is_the_dry_run_of_run_too),
         CASE(read_only_refuses_changes), CASE(set_mends_a_profile_step_by_step),
+        CASE(unknown_keys_are_warned_about_by_those_who_go_on),
         CASE(set_unset_and_get_agree), CASE(errors_are_one_object_with_json),
         CASE(every_answer_parses_with_json),
         CASE(check_names_file_line_and_key_and_exits_with_8),
