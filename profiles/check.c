@@ -140,6 +140,22 @@ compare_lines(gconstpointer a, gconstpointer b)
     return lx < ly ? -1 : lx > ly;
 }
 
+/* A file without a word is a valid profile, but hardly what was meant. */
+static void
+check_empty(Check *check)
+{
+    const GPtrArray *lines = check->profile->lines;
+
+    for (guint i = 0; i < lines->len; i++) {
+        const Line *line = g_ptr_array_index(lines, i);
+        if (line->text[strspn(line->text, " \t\r")] != '\0')
+            return;
+    }
+    if (check->profile->file != NULL)
+        profile_report(check->findings, false, 0, NULL,
+                       g_strdup("is empty: every setting has its default"));
+}
+
 GPtrArray *
 profile_check(const Profile *profile)
 {
@@ -166,6 +182,7 @@ profile_check(const Profile *profile)
         default: break;
         }
     }
+    check_empty(&check);
     profile_check_rules(profile, findings);
     g_ptr_array_sort(findings, compare_lines);
     return findings;

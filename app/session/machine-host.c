@@ -188,9 +188,11 @@ log_warnings(MachineHost *host, const Profile *profile)
 
     for (guint i = 0; i < findings->len; i++) {
         const ProfileFinding *f = g_ptr_array_index(findings, i);
-        g_autofree char *line =
-            g_strdup_printf("%s:%u: warning: %s %s", profile_get_file(profile),
-                            f->line, f->key, f->message);
+        g_autofree char *place =
+            f->line != 0 ? g_strdup_printf(":%u", f->line) : g_strdup("");
+        g_autofree char *line = g_strdup_printf(
+            "%s%s: warning:%s%s %s", profile_get_file(profile), place,
+            *f->key != '\0' ? " " : "", f->key, f->message);
         if (!f->is_error)
             machine_host_say(host, line);
     }

@@ -327,6 +327,22 @@ unknown_keys_are_warned_about_by_those_who_go_on(void)
 }
 
 static void
+an_empty_profile_is_warned_about(void)
+{
+    Run run;
+    set_up(&run);
+    write_machine(&run, "a", "");
+
+    CU_ASSERT_EQUAL(carrel(&run, "check a"), 0);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(run.out, "machine.ini: warning: is empty: every setting has its "
+                        "default\n0 errors, 1 warning"));
+    carrel(&run, "start -n a");
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "warning: is empty"));
+    tear_down(&run);
+}
+
+static void
 set_mends_a_profile_step_by_step(void)
 {
     Run run;
@@ -687,7 +703,8 @@ CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         CASE(dry_run_writes_nothing), CASE(n_is_the_dry_run_of_run_too),
         CASE(read_only_refuses_changes), CASE(set_mends_a_profile_step_by_step),
         CASE(unknown_keys_are_warned_about_by_those_who_go_on),
-        CASE(set_unset_and_get_agree), CASE(errors_are_one_object_with_json),
+        CASE(an_empty_profile_is_warned_about), CASE(set_unset_and_get_agree),
+        CASE(errors_are_one_object_with_json),
         CASE(every_answer_parses_with_json),
         CASE(check_names_file_line_and_key_and_exits_with_8),
         CASE(check_finds_missing_files_and_exits_with_8),
