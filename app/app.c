@@ -171,18 +171,34 @@ app_say(const App *app, const char *fmt, ...)
     printf("%s\n", clean);
 }
 
+static void G_GNUC_PRINTF(3, 0)
+    remark(const App *app, const char *mark, const char *fmt, va_list args)
+{
+    if (app->quiet)
+        return;
+    g_autofree char *text = g_strdup_vprintf(fmt, args);
+    g_autofree char *clean = app_clean(text);
+    fprintf(stderr, "%s: %s\n", mark, clean);
+}
+
 void
 app_warn(const App *app, const char *fmt, ...)
 {
     va_list args;
 
-    if (app->quiet)
-        return;
     va_start(args, fmt);
-    g_autofree char *text = g_strdup_vprintf(fmt, args);
+    remark(app, "carrel", fmt, args);
     va_end(args);
-    g_autofree char *clean = app_clean(text);
-    fprintf(stderr, "carrel: %s\n", clean);
+}
+
+void
+app_note(const App *app, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    remark(app, "note", fmt, args);
+    va_end(args);
 }
 
 void

@@ -37,6 +37,8 @@ ExitCode app_error_code(const GError *error);
 void app_say(const App *app, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* A remark on stderr; silent with --quiet. */
 void app_warn(const App *app, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* The same for what is no problem: starts with "note:". */
+void app_note(const App *app, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* Finishes w and prints it as one line on stdout. */
 void app_print_json(JsonWriter *w);
 /* Asks on the terminal; --yes answers, no terminal means no. default is no. */

@@ -140,6 +140,22 @@ compare_lines(gconstpointer a, gconstpointer b)
     return lx < ly ? -1 : lx > ly;
 }
 
+/* A file without a word is a valid profile, but hardly what was meant. */
+static void
+check_empty(Check *check)
+{
+    const GPtrArray *lines = check->profile->lines;
+
+    for (guint i = 0; i < lines->len; i++) {
+        const Line *line = g_ptr_array_index(lines, i);
+        if (line->text[strspn(line->text, " \t\r")] != '\0')
+            return;
+    }
+    if (check->profile->file != NULL)
+        profile_report(check->findings, false, 0, NULL,
+                       g_strdup("is empty: every setting has its default"));
+}
+
 GPtrArray *
 profile_check(const Profile *profile)
 {
@@ -166,32 +182,76 @@ profile_check(const Profile *profile)
         default: break;
         }
     }
+    check_empty(&check);
     profile_check_rules(profile, findings);
     g_ptr_array_sort(findings, compare_lines);
     return findings;
+}
+
+static bool
+set_finding(GError **error, const Profile *profile, const ProfileFinding *f)
+{
+    const char *file = profile->file != NULL ? profile->file : "profile";
+    int code = CARREL_PROFILE_ERROR_VALUE;
+
+    if (*f->key == '\0')
+        code = CARREL_PROFILE_ERROR_SYNTAX;
+    else if (strcmp(f->key, "machine.schema") == 0)
+        code = CARREL_PROFILE_ERROR_NEWER;
+    g_autofree char *where =
+        f->line != 0 ? g_strdup_printf("%s:%u", file, f->line) : g_strdup(file);
+    g_set_error(error, CARREL_PROFILE_ERROR, code, "%s: %s%s%s", where, f->key,
+                *f->key != '\0' ? ": " : "", f->message);
+    return false;
 }
 
 bool
 profile_validate(const Profile *profile, GError **error)
 {
     g_autoptr(GPtrArray) findings = profile_check(profile);
-    const char *file = profile->file != NULL ? profile->file : "profile";
+
+    for (guint i = 0; i < findings->len; i++) {
+        const ProfileFinding *f = g_ptr_array_index(findings, i);
+        if (f->is_error)
+            return set_finding(error, profile, f);
+    }
+    return true;
+}
+
+/* Errors by key. Not by message: those of doubles have a line in it. */
+static GHashTable *
+count_errors(const Profile *profile)
+{
+    g_autoptr(GPtrArray) findings = profile_check(profile);
+    GHashTable *counts =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < findings->len; i++) {
+        const ProfileFinding *f = g_ptr_array_index(findings, i);
+        guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, f->key));
+        if (f->is_error)
+            g_hash_table_replace(counts, g_strdup(f->key),
+                                 GUINT_TO_POINTER(n + 1));
+    }
+    return counts;
+}
+
+bool
+profile_validate_change(const Profile *before, const Profile *after,
+                        const char *const *keys, GError **error)
+{
+    g_autoptr(GHashTable) old = count_errors(before);
+    g_autoptr(GPtrArray) findings = profile_check(after);
 
     for (guint i = 0; i < findings->len; i++) {
         const ProfileFinding *f = g_ptr_array_index(findings, i);
         if (!f->is_error)
             continue;
-        int code = CARREL_PROFILE_ERROR_VALUE;
-        if (*f->key == '\0')
-            code = CARREL_PROFILE_ERROR_SYNTAX;
-        else if (strcmp(f->key, "machine.schema") == 0)
-            code = CARREL_PROFILE_ERROR_NEWER;
-        g_autofree char *where = f->line != 0
-                                     ? g_strdup_printf("%s:%u", file, f->line)
-                                     : g_strdup(file);
-        g_set_error(error, CARREL_PROFILE_ERROR, code, "%s: %s%s%s", where,
-                    f->key, *f->key != '\0' ? ": " : "", f->message);
-        return false;
+        guint left = GPOINTER_TO_UINT(g_hash_table_lookup(old, f->key));
+        if (left == 0 || g_strv_contains(keys, f->key) ||
+            strcmp(f->key, "machine.schema") == 0)
+            return set_finding(error, after, f);
+        g_hash_table_replace(old, g_strdup(f->key), GUINT_TO_POINTER(left - 1));
     }
     return true;
 }

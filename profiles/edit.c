@@ -82,6 +82,23 @@ remove_key(Profile *profile, const char *section, const char *key)
         g_ptr_array_remove_index(profile->lines, index);
 }
 
+/* All but the last, which is the one that counts. */
+static void
+remove_doubles(Profile *profile, const char *section, const char *key)
+{
+    bool last = true;
+
+    for (guint i = profile->lines->len; i > 0; i--) {
+        const Line *line = line_at(profile, i - 1);
+        if (line->kind != LINE_KEY || strcmp(line->key, key) != 0 ||
+            !in_section(line, section))
+            continue;
+        if (!last)
+            g_ptr_array_remove_index(profile->lines, i - 1);
+        last = false;
+    }
+}
+
 static void
 write_key(Profile *profile, const char *section, const char *key,
           const char *value)
@@ -93,6 +110,7 @@ write_key(Profile *profile, const char *section, const char *key,
     if (profile_find_line(profile, section, key, &index) != NULL) {
         g_ptr_array_remove_index(profile->lines, index);
         insert_text(profile, index, text, section);
+        remove_doubles(profile, section, key);
         return;
     }
     int at = find_section_end(profile, section);
@@ -105,9 +123,11 @@ static void
 set_unknown(GError **error, const char *full, const char *section,
             const char *key)
 {
-    g_autofree char *near = schema_nearest(section, key, false);
+    g_autofree char *bare = key == NULL ? schema_nearest_bare(section) : NULL;
+    g_autofree char *near = bare == NULL ? schema_nearest(section, key, false)
+                                         : g_steal_pointer(&bare);
 
-    if (near != NULL)
+    if (near != NULL && strcmp(near, full) != 0)
         g_set_error(error, CARREL_PROFILE_ERROR, CARREL_PROFILE_ERROR_KEY,
                     "there is no setting '%s'; did you mean %s?", full, near);
     else

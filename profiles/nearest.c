@@ -121,3 +121,39 @@ schema_nearest(const char *section, const char *key, bool in_template)
     }
     return best.name;
 }
+
+/* "memory" is machine.memory; too many answers are none. */
+char *
+schema_nearest_bare(const char *key)
+{
+    enum { MANY = 5 };
+    unsigned n, best = MAX(1, (unsigned) strlen(key) / 3);
+    const SchemaKey *keys = schema_keys(&n);
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
+
+    for (unsigned i = 0; i < n; i++) {
+        unsigned d = schema_distance(key, keys[i].key);
+        if ((keys[i].flags & SCHEMA_TEMPLATE) || d > best)
+            continue;
+        if (d < best)
+            g_ptr_array_set_size(found, 0);
+        best = d;
+        char *full = g_strdup_printf("%s.%s", keys[i].section, keys[i].key);
+        g_ptr_array_add(found, g_strdelimit(full, "#", '0'));
+    }
+    if (found->len == 0 || found->len > MANY)
+        return NULL;
+    g_ptr_array_add(found, NULL);
+    return g_strjoinv(" or ", (char **) found->pdata);
+}
+
+char *
+schema_nearest_choice(const char *choices, const char *word)
+{
+    g_auto(GStrv) words = g_strsplit(choices, "|", -1);
+    Best best = {G_MAXUINT, NULL};
+
+    for (unsigned i = 0; words[i] != NULL; i++)
+        consider(&best, word, words[i], words[i]);
+    return best.name;
+}

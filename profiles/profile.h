@@ -60,6 +60,11 @@ GPtrArray *profile_check(const Profile *profile);
 GPtrArray *profile_check_files(const Profile *profile);
 /* First error of profile_check() as a GError. */
 bool profile_validate(const Profile *profile, GError **error);
+/* The first error in one of keys (NULL-terminated), or that before does not
+ * have; so a profile can be mended one step at a time. A format that we do not
+ * know is always an error. */
+bool profile_validate_change(const Profile *before, const Profile *after,
+                             const char *const *keys, GError **error);
 
 /* Typed access; defaults come from the schema, so a valid profile always has
  * an answer. key must be in the schema (programmer error otherwise); a value

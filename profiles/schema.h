@@ -69,6 +69,13 @@ char *schema_check_value(const SchemaKey *key, const char *value);
  * NULL when nothing is near. Free with g_free. */
 char *schema_nearest(const char *section, const char *key, bool in_template);
 
+/* The same for a key without its section: every "section.key" whose key is the
+ * nearest, joined by "or"; NULL when there are more than five. Free with
+ * g_free. */
+char *schema_nearest_bare(const char *key);
+/* The word of "a|b|c" that word may have meant, or NULL. Free with g_free. */
+char *schema_nearest_choice(const char *choices, const char *word);
+
 /* Edits from a to b without regard to case: insert, delete, change a letter,
  * swap neighbours. G_MAXUINT when one is longer than 64 bytes. */
 unsigned schema_distance(const char *a, const char *b);

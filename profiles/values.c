@@ -255,6 +255,23 @@ find_problem(const SchemaKey *key, const char *value)
     }
 }
 
+/* The list with every slip of the finger mended, or NULL. */
+static char *
+mend_list(const SchemaKey *key, const char *value)
+{
+    g_auto(GStrv) words = g_strsplit(value, ",", -1);
+
+    for (unsigned i = 0; words[i] != NULL; i++) {
+        char *near = schema_nearest_choice(key->choices, g_strstrip(words[i]));
+        if (near == NULL)
+            return NULL;
+        g_free(words[i]);
+        words[i] = near;
+    }
+    g_autofree char *mended = g_strjoinv(",", words);
+    return find_problem(key, mended) == NULL ? g_steal_pointer(&mended) : NULL;
+}
+
 /* "512" for a size of at least 1M almost always means 512M. */
 static char *
 guess(const SchemaKey *key, const char *value)
@@ -264,11 +281,15 @@ guess(const SchemaKey *key, const char *value)
     if (key->type == SCHEMA_SIZE && schema_parse_u64(value, &number) &&
         number >= key->min >> 20 && number <= key->max >> 20 && number != 0)
         return g_strdup_printf("; did you mean %sM?", value);
-    if (key->type == SCHEMA_ENUM || key->type == SCHEMA_BOOL) {
-        g_autofree char *lower = g_ascii_strdown(value, -1);
-        if (find_problem(key, lower) == NULL)
-            return g_strdup_printf("; did you mean %s?", lower);
-    }
+    g_autofree char *near = NULL;
+    if (key->type == SCHEMA_ENUM)
+        near = schema_nearest_choice(key->choices, value);
+    else if (key->type == SCHEMA_LIST)
+        near = mend_list(key, value);
+    else if (key->type == SCHEMA_BOOL)
+        near = g_ascii_strdown(value, -1);
+    if (near != NULL && find_problem(key, near) == NULL)
+        return g_strdup_printf("; did you mean %s?", near);
     return g_strdup("");
 }
 

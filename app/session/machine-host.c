@@ -180,6 +180,24 @@ open_taps(MachineHost *host)
         tap_of(host, machine_firmware_log(host->machine), "firmware");
 }
 
+/* A misspelt key does nothing, and the log is where people look why. */
+static void
+log_warnings(MachineHost *host, const Profile *profile)
+{
+    g_autoptr(GPtrArray) findings = profile_check(profile);
+
+    for (guint i = 0; i < findings->len; i++) {
+        const ProfileFinding *f = g_ptr_array_index(findings, i);
+        g_autofree char *place =
+            f->line != 0 ? g_strdup_printf(":%u", f->line) : g_strdup("");
+        g_autofree char *line = g_strdup_printf(
+            "%s%s: warning:%s%s %s", profile_get_file(profile), place,
+            *f->key != '\0' ? " " : "", f->key, f->message);
+        if (!f->is_error)
+            machine_host_say(host, line);
+    }
+}
+
 static bool
 build_machine(MachineHost *host, const MachineHostOptions *options,
               GError **error)
@@ -187,6 +205,7 @@ build_machine(MachineHost *host, const MachineHostOptions *options,
     Profile *profile = load_profile(host->name, error);
     if (profile == NULL)
         return false;
+    log_warnings(host, profile);
     g_autofree char *runtime = session_runtime_dir(host->name);
     MachineOptions machine_options = {.name = host->name,
                                       .runtime_dir = runtime,

@@ -1,6 +1,8 @@
 /* app/verbs/check.c - carrel check NAME|FILE...: every mistake at once, each
- * with file, line, key and what is allowed. Exit code: 8 found errors in a
- * valid file's surroundings, 2 the profile itself is invalid. */
+ * with file, line, key and what is allowed. Exit code: 8 when there is an
+ * error, in the profile or in what it names. */
+#include "app/verbs/findings.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -15,32 +17,70 @@ typedef struct {
     unsigned errors, warnings;
 } Check;
 
+static const char *
+severity_of(const ProfileFinding *f)
+{
+    return f->is_error ? "error" : "warning";
+}
+
+static void
+put_finding(JsonWriter *w, const char *file, const ProfileFinding *f)
+{
+    json_begin_object(w, NULL);
+    json_put_string(w, "file", file);
+    json_put_u64(w, "line", f->line);
+    json_put_string(w, "key", f->key);
+    json_put_string(w, "severity", severity_of(f));
+    json_put_string(w, "message", f->message);
+}
+
+static void
+print_finding(FILE *to, const char *file, const ProfileFinding *f)
+{
+    g_autofree char *message = app_clean(f->message);
+    g_autofree char *key = app_clean(f->key);
+    g_autofree char *place = app_clean(file);
+
+    fprintf(to, "%s:", place);
+    if (f->line != 0)
+        fprintf(to, "%u:", f->line);
+    fprintf(to, " %s:%s%s %s\n", severity_of(f), *key != '\0' ? " " : "", key,
+            message);
+}
+
 static void
 show_findings(Check *check, const char *file, const GPtrArray *findings)
 {
     for (guint i = 0; i < findings->len; i++) {
         const ProfileFinding *f = g_ptr_array_index(findings, i);
-        const char *severity = f->is_error ? "error" : "warning";
 
         check->errors += f->is_error;
         check->warnings += !f->is_error;
-        json_begin_object(check->w, NULL);
-        json_put_string(check->w, "file", file);
-        json_put_u64(check->w, "line", f->line);
-        json_put_string(check->w, "key", f->key);
-        json_put_string(check->w, "severity", severity);
-        json_put_string(check->w, "message", f->message);
+        put_finding(check->w, file, f);
         json_end(check->w);
-        if (check->app->json)
+        if (!check->app->json)
+            print_finding(stdout, file, f);
+    }
+}
+
+void
+findings_warn(const App *app, const Profile *profile)
+{
+    g_autoptr(GPtrArray) findings = profile_check(profile);
+    const char *file = profile_get_file(profile);
+
+    for (guint i = 0; i < findings->len && !app->quiet; i++) {
+        const ProfileFinding *f = g_ptr_array_index(findings, i);
+        if (f->is_error)
             continue;
-        g_autofree char *message = app_clean(f->message);
-        g_autofree char *key = app_clean(f->key);
-        g_autofree char *place = app_clean(file);
-        printf("%s:", place);
-        if (f->line != 0)
-            printf("%u:", f->line);
-        printf(" %s:%s%s %s\n", severity, *key != '\0' ? " " : "", key,
-               message);
+        if (!app->json) {
+            print_finding(stderr, file != NULL ? file : "profile", f);
+            continue;
+        }
+        JsonWriter *w = json_writer_new();
+        put_finding(w, file, f);
+        g_autofree char *text = json_writer_finish(w);
+        fprintf(stderr, "%s\n", text);
     }
 }
 
@@ -55,7 +95,7 @@ find_file(const char *arg, GError **error)
 
 /* -1 when the file could be looked at, else an exit code. */
 static int
-check_one(Check *check, const char *arg, bool *ret_invalid)
+check_one(Check *check, const char *arg)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *file = find_file(arg, &error);
@@ -66,9 +106,7 @@ check_one(Check *check, const char *arg, bool *ret_invalid)
         return app_fail_error(check->app, error);
     g_autoptr(GPtrArray) findings = profile_check(profile);
     g_autoptr(GPtrArray) files = profile_check_files(profile);
-    unsigned before = check->errors;
     show_findings(check, file, findings);
-    *ret_invalid |= check->errors > before;
     show_findings(check, file, files);
     return -1;
 }
@@ -78,7 +116,6 @@ verb_check(App *app, int argc, char **argv)
 {
     g_auto(GStrv) args = NULL;
     int code = app_parse(app, argv, NULL, 1, -1, &args);
-    bool invalid = false;
 
     if (code >= 0)
         return code;
@@ -86,7 +123,7 @@ verb_check(App *app, int argc, char **argv)
     Check check = {.app = app, .w = w};
     json_begin_array(w, NULL);
     for (unsigned i = 0; args[i] != NULL; i++) {
-        int failed = check_one(&check, args[i], &invalid);
+        int failed = check_one(&check, args[i]);
         if (failed >= 0)
             code = failed;
     }
@@ -98,7 +135,5 @@ verb_check(App *app, int argc, char **argv)
                 check.warnings == 1 ? "" : "s");
     if (code >= 0)
         return code;
-    if (invalid)
-        return EXIT_USAGE;
     return check.errors > 0 ? EXIT_PROBLEMS : EXIT_OK;
 }

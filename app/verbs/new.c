@@ -11,6 +11,7 @@
 
 #include "app/names.h"
 #include "app/store.h"
+#include "app/verbs/findings.h"
 #include "app/verbs/run.h"
 #include "app/verbs/settings.h"
 #include "profiles/paths.h"
@@ -170,7 +171,7 @@ warn_about_media(const App *app, const Template *template,
                 *profile_get_string(profile, key) != '\0')
                 return;
         }
-    app_warn(app, "it has nothing to start from yet; it needs one of: %s",
+    app_note(app, "it has nothing to start from yet; it needs one of: %s",
              template->needs);
 }
 
@@ -253,6 +254,7 @@ make(App *app, const Options *o, char **args)
     New n = {app, args[0], profile, paths, sizes};
     if (!fill(&n, o, args + 1, &error))
         return app_fail_error(app, error);
+    findings_warn(app, profile);
     warn_about_media(app, template, profile);
     if (!app->dry_run && !write_machine(&n, file, &error))
         return app_fail_error(app, error);

@@ -13,11 +13,13 @@
 
 #include <glib/gstdio.h>
 
+#include "app/machines.h"
 #include "app/names.h"
 #include "app/session/session-dir.h"
 #include "app/session/session-error.h"
 #include "app/session/session-stop.h"
 #include "app/store.h"
+#include "app/verbs/findings.h"
 #include "app/verbs/running.h"
 #include "app/verbs/throw-away.h"
 #include "profiles/paths.h"
@@ -405,6 +407,7 @@ check_images(const App *app, const ThrowAway *what)
     if (profile == NULL)
         return running_fail(app, error);
     g_autofree char *text = profile_to_text(profile);
+    findings_warn(app, profile);
     profile_free(profile);
     app_say(app, "%s", text);
     return EXIT_OK;
@@ -420,7 +423,7 @@ verb_run(App *app, int argc, char **argv)
     gboolean detach = FALSE, snapshot = FALSE;
     GError *error = NULL;
     const GOptionEntry entries[] = {
-        {"name", 'n', 0, G_OPTION_ARG_STRING, &name,
+        {"name", 0, 0, G_OPTION_ARG_STRING, &name,
          "Its name (else that of the first image)", "NAME"},
         {"detach", 'd', 0, G_OPTION_ARG_NONE, &detach,
          "Return at once and print the name", NULL},
@@ -460,6 +463,9 @@ verb_run(App *app, int argc, char **argv)
     g_autofree char *started = throw_away_start(&what, &error);
     if (started == NULL)
         return running_fail(app, error);
+    g_autoptr(Profile) profile = machine_profile(started, NULL);
+    if (profile != NULL)
+        findings_warn(app, profile);
     return throw_away_follow(app, started, detach);
 }
 

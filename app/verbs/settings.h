@@ -9,7 +9,3 @@
 bool settings_apply(Profile *profile, char **settings, GError **error);
 /* keys: "section.key", or "section" to remove a whole one; may be NULL. */
 bool settings_unset(Profile *profile, char **keys, GError **error);
-/* Checks and saves what differs from the text before; shows it instead with
- * --dry-run. Returns an exit code, everything is reported. */
-int settings_save(const App *app, const char *name, Profile *profile,
-                  const char *before);

@@ -5,6 +5,7 @@
 #include "app/machines.h"
 #include "app/session/session-dir.h"
 #include "app/store.h"
+#include "app/verbs/findings.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
 
@@ -25,6 +26,19 @@ print_result(const App *app, const char *name, const char *state, bool changed)
     json_put_bool(w, "changed", changed);
     json_put_bool(w, "dry-run", app->dry_run);
     app_print_json(w);
+}
+
+/* Its warnings are shown now: once the machine runs nobody looks for them. */
+static int
+look_at_profile(const App *app, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Profile) profile = machine_profile(name, &error);
+
+    if (profile == NULL || !profile_validate(profile, &error))
+        return app_fail_error(app, error);
+    findings_warn(app, profile);
+    return EXIT_OK;
 }
 
 int
@@ -48,15 +62,10 @@ verb_start(App *app, int argc, char **argv)
 
     const char *name = args[0];
     bool running = session_is_running(name, NULL);
-    if (app->dry_run && !running) {
-        g_autoptr(GError) error = NULL;
-        Profile *profile = store_load(name, &error);
-        if (profile == NULL || !profile_validate(profile, &error)) {
-            profile_free(profile);
-            return app_fail_error(app, error);
-        }
-        profile_free(profile);
-    } else if (!running) {
+    code = running ? EXIT_OK : look_at_profile(app, name);
+    if (code != EXIT_OK)
+        return code;
+    if (!app->dry_run && !running) {
         const SpawnOptions options = {.paused = paused, .snapshot = snapshot};
         code = running_start(app, name, &options);
         if (code != EXIT_OK)

@@ -199,7 +199,7 @@ every_bad_value_of_every_key_is_found_by_check(void)
             if (keys[i].flags & SCHEMA_TEMPLATE)
                 continue;
             write_profile(&run, &keys[i], values->pdata[v]);
-            if (carrel(&run, "check") != 2)
+            if (carrel(&run, "check") != 8)
                 blame(&run, &keys[i], values->pdata[v], "exit code");
             else
                 expect_message(&run, &keys[i], values->pdata[v], run.out,
@@ -257,7 +257,7 @@ a_file_that_is_no_profile_is_an_error_in_a_line(void)
     for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
         g_file_set_contents(run.file, files[i].text, (gssize) files[i].len,
                             NULL);
-        CU_ASSERT_EQUAL(carrel(&run, "check"), 2);
+        CU_ASSERT_EQUAL(carrel(&run, "check"), 8);
         CU_ASSERT_EQUAL(carrel(&run, "start"), 2);
         CU_ASSERT_PTR_NOT_NULL(strstr(run.err, run.file));
     }

@@ -130,6 +130,42 @@ a_choice_in_capitals_gets_a_suggestion(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(problem, "did you mean pentium?"));
 }
 
+static bool
+suggests(const char *key, const char *value, const char *hint)
+{
+    g_autofree char *problem = schema_check_value(schema_find_full(key), value);
+
+    return problem != NULL && g_str_has_suffix(problem, hint);
+}
+
+static void
+a_mistyped_choice_gets_the_nearest(void)
+{
+    CU_ASSERT_TRUE(
+        suggests("machine.cpu-model", "pentum", "; did you mean pentium?"));
+    CU_ASSERT_TRUE(suggests("machine.boot", "flopy", "; did you mean floppy?"));
+    CU_ASSERT_TRUE(
+        suggests("machine.boot", "cd, flopy", "; did you mean cd,floppy?"));
+    CU_ASSERT_FALSE(suggests("machine.boot", "cd,tape", "?"));
+    CU_ASSERT_FALSE(suggests("machine.cpu-model", "z80", "?"));
+}
+
+static void
+a_key_without_its_section_is_recognized(void)
+{
+    g_autofree char *one = schema_nearest_bare("memory");
+    g_autofree char *slip = schema_nearest_bare("memroy");
+    g_autofree char *far = schema_nearest_bare("zzzzzz");
+    g_autofree char *many = schema_nearest_bare("path");
+
+    CU_ASSERT_STRING_EQUAL(one, "machine.memory");
+    CU_ASSERT_STRING_EQUAL(slip, "machine.memory");
+    CU_ASSERT_PTR_NULL(far);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(many);
+    CU_ASSERT_PTR_NOT_NULL(strstr(many, "disk0.path"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(many, " or "));
+}
+
 static void
 a_boot_order_names_each_drive_once(void)
 {
@@ -227,6 +263,8 @@ CU_MAIN("schema", CASE(sizes_have_units_of_1024),
         CASE(memory_is_checked_at_both_ends),
         CASE(a_plain_number_for_memory_gets_a_suggestion),
         CASE(a_choice_in_capitals_gets_a_suggestion),
+        CASE(a_mistyped_choice_gets_the_nearest),
+        CASE(a_key_without_its_section_is_recognized),
         CASE(a_boot_order_names_each_drive_once),
         CASE(the_vnc_address_is_a_socket_or_address_and_port),
         CASE(control_characters_and_wrong_lengths_are_refused),
