@@ -18,6 +18,7 @@ typedef struct {
     Machine *m;
     const Profile *p;
     PcCards *cards;
+    const char *only; /* this section's; NULL: all */
     GError **error;
 } Plugging;
 
@@ -49,9 +50,13 @@ set_u64(const Plugging *g, Device *dev, const char *name, guint64 value)
 static unsigned
 queues(const Plugging *g)
 {
-    guint64 cpus = profile_get_u64(g->p, "machine.cpus");
+    return MIN(vm_n_vcpus(g->m->vm), MAX_QUEUES);
+}
 
-    return (unsigned) MIN(cpus, MAX_QUEUES);
+static bool
+is_wanted(const Plugging *g, const char *section)
+{
+    return g->only == NULL || strcmp(g->only, section) == 0;
 }
 
 static bool
@@ -74,7 +79,7 @@ plug_drives(const Plugging *g)
 {
     for (unsigned i = 0; i < g->m->n_drives; i++) {
         Drive *d = &g->m->drives[i];
-        if (d->kind == DRIVE_DISK &&
+        if (d->kind == DRIVE_DISK && is_wanted(g, d->name) &&
             strcmp(get(g, d->name, "model"), "virtio-blk") == 0 &&
             !plug_virtio_disk(g, d))
             return machine_blame(g->error, d->name, "model");
@@ -85,19 +90,40 @@ plug_drives(const Plugging *g)
 static bool
 plug_rng(const Plugging *g)
 {
-    if (strcmp(profile_get_string(g->p, "rng.model"), "none") != 0)
+    if (is_wanted(g, "rng") &&
+        strcmp(profile_get_string(g->p, "rng.model"), "none") != 0)
         pc_cards_add(g->cards, create("virtio-rng", "rng"), SLOT_RNG);
+    return true;
+}
+
+/* One row a kind of card, whether it is there from the start or comes later. */
+static bool (*const kinds[])(const Plugging *g) = {plug_drives, plug_rng};
+
+static bool
+plug(Machine *m, const Profile *p, const char *only, PcCards *cards,
+     GError **error)
+{
+    const Plugging g = {m, p, cards, only, error};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (!kinds[i](&g))
+            return false;
     return true;
 }
 
 bool
 machine_plug_cards(Machine *m, const Profile *p, PcCards *cards, GError **error)
 {
-    static bool (*const kinds[])(const Plugging *g) = {plug_drives, plug_rng};
-    Plugging g = {m, p, cards, error};
-
-    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
-        if (!kinds[i](&g))
-            return false;
+    if (!plug(m, p, NULL, cards, error))
+        return false;
+    for (unsigned i = 0; i < cards->n_cards; i++)
+        machine_note_card(m, cards->cards[i].dev->id, cards->cards[i].slot);
     return true;
+}
+
+bool
+machine_plug_card(Machine *m, const Profile *p, const char *section,
+                  PcCards *cards, GError **error)
+{
+    return plug(m, p, section, cards, error);
 }

@@ -47,9 +47,17 @@ struct Machine {
     Kernel *kernel;
     PcVirtio *minimal;
     GMutex media_lock; /* L1 guards drives[].block; held during a change */
-    GMutex path_lock;  /* L2 guards drives[].path */
+    /* L2 guards drives[].path, cards, and which drives there are; to change
+     * one takes media_lock as well, so holding either is enough to look */
+    GMutex path_lock;
     Drive drives[MACHINE_DRIVES];
     unsigned n_drives;
+    MachineCard cards[PC_MAX_CARDS];
+    unsigned n_cards;
+    GMutex eject_lock; /* L2 guards ejected, ejecting */
+    GCond eject_idle;  /* ejecting has become false */
+    guint32 ejected;   /* slots that the guest let go */
+    bool ejecting;     /* a job of the pool sees to them */
 };
 
 /* Adds "SECTION.key: " in front of an error, so that it names what to change;
@@ -60,6 +68,19 @@ bool machine_blame(GError **error, const char *section, const char *key);
  * On failure cards is to be cleared all the same. */
 bool machine_plug_cards(Machine *m, const Profile *p, PcCards *cards,
                         GError **error);
+/* The one of a section; the profile's other sections are not looked at. */
+bool machine_plug_card(Machine *m, const Profile *p, const char *section,
+                       PcCards *cards, GError **error);
+
+/* assemble-plug.c: cards that come and go while the guest runs. */
+/* There is one; at start-up, or with media_lock held. */
+void machine_note_card(Machine *m, const char *section, unsigned slot);
+void machine_plug_init(Machine *m);
+void machine_plug_done(Machine *m);
+/* Set-up thread: from now on, what the guest lets go is taken out. */
+void machine_watch_ejects(Machine *m);
+/* After vm_remove_devices(): waits for what watches them. */
+void machine_plug_settle(Machine *m);
 
 /* assemble-direct.c: whether the profile is for the minimal machine. */
 bool machine_is_minimal(const Profile *p);
@@ -71,5 +92,12 @@ bool machine_build_minimal(Machine *m, const Profile *p, GError **error);
 bool machine_open_nets(Machine *m, const Profile *p, GError **error);
 void machine_close_nets(Machine *m);
 
-/* After each change of d->block. */
-void drive_set_path(Machine *m, Drive *d);
+/* assemble.c: opens a section's image and adds the drive, which is there on
+ * failure too. At start-up, or with media_lock held. */
+bool machine_open_drive(Machine *m, const Profile *p, const char *name,
+                        DriveKind kind, unsigned index, GError **error);
+/* assemble-media.c: takes over what drive has. As above. */
+void machine_add_drive(Machine *m, const Drive *drive);
+/* Closes the image when what is in flight has ended; no device may use it any
+ * more. With media_lock held, not on the loop thread. */
+void machine_close_drive(Machine *m, const char *name);

@@ -52,6 +52,36 @@ retire_block(Machine *m, Block *block)
     }
 }
 
+void
+machine_add_drive(Machine *m, const Drive *drive)
+{
+    g_mutex_lock(&m->path_lock);
+    Drive *d = &m->drives[m->n_drives++];
+    *d = *drive;
+    d->path = g_strdup(d->block != NULL ? block_path(d->block) : NULL);
+    g_mutex_unlock(&m->path_lock);
+}
+
+void
+machine_close_drive(Machine *m, const char *name)
+{
+    Drive gone = {.name = NULL};
+
+    g_mutex_lock(&m->path_lock);
+    for (unsigned i = 0; i < m->n_drives && gone.name == NULL; i++) {
+        if (strcmp(m->drives[i].name, name) != 0)
+            continue;
+        gone = m->drives[i];
+        m->n_drives--;
+        memmove(&m->drives[i], &m->drives[i + 1],
+                (m->n_drives - i) * sizeof gone);
+    }
+    g_mutex_unlock(&m->path_lock);
+    retire_block(m, gone.block);
+    g_free(gone.name);
+    g_free(gone.path);
+}
+
 static Drive *
 find_drive(Machine *m, const char *name, GError **error)
 {
@@ -87,7 +117,7 @@ open_medium(Machine *m, const Drive *d, const char *path, bool read_only,
     return block_open(&spec, vm_loop(m->vm), error);
 }
 
-void
+static void
 drive_set_path(Machine *m, Drive *d)
 {
     g_mutex_lock(&m->path_lock);

@@ -60,18 +60,16 @@ open_image(Machine *m, const Profile *p, Drive *d, GError **error)
     return block;
 }
 
-static bool
-open_drive(Machine *m, const Profile *p, const char *name, DriveKind kind,
-           unsigned index, GError **error)
+bool
+machine_open_drive(Machine *m, const Profile *p, const char *name,
+                   DriveKind kind, unsigned index, GError **error)
 {
-    Drive *d = &m->drives[m->n_drives++];
+    Drive drive = {.kind = kind, .number = index, .unit = index};
     g_autoptr(GError) e = NULL;
 
-    d->name = g_strdup(name);
-    d->kind = kind;
-    d->number = d->unit = index;
-    d->block = open_image(m, p, d, &e);
-    drive_set_path(m, d);
+    drive.name = g_strdup(name);
+    drive.block = open_image(m, p, &drive, &e);
+    machine_add_drive(m, &drive);
     if (e == NULL)
         return true;
     g_propagate_error(error, g_steal_pointer(&e));
@@ -86,7 +84,8 @@ open_drives(Machine *m, const Profile *p, GError **error)
             g_autofree char *name =
                 g_strdup_printf("%s%u", drive_sections[s].section, i);
             if (profile_has_section(p, name) &&
-                !open_drive(m, p, name, drive_sections[s].kind, i, error))
+                !machine_open_drive(m, p, name, drive_sections[s].kind, i,
+                                    error))
                 return false;
         }
     }
@@ -306,6 +305,7 @@ build_pc(Machine *m, const Profile *p, GError **error)
               machine_plug_cards(m, p, &cards, error) &&
               pc_i440fx_build(m->vm, &spec, &m->pc, error);
 
+    machine_watch_ejects(m);
     pc_cards_clear(&cards);
     /* the machine has its own copy, in memory that the guest sees */
     g_clear_pointer(&m->bios, g_bytes_unref);
@@ -323,6 +323,7 @@ machine_new(const Profile *profile, const MachineOptions *options,
     m->snapshot = options->snapshot;
     g_mutex_init(&m->media_lock);
     g_mutex_init(&m->path_lock);
+    machine_plug_init(m);
     if (profile_validate(profile, error) &&
         create_vm(m, profile, events, data, error) &&
         open_drives(m, profile, error) && open_chars(m, profile, error) &&
@@ -364,6 +365,7 @@ machine_free(Machine *m)
         if (!vm_is_quiet(m->vm))
             return; /* storage hangs: the process ends with all this */
         vm_remove_devices(m->vm);
+        machine_plug_settle(m);
         loop_call(vm_loop(m->vm), close_backends, m);
         input_free(m->input);
         display_free(m->display);
@@ -375,6 +377,7 @@ machine_free(Machine *m)
     g_clear_pointer(&m->vga_bios, g_bytes_unref);
     g_mutex_clear(&m->media_lock);
     g_mutex_clear(&m->path_lock);
+    machine_plug_done(m);
     g_free(m->runtime_dir);
     g_free(m->name);
     g_free(m);

@@ -49,6 +49,25 @@ typedef struct {
 /* Of card n, which exists; borrowed. */
 MachineNetInfo machine_net_info(Machine *machine, unsigned n);
 
+/* A thing on a PCI card, which may come and go while the guest runs. */
+typedef struct {
+    char section[16]; /* "disk1" */
+    guint8 slot;      /* 3..31 */
+    bool leaving;     /* the guest was asked to let it go */
+} MachineCard;
+/* At most n of them to ret_cards; how many. Any thread. */
+unsigned machine_cards(Machine *machine, MachineCard *ret_cards, unsigned n);
+/* Plugs in the card that fragment's section describes ("disk1"); the rest of
+ * fragment is not looked at, and it is only read during the call. Errors name
+ * the key (CARREL_ERROR, CARREL_PROFILE_ERROR, those of the backend). Both
+ * block; any thread but the VM's. */
+bool machine_attach(Machine *machine, const Profile *fragment,
+                    const char *section, GError **error);
+/* Asks the guest to let it go; machine_cards() tells when it is gone. force:
+ * takes it out at once, as pulling it from its slot would. */
+bool machine_detach(Machine *machine, const char *section, bool force,
+                    GError **error);
+
 /* Drives with removable media: "floppy0", "floppy1", "cd0".. path NULL ejects;
  * force also opens a locked tray. Any thread but the VM's. */
 bool machine_change_media(Machine *machine, const char *drive, const char *path,

@@ -398,6 +398,9 @@ static const CommandRow command_rows[] = {
     { "drives",        run_drives },
     { "nets",          nets_request },
     { "net",           net_request },
+    { "attach",        attach_request },
+    { "detach",        detach_request },
+    { "cards",         cards_request },
     { "log-tail",      run_log_tail },
     { "quit",          run_quit },
 };

@@ -86,6 +86,11 @@ void screen_feed_free(ScreenFeed *feed);
 void nets_request(Peer *peer, gint64 id, const JsonNode *request);
 void net_request(Peer *peer, gint64 id, const JsonNode *request);
 
+/* control-plug.c */
+void attach_request(Peer *peer, gint64 id, const JsonNode *request);
+void detach_request(Peer *peer, gint64 id, const JsonNode *request);
+void cards_request(Peer *peer, gint64 id, const JsonNode *request);
+
 /* control-expect.c */
 void expect_request(Peer *peer, gint64 id, const JsonNode *request);
 

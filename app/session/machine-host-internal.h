@@ -50,6 +50,11 @@ unsigned machine_host_nets(void *m, MachineNet *ret_nets);
 void machine_host_change_net(void *m, const NetRequest *request,
                              MachineDone done, void *data);
 
+/* machine-host-plug.c */
+unsigned machine_host_cards(void *m, MachineCard *ret_cards);
+void machine_host_plug(void *m, const PlugRequest *request, MachineDone done,
+                       void *data);
+
 void machine_host_say(MachineHost *host, const char *line);
 /* A connected stream of the link, or -1 and error set. */
 int machine_host_attach(CharLink *link, bool replay, GError **error);

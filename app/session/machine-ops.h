@@ -5,6 +5,7 @@
  * is told to a MachineDone later. */
 #pragma once
 
+#include "app/assemble.h"
 #include "vmm/cpu/cpu.h"
 #include "vmm/display/display.h"
 #include "vmm/input/input.h"
@@ -60,6 +61,14 @@ typedef struct {
 } NetRequest;
 
 typedef struct {
+    const char *section;     /* "disk1" */
+    const Profile *fragment; /* has it; NULL: take it out */
+    bool force;              /* do not wait for the guest */
+} PlugRequest;
+
+#define MACHINE_MAX_CARDS 32
+
+typedef struct {
     const char *(*state)(void *m); /* "running", "paused", "stopping" */
     /* Power button, then after timeout_s seconds off when force, else the
      * machine goes on. timeout_s 0 with force: off at once; without it is an
@@ -93,6 +102,11 @@ typedef struct {
     /* request is only read during the call. */
     void (*change_net)(void *m, const NetRequest *request, MachineDone done,
                        void *data);
+    /* At most MACHINE_MAX_CARDS to ret_cards; how many. */
+    unsigned (*cards)(void *m, MachineCard *ret_cards);
+    /* request is only read during the call. Done without force means asked. */
+    void (*plug)(void *m, const PlugRequest *request, MachineDone done,
+                 void *data);
     void (*stats)(void *m, MachineStats *ret_stats);
     /* File of a log source ("vmm", "serial0", "firmware"), or NULL. */
     char *(*log_path)(void *m, const char *source);

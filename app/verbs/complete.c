@@ -155,7 +155,9 @@ static const struct {
     unsigned n;
     const char *words;
 } fixed[] = {
+    {"attach", 2, "disk0 disk1 disk2 disk3 rng"},
     {"completion", 1, "bash zsh fish"},
+    {"detach", 2, "disk0 disk1 disk2 disk3 rng"},
     {"helper", 1,
      "tap-create tap-delete macvtap-create macvtap-delete list undo"},
     {"media", 2, "list insert eject"},
@@ -193,6 +195,20 @@ offer_net(const char *last, char **words, unsigned n)
         offer_words(last, "up down");
 }
 
+/* Keys of one section without its name: attach NAME disk1 path=... */
+static void
+offer_section_keys(const char *section, const char *last)
+{
+    unsigned n;
+    const SchemaKey *keys = schema_keys(&n);
+
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *word = g_strconcat(keys[i].key, "=", NULL);
+        if (schema_find(section, keys[i].key) == &keys[i])
+            offer(last, word, keys[i].help);
+    }
+}
+
 /* Arguments of verbs that take something else than machine names; false: no
  * such verb. words: behind the verb, n of them, the last one unfinished. */
 static bool
@@ -218,7 +234,9 @@ offer_special(const Verb *verb, char **words, unsigned n)
     else if (strcmp(verb->name, "help") == 0 && n == 1) {
         offer_verbs(last);
         offer(last, "settings", "the keys of machine.ini");
-    } else if (strcmp(verb->name, "net") == 0 && n > 1)
+    } else if (strcmp(verb->name, "attach") == 0 && n > 2)
+        offer_section_keys(words[1], last);
+    else if (strcmp(verb->name, "net") == 0 && n > 1)
         offer_net(last, words, n);
     else
         return false;

@@ -30,8 +30,10 @@ int verb_schema_man(App *app, int argc, char **argv);
 int verb_version(App *app, int argc, char **argv);
 
 /* running machines */
+int verb_attach(App *app, int argc, char **argv);
 int verb_console(App *app, int argc, char **argv);
 int verb_demo(App *app, int argc, char **argv);
+int verb_detach(App *app, int argc, char **argv);
 int verb_events(App *app, int argc, char **argv);
 int verb_expect(App *app, int argc, char **argv);
 int verb_list(App *app, int argc, char **argv);

@@ -89,8 +89,9 @@ static const IoOps hotplug_ops = {
     .max_size = 4,
 };
 
-void
-pci_hotplug_inserted(Device *dev, unsigned slot)
+/* Has the guest look at a slot, whatever was asked about it before. */
+static void
+announce(Device *dev, unsigned slot)
 {
     PciHotplug *h = DEVICE_OF(PciHotplug, dev);
 
@@ -100,6 +101,20 @@ pci_hotplug_inserted(Device *dev, unsigned slot)
     h->s.down &= ~(1u << slot);
     g_mutex_unlock(&dev->lock);
     piix4_pm_raise_gpe(h->pm, PIIX4_GPE_PCI_HOTPLUG);
+}
+
+void
+pci_hotplug_inserted(Device *dev, unsigned slot)
+{
+    announce(dev, slot);
+}
+
+/* A check of the device is what a guest makes of the event in either case; it
+ * reads the configuration space and sees. */
+void
+pci_hotplug_removed(Device *dev, unsigned slot)
+{
+    announce(dev, slot);
 }
 
 void

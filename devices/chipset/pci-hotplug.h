@@ -15,6 +15,9 @@ void pci_hotplug_inserted(Device *dev, unsigned slot);
 /* Asks the guest to let the slot's device go; whether and when it does is its
  * affair. */
 void pci_hotplug_request_removal(Device *dev, unsigned slot);
+/* The slot's device went without the guest's consent: the guest looks at the
+ * slot and finds nothing. */
+void pci_hotplug_removed(Device *dev, unsigned slot);
 /* ejected() runs on the loop thread, without a lock, when the guest has let a
  * slot go, and at a reset for those it was asked for. Set-up thread. */
 void pci_hotplug_set_owner(Device *dev,

@@ -241,6 +241,37 @@ a_quit_amid_changes_of_state_ends_cleanly(void)
     tear_down(&rig);
 }
 
+/* How often a disk comes and goes before the end is asked for. */
+static void
+end_amid(Rig *rig, unsigned changes)
+{
+    g_autofree char *file = g_build_filename(rig->home, "d.img", NULL);
+    g_autofree char *both = g_strdup_printf(
+        "{\"op\":\"attach\",\"section\":\"disk1\",\"settings\":{"
+        "\"model\":\"virtio-blk\",\"path\":\"%s\"}}\n"
+        "{\"op\":\"detach\",\"section\":\"disk1\",\"force\":true}\n",
+        file);
+
+    CU_ASSERT_TRUE(g_file_set_contents(file, "x", -1, NULL));
+    CU_ASSERT_EQUAL(truncate(file, 1024 * 1024), 0);
+    for (unsigned i = 0; i < changes; i++)
+        ask(rig, both);
+    ask(rig, "{\"op\":\"stop\",\"timeout\":0,\"force\":true}\n");
+    machine_host_run(rig->host);
+    CU_ASSERT_STRING_EQUAL(machine_host_end_state(rig->host), "stopped");
+}
+
+static void
+a_machine_ends_while_disks_come_and_go(void)
+{
+    for (unsigned changes = 1; changes <= 8; changes++) {
+        Rig rig;
+        if (set_up(&rig))
+            end_amid(&rig, changes);
+        tear_down(&rig);
+    }
+}
+
 /* clang-format off */
 CU_MAIN("machine-host",
     { "termination_during_a_stop_gives_the_guest_its_time", termination_during_a_stop_gives_the_guest_its_time },
@@ -249,5 +280,6 @@ CU_MAIN("machine-host",
     { "a_stop_without_time_and_force_is_refused", a_stop_without_time_and_force_is_refused },
     { "a_reset_forgets_a_stop_that_would_let_it_go_on", a_reset_forgets_a_stop_that_would_let_it_go_on },
     { "a_change_of_media_keeps_the_drives_throw_away_mode", a_change_of_media_keeps_the_drives_throw_away_mode },
+    { "a_machine_ends_while_disks_come_and_go", a_machine_ends_while_disks_come_and_go },
     { "a_quit_amid_changes_of_state_ends_cleanly", a_quit_amid_changes_of_state_ends_cleanly })
 /* clang-format on */

@@ -179,6 +179,28 @@ fm_change_net(void *m, const NetRequest *r, MachineDone done, void *data)
     done(data, NULL);
 }
 
+static unsigned
+fm_cards(void *m, MachineCard *ret_cards)
+{
+    ret_cards[0] =
+        (MachineCard){.section = "disk1", .slot = 5, .leaving = true};
+    return 1;
+}
+
+static void
+fm_plug(void *m, const PlugRequest *r, MachineDone done, void *data)
+{
+    FakeMachine *fm = m;
+
+    g_string_append_printf(
+        fm->calls, "%s %s %s %d\n", r->fragment != NULL ? "attach" : "detach",
+        r->section,
+        r->fragment != NULL ? profile_get_string(r->fragment, "disk1.path")
+                            : "-",
+        r->force);
+    done(data, NULL);
+}
+
 static void
 fm_stats(void *m, MachineStats *ret_stats)
 {
@@ -218,6 +240,8 @@ static const MachineOps fake_ops = {
     .drives = fm_drives,
     .nets = fm_nets,
     .change_net = fm_change_net,
+    .cards = fm_cards,
+    .plug = fm_plug,
     .stats = fm_stats,
     .log_path = fm_log_path,
     .view_address = fm_view,

@@ -521,6 +521,68 @@ media_takes_only_absolute_paths(void)
 }
 
 static void
+a_device_is_attached_with_its_settings(void)
+{
+    FakeMachine *fm = fake_machine_new();
+    int fd = fake_machine_connect(fm);
+    g_autofree char *a = fake_machine_ask(
+        fm, fd,
+        "{\"op\":\"attach\",\"section\":\"disk1\",\"settings\":"
+        "{\"path\":\"/x.img\",\"model\":\"virtio-blk\"}}\n");
+    g_autofree char *b = fake_machine_ask(
+        fm, fd, "{\"op\":\"detach\",\"section\":\"disk1\",\"force\":true}\n");
+    g_autofree char *c = fake_machine_ask(fm, fd, "{\"op\":\"cards\"}\n");
+    HAS(a, "\"ok\":true");
+    HAS(b, "\"ok\":true");
+    HAS(c, "\"cards\":[{\"section\":\"disk1\",\"slot\":5,\"leaving\":true}]");
+    CU_ASSERT_STRING_EQUAL(fm->calls->str,
+                           "attach disk1 /x.img 0\ndetach disk1 - 1\n");
+    close(fd);
+    fake_machine_free(fm);
+}
+
+/* Sends one attach and checks what its refusal says. */
+static void
+refuses_attach(const char *members, const char *id, const char *text)
+{
+    FakeMachine *fm = fake_machine_new();
+    int fd = fake_machine_connect(fm);
+    g_autofree char *line =
+        g_strdup_printf("{\"op\":\"attach\",%s}\n", members);
+    g_autofree char *answer = fake_machine_ask(fm, fd, line);
+
+    HAS(answer, "\"ok\":false");
+    HAS(answer, id);
+    HAS(answer, text);
+    CU_ASSERT_STRING_EQUAL(fm->calls->str, "");
+    close(fd);
+    fake_machine_free(fm);
+}
+
+static void
+a_bad_attachment_names_the_key_and_what_is_allowed(void)
+{
+    refuses_attach("\"settings\":{}", "usage", "'section' is missing");
+    refuses_attach("\"section\":\"disk9\"", "invalid-profile", "disk9");
+    refuses_attach("\"section\":\"disk1\",\"settings\":"
+                   "{\"path\":\"/x\",\"model\":\"scsi\"}",
+                   "invalid-profile", "disk1.model");
+    refuses_attach("\"section\":\"disk1\",\"settings\":"
+                   "{\"path\":\"/x\",\"model\":\"scsi\"}",
+                   "invalid-profile", "virtio-blk");
+    refuses_attach("\"section\":\"disk1\",\"settings\":{\"colour\":\"red\"}",
+                   "invalid-profile", "disk1.colour");
+    refuses_attach("\"section\":\"disk1\",\"settings\":{\"path\":\"x.img\"}",
+                   "usage", "must be absolute");
+    refuses_attach("\"section\":\"disk1\",\"settings\":{\"path\":7}", "usage",
+                   "strings");
+    refuses_attach("\"section\":\"disk1\",\"settings\":[1]", "usage",
+                   "strings");
+    refuses_attach("\"section\":\"disk1\",\"settings\":{\"a\\nb\":\"x\"}",
+                   "invalid-profile", "disk1.a");
+}
+
+static void
 quit_ends_the_process_after_the_answer(void)
 {
     FakeMachine *fm = fake_machine_new();
@@ -562,5 +624,7 @@ CU_MAIN("protocol",
     { "expect_on_the_screen_waits_for_its_text", expect_on_the_screen_waits_for_its_text },
     { "serial_send_reaches_the_guest", serial_send_reaches_the_guest },
     { "media_takes_only_absolute_paths", media_takes_only_absolute_paths },
+    { "a_device_is_attached_with_its_settings", a_device_is_attached_with_its_settings },
+    { "a_bad_attachment_names_the_key_and_what_is_allowed", a_bad_attachment_names_the_key_and_what_is_allowed },
     { "quit_ends_the_process_after_the_answer", quit_ends_the_process_after_the_answer })
 /* clang-format on */

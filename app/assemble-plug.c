@@ -1,0 +1,436 @@
+/* app/assemble-plug.c - cards that come and go while the guest runs.
+ *
+ * A change holds media_lock from the first look to the last, so there is one
+ * at a time. It stops the machine for the moment in which the device appears
+ * or goes; images are opened before and closed after that. What the guest lets
+ * go is told on the loop, which may not wait for itself to pause, so a job of
+ * the pool takes the card out. */
+#include <string.h>
+
+#include "app/assemble-internal.h"
+#include "devices/chipset/pci-hotplug.h"
+#include "profiles/schema.h"
+#include "vmm/core/error.h"
+#include "vmm/loop/loop.h"
+
+/* ---- what can come and go ---- */
+
+typedef struct {
+    const char *section; /* as in the schema */
+    const char *models;  /* those that are cards, "a|b" */
+    /* Opens what is behind the card, so that machine_plug_card() finds it; what
+     * there is of it after a failure is closed too. NULL: nothing. */
+    bool (*open)(Machine *m, const Profile *p, const char *section,
+                 unsigned number, GError **error);
+    void (*close)(Machine *m, const char *section);
+} PlugKind;
+
+static bool
+open_disk(Machine *m, const Profile *p, const char *section, unsigned number,
+          GError **error)
+{
+    return machine_open_drive(m, p, section, DRIVE_DISK, number, error);
+}
+
+/* clang-format off */
+static const PlugKind plug_kinds[] = {
+    { "disk#", "virtio-blk", open_disk, machine_close_drive },
+    { "rng",   "virtio-rng", NULL,      NULL },
+};
+/* clang-format on */
+
+static const PlugKind *
+find_kind(const char *section)
+{
+    const SchemaSection *row = schema_find_section(section);
+
+    for (gsize i = 0; row != NULL && i < G_N_ELEMENTS(plug_kinds); i++)
+        if (strcmp(plug_kinds[i].section, row->section) == 0)
+            return &plug_kinds[i];
+    return NULL;
+}
+
+/* ---- the list ---- */
+
+static void
+say(Machine *m, const char *section, const char *what)
+{
+    DeviceEnv *env = vm_env(m->vm);
+    g_autofree char *line = g_strdup_printf("%s: %s", section, what);
+
+    env->log(env, "machine", line);
+}
+
+void
+machine_note_card(Machine *m, const char *section, unsigned slot)
+{
+    MachineCard card = {.slot = (guint8) slot};
+
+    g_strlcpy(card.section, section, sizeof card.section);
+    g_mutex_lock(&m->path_lock);
+    if (m->n_cards < G_N_ELEMENTS(m->cards))
+        m->cards[m->n_cards++] = card;
+    g_mutex_unlock(&m->path_lock);
+}
+
+static void
+drop_card(Machine *m, MachineCard *card)
+{
+    g_mutex_lock(&m->path_lock);
+    *card = m->cards[--m->n_cards];
+    g_mutex_unlock(&m->path_lock);
+}
+
+static MachineCard *
+find_card(Machine *m, const char *section)
+{
+    for (unsigned i = 0; i < m->n_cards; i++)
+        if (strcmp(m->cards[i].section, section) == 0)
+            return &m->cards[i];
+    return NULL;
+}
+
+static MachineCard *
+card_in_slot(Machine *m, unsigned slot)
+{
+    for (unsigned i = 0; i < m->n_cards; i++)
+        if (m->cards[i].slot == slot)
+            return &m->cards[i];
+    return NULL;
+}
+
+static bool
+has_drive(const Machine *m, const char *name)
+{
+    for (unsigned i = 0; i < m->n_drives; i++)
+        if (strcmp(m->drives[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+unsigned
+machine_cards(Machine *m, MachineCard *ret_cards, unsigned n)
+{
+    g_mutex_lock(&m->path_lock);
+    n = MIN(n, m->n_cards);
+    memcpy(ret_cards, m->cards, n * sizeof *ret_cards);
+    g_mutex_unlock(&m->path_lock);
+    return n;
+}
+
+/* ---- in ---- */
+
+typedef struct {
+    Machine *m;
+    PcCards cards;
+    bool ok;
+    GError *error;
+} Insertion;
+
+static void
+insert_paused(Vm *vm, void *data)
+{
+    Insertion *in = data;
+
+    in->ok = pc_cards_plug(&in->cards, vm, in->m->pc.pci, &in->error);
+}
+
+static bool
+insert_card(Machine *m, const Profile *p, const char *section, GError **error)
+{
+    Insertion in = {.m = m};
+    bool ok = machine_plug_card(m, p, section, &in.cards, error);
+    unsigned slot = pc_cards_last_slot(&in.cards);
+
+    g_return_val_if_fail(!ok || in.cards.n_cards == 1, false);
+    ok = ok && vm_with_paused(m->vm, insert_paused, &in, error);
+    if (ok && !in.ok) {
+        g_propagate_prefixed_error(error, in.error, "%s: ", section);
+        ok = false;
+    }
+    pc_cards_clear(&in.cards);
+    if (!ok)
+        return false;
+    machine_note_card(m, section, slot);
+    pci_hotplug_inserted(m->pc.hotplug, slot);
+    return true;
+}
+
+static bool
+has_controller(const Machine *m, GError **error)
+{
+    if (m->pc.hotplug != NULL)
+        return true;
+    g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                "machine '%s' has no hot-plug controller: that takes "
+                "machine.chipset=i440fx and machine.acpi=true; stop it, change "
+                "its settings and start it",
+                m->name);
+    return false;
+}
+
+static bool
+is_free(Machine *m, const char *section, GError **error)
+{
+    const MachineCard *card = find_card(m, section);
+
+    if (card == NULL && !has_drive(m, section))
+        return true;
+    g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
+                card != NULL && card->leaving
+                    ? "%s: the guest has not let go of the one that is there; "
+                      "wait, or detach it with force"
+                    : "%s is there already; detach it, or take another number",
+                section);
+    return false;
+}
+
+static bool
+is_card_model(const PlugKind *kind, const Profile *p, const char *section,
+              GError **error)
+{
+    g_autofree char *key = g_strconcat(section, ".model", NULL);
+    g_auto(GStrv) models = g_strsplit(kind->models, "|", -1);
+    const char *model = profile_get_string(p, key);
+
+    if (g_strv_contains((const char *const *) models, model))
+        return true;
+    g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                "%s: '%s' cannot be plugged in while the machine runs; use one "
+                "of: %s",
+                key, model, kind->models);
+    return false;
+}
+
+static const PlugKind *
+check_attach(Machine *m, const Profile *p, const char *section, GError **error)
+{
+    const PlugKind *kind = find_kind(section);
+
+    if (kind == NULL)
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                    "'%s' is nothing that can be plugged in while the machine "
+                    "runs; disk0 to disk3 and rng are",
+                    section);
+    else if (profile_validate(p, error) && has_controller(m, error) &&
+             is_free(m, section, error) &&
+             is_card_model(kind, p, section, error))
+        return kind;
+    return NULL;
+}
+
+static unsigned
+number_of(const char *section)
+{
+    char last = section[strlen(section) - 1];
+
+    return g_ascii_isdigit(last) ? (unsigned) (last - '0') : 0;
+}
+
+static bool
+attach(Machine *m, const Profile *p, const char *section, GError **error)
+{
+    const PlugKind *kind = check_attach(m, p, section, error);
+
+    if (kind == NULL)
+        return false;
+    if ((kind->open == NULL ||
+         kind->open(m, p, section, number_of(section), error)) &&
+        insert_card(m, p, section, error))
+        return true;
+    if (kind->close != NULL)
+        kind->close(m, section);
+    return false;
+}
+
+bool
+machine_attach(Machine *m, const Profile *fragment, const char *section,
+               GError **error)
+{
+    g_mutex_lock(&m->media_lock);
+    bool ok = attach(m, fragment, section, error);
+    g_mutex_unlock(&m->media_lock);
+    if (ok)
+        say(m, section, "attached");
+    return ok;
+}
+
+/* ---- out ---- */
+
+static void
+remove_paused(Vm *vm, void *data)
+{
+    Device *dev = vm_find_device(vm, data);
+
+    if (dev != NULL)
+        vm_remove_device(vm, dev);
+}
+
+static bool
+take_out(Machine *m, MachineCard *card, GError **error)
+{
+    MachineCard gone = *card;
+    const PlugKind *kind = find_kind(gone.section);
+
+    if (!vm_with_paused(m->vm, remove_paused, gone.section, error))
+        return false;
+    drop_card(m, card);
+    if (kind != NULL && kind->close != NULL)
+        kind->close(m, gone.section);
+    return true;
+}
+
+static MachineCard *
+check_detach(Machine *m, const char *section, GError **error)
+{
+    MachineCard *card = find_card(m, section);
+
+    if (!has_controller(m, error))
+        return NULL;
+    if (card == NULL && has_drive(m, section))
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                    "%s is no card and stays while the machine runs; stop the "
+                    "machine to take it out",
+                    section);
+    else if (card == NULL)
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND,
+                    "machine '%s' has no card '%s'", m->name, section);
+    return card;
+}
+
+static bool
+ask_guest(Machine *m, MachineCard *card, GError **error)
+{
+    VmState state = vm_state(m->vm);
+
+    if (state != VM_RUNNING && state != VM_PAUSED) {
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
+                    "%s: the machine is %s", card->section,
+                    vm_state_name(state));
+        return false;
+    }
+    g_mutex_lock(&m->path_lock);
+    card->leaving = true;
+    g_mutex_unlock(&m->path_lock);
+    pci_hotplug_request_removal(m->pc.hotplug, card->slot);
+    say(m, card->section, "the guest is asked to let it go");
+    return true;
+}
+
+static bool
+detach(Machine *m, const char *section, bool force, GError **error)
+{
+    MachineCard *card = check_detach(m, section, error);
+
+    if (card == NULL)
+        return false;
+    if (!force)
+        return ask_guest(m, card, error);
+    unsigned slot = card->slot;
+    if (!take_out(m, card, error))
+        return false;
+    pci_hotplug_removed(m->pc.hotplug, slot);
+    say(m, section, "detached by force");
+    return true;
+}
+
+bool
+machine_detach(Machine *m, const char *section, bool force, GError **error)
+{
+    g_mutex_lock(&m->media_lock);
+    bool ok = detach(m, section, force, error);
+    g_mutex_unlock(&m->media_lock);
+    return ok;
+}
+
+/* ---- what the guest lets go ---- */
+
+static void
+take_out_ejected(Machine *m, unsigned slot)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_mutex_lock(&m->media_lock);
+    MachineCard *card = card_in_slot(m, slot);
+    g_autofree char *section = g_strdup(card != NULL ? card->section : "");
+    bool ok = card != NULL && take_out(m, card, &error);
+    g_mutex_unlock(&m->media_lock);
+    if (ok)
+        say(m, section, "detached: the guest let it go");
+    else if (card != NULL)
+        say(m, section, error->message);
+}
+
+/* Slots to see to; 0: none, and whoever waits is told. */
+static guint32
+next_ejected(Machine *m)
+{
+    g_mutex_lock(&m->eject_lock);
+    guint32 slots = m->ejected;
+    m->ejected = 0;
+    m->ejecting = slots != 0;
+    if (slots == 0)
+        g_cond_broadcast(&m->eject_idle);
+    g_mutex_unlock(&m->eject_lock);
+    return slots;
+}
+
+/* The pool's thread. m may be gone when there are no more. */
+static int
+eject_work(void *data)
+{
+    Machine *m = data;
+    guint32 slots;
+
+    while ((slots = next_ejected(m)) != 0)
+        for (unsigned slot = 1; slot < 32; slot++)
+            if ((slots & 1u << slot) != 0)
+                take_out_ejected(m, slot);
+    return 0;
+}
+
+/* Loop thread. One job, however often the guest does it: the pool has few
+ * threads, and disks may need them to become quiet. */
+static void
+on_eject(void *data, unsigned slot)
+{
+    Machine *m = data;
+
+    g_mutex_lock(&m->eject_lock);
+    m->ejected |= 1u << slot;
+    bool start = !m->ejecting;
+    m->ejecting = true;
+    g_mutex_unlock(&m->eject_lock);
+    if (start)
+        loop_offload(vm_loop(m->vm), eject_work, NULL, m);
+}
+
+void
+machine_watch_ejects(Machine *m)
+{
+    if (m->pc.hotplug != NULL)
+        pci_hotplug_set_owner(m->pc.hotplug, on_eject, m);
+}
+
+void
+machine_plug_init(Machine *m)
+{
+    g_mutex_init(&m->eject_lock);
+    g_cond_init(&m->eject_idle);
+}
+
+void
+machine_plug_settle(Machine *m)
+{
+    g_mutex_lock(&m->eject_lock);
+    while (m->ejecting)
+        g_cond_wait(&m->eject_idle, &m->eject_lock);
+    g_mutex_unlock(&m->eject_lock);
+}
+
+void
+machine_plug_done(Machine *m)
+{
+    g_mutex_clear(&m->eject_lock);
+    g_cond_clear(&m->eject_idle);
+}
