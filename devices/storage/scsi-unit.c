@@ -1,6 +1,5 @@
 /* devices/storage/scsi-unit.c - what SCSI disks and CD drives have in common:
  * their life, who they are (SPC-4 6.4 and 7.8), sense, reading. */
-#include <gio/gio.h>
 #include <string.h>
 
 #include "devices/storage/mmc.h"
