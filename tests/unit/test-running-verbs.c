@@ -159,6 +159,27 @@ send_and_wait_answer_with_json(void)
 }
 
 static void
+logs_are_an_object_a_line_with_json(void)
+{
+    Run run;
+    set_up(&run);
+    g_autofree char *vmm = session_log_file("q", "vmm");
+    g_autofree char *serial = session_log_file("q", "serial0");
+    g_file_set_contents(
+        vmm, "2026-01-31T23:59:59.123 machine: a: b\n    more\n", -1, NULL);
+    g_file_set_contents(serial, "login:\r\n# ", -1, NULL);
+
+    CU_ASSERT_TRUE(says(&run, "logs q --json",
+                        "{\"time\":\"2026-01-31T23:59:59.123\",\"source\":"
+                        "\"machine\",\"line\":\"a: b\"}\n"
+                        "{\"source\":\"vmm\",\"line\":\"    more\"}\n"));
+    CU_ASSERT_TRUE(says(&run, "logs q --json -s serial",
+                        "{\"source\":\"serial0\",\"line\":\"login:\"}\n"
+                        "{\"source\":\"serial0\",\"line\":\"# \"}\n"));
+    tear_down(&run);
+}
+
+static void
 view_prints_a_command_or_the_address(void)
 {
     Run run;
@@ -180,5 +201,7 @@ CU_MAIN("running-verbs",
         {"a_dry_run_keeps_the_state_in_json",
          a_dry_run_keeps_the_state_in_json},
         {"send_and_wait_answer_with_json", send_and_wait_answer_with_json},
+        {"logs_are_an_object_a_line_with_json",
+         logs_are_an_object_a_line_with_json},
         {"view_prints_a_command_or_the_address",
          view_prints_a_command_or_the_address})
