@@ -155,6 +155,20 @@ was_rotated(int fd, const char *file)
            (fd < 0 || (fstat(fd, &ours) == 0 && ours.st_ino != there.st_ino));
 }
 
+/* A process that was killed could not write its last line. */
+static void
+print_end(LogOut *out, const char *name)
+{
+    g_autoptr(SessionRecord) record =
+        session_is_running(name, NULL) ? NULL : session_record_read(name);
+
+    if (record == NULL || !record->lost)
+        return;
+    g_autofree char *line =
+        g_strdup_printf("machine: crashed: %s\n", record->reason);
+    print_chunk(out, line, strlen(line));
+}
+
 static void
 follow_log(LogOut *out, const char *file, int *fd, off_t at)
 {
@@ -188,6 +202,8 @@ logs_print(const App *app, const char *name, const char *source, int lines,
     LogOut out = {.app = app, .source = source, .line = line};
     if (fd >= 0)
         at = print_tail(&out, fd, lines);
+    if (strcmp(source, "vmm") == 0)
+        print_end(&out, name);
     if (follow)
         follow_log(&out, file, &fd, at);
     if (line->len > 0)

@@ -180,6 +180,27 @@ logs_are_an_object_a_line_with_json(void)
 }
 
 static void
+the_log_of_a_lost_process_ends_with_the_reason(void)
+{
+    Run run;
+    set_up(&run);
+    CU_ASSERT_TRUE(session_dirs_make("b1", NULL));
+    g_autofree char *state = session_state_dir("b1");
+    g_autofree char *note = g_build_filename(state, "signal", NULL);
+    g_autofree char *log = session_log_file("b1", "vmm");
+    session_record_write("b1", "running", "");
+    g_file_set_contents(note, "SIGSEGV\n", -1, NULL);
+    g_file_set_contents(log, "x\n", -1, NULL);
+
+    CU_ASSERT_TRUE(says(&run, "logs b1",
+                        "x\nmachine: crashed: process ended unexpectedly "
+                        "(SIGSEGV)\n"));
+    session_record_write("b1", "crashed", "triple fault");
+    CU_ASSERT_TRUE(says(&run, "logs b1", "x\n"));
+    tear_down(&run);
+}
+
+static void
 view_prints_a_command_or_the_address(void)
 {
     Run run;
@@ -203,5 +224,7 @@ CU_MAIN("running-verbs",
         {"send_and_wait_answer_with_json", send_and_wait_answer_with_json},
         {"logs_are_an_object_a_line_with_json",
          logs_are_an_object_a_line_with_json},
+        {"the_log_of_a_lost_process_ends_with_the_reason",
+         the_log_of_a_lost_process_ends_with_the_reason},
         {"view_prints_a_command_or_the_address",
          view_prints_a_command_or_the_address})
