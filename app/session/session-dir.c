@@ -326,6 +326,7 @@ judge_lost_process(SessionRecord *record, const char *dir, const char *boot)
     }
     g_free(record->state);
     record->state = g_strdup("crashed");
+    record->lost = true;
     record->reason =
         note != NULL
             ? g_strdup_printf("process ended unexpectedly (%s)", note)

@@ -41,6 +41,7 @@ typedef struct {
     char *reason; /* "" none */
     gint64 pid;
     gint64 time; /* Unix seconds of the record */
+    bool lost;   /* it ended without a word, its log does not say why */
 } SessionRecord;
 /* Never fails: an unwritable disk must not stop a machine. */
 void session_record_write(const char *name, const char *state,

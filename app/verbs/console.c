@@ -180,6 +180,17 @@ viewer_argument(const char *address)
     return g_strdup_printf("%.*s::%s", (int) (colon - host), host, colon + 1);
 }
 
+/* For a shell; as it is when that needs no quotes. */
+static char *
+quote_word(const char *word)
+{
+    static const char safe[] =
+        G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "/.,:_-+@%";
+
+    return word[strspn(word, safe)] == '\0' ? g_strdup(word)
+                                            : g_shell_quote(word);
+}
+
 static int
 launch_viewer(const App *app, const char *address)
 {
@@ -200,11 +211,11 @@ int
 verb_view(App *app, int argc, char **argv)
 {
     gboolean launch = FALSE, url = FALSE;
-    const GOptionEntry entries[] = {
-        {"launch", 'l', 0, G_OPTION_ARG_NONE, &launch,
-         "Start vncviewer with it", NULL},
-        {"url", 'u', 0, G_OPTION_ARG_NONE, &url, "Print it (default)", NULL},
-        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+    const GOptionEntry entries[] = {{"launch", 'l', 0, G_OPTION_ARG_NONE,
+                                     &launch, "Start vncviewer with it", NULL},
+                                    {"url", 'u', 0, G_OPTION_ARG_NONE, &url,
+                                     "Print the address alone", NULL},
+                                    {NULL, 0, 0, 0, NULL, NULL, NULL}};
     g_auto(GStrv) args = NULL;
     GError *error = NULL;
     int code = app_parse(app, argv, entries, 1, 1, &args);
@@ -231,8 +242,12 @@ verb_view(App *app, int argc, char **argv)
         json_put_string(w, "name", args[0]);
         json_put_string(w, "address", address);
         app_print_json(w);
-    } else {
+    } else if (url) {
         printf("%s\n", address);
+    } else {
+        g_autofree char *where = viewer_argument(address);
+        g_autofree char *word = quote_word(where);
+        printf("vncviewer %s\n", word);
     }
     return EXIT_OK;
 }

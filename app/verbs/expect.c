@@ -74,6 +74,19 @@ verb_expect(App *app, int argc, char **argv)
 }
 
 static int
+print_state(const App *app, const char *name, const char *state)
+{
+    if (!app->json)
+        return EXIT_OK;
+    JsonWriter *w = json_writer_new();
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", name);
+    json_put_string(w, "state", state);
+    app_print_json(w);
+    return EXIT_OK;
+}
+
+static int
 wait_for_state(const App *app, const char *name, const char *state,
                double timeout)
 {
@@ -84,7 +97,7 @@ wait_for_state(const App *app, const char *name, const char *state,
         /* A throw-away machine that ended is off, for ever. */
         const char *now = info != NULL ? info->state : "off";
         if (strcmp(now, state) == 0)
-            return EXIT_OK;
+            return print_state(app, name, state);
         if (strcmp(now, "crashed") == 0)
             return app_fail(app, EXIT_FAILED, "crashed", NULL, NULL,
                             "machine '%s' crashed: %s", name, info->reason);

@@ -22,11 +22,77 @@ static const char *const sources[] = {"vmm",     "firmware", "serial0",
                                       "serial1", "serial2",  "serial3",
                                       "stderr",  NULL};
 
+/* Where a log goes, a chunk at a time. */
+typedef struct {
+    const App *app;
+    const char *source;
+    GString *line; /* with --json: the one that has not ended yet */
+} LogOut;
+
+/* "2026-01-31T23:59:59.123 machine: running" -> its parts; false: the line has
+ * another form, such as the second one of a long text. */
+static bool
+split_line(const char *line, char **ret_time, char **ret_source,
+           const char **ret_text)
+{
+    enum { STAMP = 23 };
+    const char *space = strchr(line, ' ');
+    const char *colon = space != NULL ? strstr(space, ": ") : NULL;
+
+    if (space != line + STAMP || colon == NULL || line[4] != '-' ||
+        line[10] != 'T' || line[19] != '.')
+        return false;
+    *ret_time = g_strndup(line, STAMP);
+    *ret_source = g_strndup(space + 1, (gsize) (colon - space - 1));
+    *ret_text = colon + 2;
+    return true;
+}
+
+static void
+print_json_line(const LogOut *out, const char *text, gsize len)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, (gssize) len);
+    g_autofree char *time = NULL, *source = NULL;
+    const char *rest = valid;
+    JsonWriter *w = json_writer_new();
+
+    json_begin_object(w, NULL);
+    if (strcmp(out->source, "vmm") == 0 &&
+        split_line(valid, &time, &source, &rest))
+        json_put_string(w, "time", time);
+    json_put_string(w, "source", source != NULL ? source : out->source);
+    json_put_string(w, "line", rest);
+    app_print_json(w);
+}
+
+static void
+print_json_lines(LogOut *out, const char *text, gsize len)
+{
+    gsize start = 0;
+    const char *end;
+
+    g_string_append_len(out->line, text, (gssize) len);
+    while ((end = memchr(out->line->str + start, '\n',
+                         out->line->len - start)) != NULL) {
+        gsize at = (gsize) (end - out->line->str);
+        bool cr = at > start && end[-1] == '\r';
+        print_json_line(out, out->line->str + start, at - start - cr);
+        start = at + 1;
+    }
+    g_string_erase(out->line, 0, (gssize) start);
+    if (out->line->len > MAX_TAIL) { /* a guest that never ends its line */
+        print_json_line(out, out->line->str, out->line->len);
+        g_string_truncate(out->line, 0);
+    }
+}
+
 /* Serial output is the guest's: on a terminal it is shown, not obeyed. */
 static void
-print_chunk(const App *app, const char *text, gsize len)
+print_chunk(LogOut *out, const char *text, gsize len)
 {
-    if (!isatty(STDOUT_FILENO)) {
+    if (out->app->json) {
+        print_json_lines(out, text, len);
+    } else if (!isatty(STDOUT_FILENO)) {
         fwrite(text, 1, len, stdout);
     } else {
         g_autofree char *valid = g_utf8_make_valid(text, (gssize) len);
@@ -44,7 +110,7 @@ open_log(const char *file)
 
 /* Prints the last lines; returns where reading goes on. */
 static off_t
-print_tail(const App *app, int fd, int lines)
+print_tail(LogOut *out, int fd, int lines)
 {
     struct stat st;
     if (fstat(fd, &st) != 0)
@@ -62,12 +128,12 @@ print_tail(const App *app, int fd, int lines)
             break;
         start--;
     }
-    print_chunk(app, text + start, (gsize) n - start);
+    print_chunk(out, text + start, (gsize) n - start);
     return from + n;
 }
 
 static off_t
-print_more(const App *app, int fd, off_t at)
+print_more(LogOut *out, int fd, off_t at)
 {
     char chunk[16 * 1024];
     ssize_t n;
@@ -75,7 +141,7 @@ print_more(const App *app, int fd, off_t at)
     if (fstat(fd, &st) == 0 && st.st_size < at)
         at = 0; /* it was truncated */
     while ((n = SYS_RETRY(pread(fd, chunk, sizeof chunk, at))) > 0) {
-        print_chunk(app, chunk, (gsize) n);
+        print_chunk(out, chunk, (gsize) n);
         at += n;
     }
     return at;
@@ -89,12 +155,26 @@ was_rotated(int fd, const char *file)
            (fd < 0 || (fstat(fd, &ours) == 0 && ours.st_ino != there.st_ino));
 }
 
+/* A process that was killed could not write its last line. */
 static void
-follow_log(const App *app, const char *file, int *fd, off_t at)
+print_end(LogOut *out, const char *name)
+{
+    g_autoptr(SessionRecord) record =
+        session_is_running(name, NULL) ? NULL : session_record_read(name);
+
+    if (record == NULL || !record->lost)
+        return;
+    g_autofree char *line =
+        g_strdup_printf("machine: crashed: %s\n", record->reason);
+    print_chunk(out, line, strlen(line));
+}
+
+static void
+follow_log(LogOut *out, const char *file, int *fd, off_t at)
 {
     while (ferror(stdout) == 0) {
         if (*fd >= 0)
-            at = print_more(app, *fd, at);
+            at = print_more(out, *fd, at);
         if (was_rotated(*fd, file)) {
             sys_close(fd);
             *fd = open_log(file);
@@ -118,10 +198,16 @@ logs_print(const App *app, const char *name, const char *source, int lines,
                         "it is written when the machine runs and has such a "
                         "device",
                         NULL, "machine '%s' has no log '%s'", name, source);
+    g_autoptr(GString) line = g_string_new(NULL);
+    LogOut out = {.app = app, .source = source, .line = line};
     if (fd >= 0)
-        at = print_tail(app, fd, lines);
+        at = print_tail(&out, fd, lines);
+    if (strcmp(source, "vmm") == 0)
+        print_end(&out, name);
     if (follow)
-        follow_log(app, file, &fd, at);
+        follow_log(&out, file, &fd, at);
+    if (line->len > 0)
+        print_json_line(&out, line->str, line->len);
     return EXIT_OK;
 }
 

@@ -18,12 +18,11 @@ static const char *
 hint_of(CarrelSessionError kind)
 {
     switch (kind) {
-    case CARREL_SESSION_ERROR_NOT_FOUND: return NULL;
-    case CARREL_SESSION_ERROR_PERMISSION:
-        return "the user must be in the group kvm: "
-               "sudo usermod -aG kvm $USER, then log in again";
     case CARREL_SESSION_ERROR_CLOSED:
         return "`carrel list` shows whether it crashed, `carrel logs` why";
+    case CARREL_SESSION_ERROR_NOT_FOUND:
+    case CARREL_SESSION_ERROR_PERMISSION: /* the message names the file, and
+                                             KVM's the group */
     case CARREL_SESSION_ERROR_FAILED:
     case CARREL_SESSION_ERROR_USAGE:
     case CARREL_SESSION_ERROR_PROFILE:

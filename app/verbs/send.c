@@ -297,5 +297,12 @@ verb_send(App *app, int argc, char **argv)
         return code;
     code = app->dry_run ? EXIT_OK : send_what(&send, args);
     control_client_free(send.client);
+    if (code == EXIT_OK && app->json) {
+        JsonWriter *w = json_writer_new();
+        json_begin_object(w, NULL);
+        json_put_string(w, "name", args[0]);
+        json_put_bool(w, "ok", true);
+        app_print_json(w);
+    }
     return code;
 }

@@ -8,6 +8,7 @@
 #include "app/verbs/findings.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
+#include "profiles/schema.h"
 
 #define STOP_TIMEOUT_S 60
 
@@ -39,6 +40,83 @@ look_at_profile(const App *app, const char *name)
         return app_fail_error(app, error);
     findings_warn(app, profile);
     return EXIT_OK;
+}
+
+/* What --dry-run says instead: nothing has changed, the state is the one of
+ * now. op NULL: there is nothing to do. text: a sentence for people. */
+static int
+print_would(const App *app, const char *name, const char *op, const char *text)
+{
+    g_autoptr(MachineInfo) info = machine_info(name);
+
+    if (!app->json) {
+        if (text != NULL)
+            app_say(app, "would %s", text);
+        return EXIT_OK;
+    }
+    JsonWriter *w = json_writer_new();
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", name);
+    json_put_string(w, "state", info != NULL ? info->state : "off");
+    json_put_bool(w, "changed", false);
+    json_put_bool(w, "dry-run", true);
+    json_put_string(w, "would", op);
+    app_print_json(w);
+    return EXIT_OK;
+}
+
+/* "pc-i440fx, 1 CPU, 128M, disk0 /x.img" */
+static char *
+plan_of(const Profile *profile)
+{
+    static const char *const kinds[] = {"floppy", "cd", "disk"};
+    guint64 cpus = profile_get_u64(profile, "machine.cpus");
+    g_autofree char *memory =
+        schema_format_size(profile_get_u64(profile, "machine.memory"));
+    g_autofree char *kernel = profile_get_path(profile, "machine.kernel");
+    GString *plan = g_string_new(NULL);
+
+    g_string_append_printf(plan, "%s, %" G_GUINT64_FORMAT " CPU%s, %s",
+                           profile_get_string(profile, "machine.chipset"), cpus,
+                           cpus == 1 ? "" : "s", memory);
+    if (kernel != NULL)
+        g_string_append_printf(plan, ", kernel %s", kernel);
+    for (unsigned k = 0; k < G_N_ELEMENTS(kinds); k++)
+        for (unsigned i = 0; i < 10; i++) {
+            g_autofree char *key = g_strdup_printf("%s%u.path", kinds[k], i);
+            if (schema_find_full(key) == NULL)
+                break;
+            g_autofree char *path = profile_get_path(profile, key);
+            if (path != NULL)
+                g_string_append_printf(plan, ", %s%u %s", kinds[k], i, path);
+        }
+    return g_string_free(plan, FALSE);
+}
+
+static int
+would_start(const App *app, const char *name)
+{
+    g_autoptr(Profile) profile = machine_profile(name, NULL);
+    g_autofree char *plan = profile != NULL ? plan_of(profile) : g_strdup("");
+    g_autofree char *text = g_strdup_printf("start %s: %s", name, plan);
+
+    return print_would(app, name, "start", text);
+}
+
+static int
+would_stop(const App *app, const char *name, const char *op, bool force,
+           int timeout)
+{
+    bool again = strcmp(op, "restart") == 0;
+    g_autofree char *end =
+        force ? g_strdup_printf("take the power of %s away", name)
+              : g_strdup_printf("press the power button of %s and wait up to "
+                                "%d s for its guest",
+                                name, timeout);
+    g_autofree char *text =
+        g_strdup_printf("%s%s", end, again ? ", then start it again" : "");
+
+    return print_would(app, name, op, text);
 }
 
 int
@@ -76,7 +154,10 @@ verb_start(App *app, int argc, char **argv)
     }
     if (running)
         app_say(app, "%s is running already", name);
-    if (attach && !app->dry_run)
+    if (app->dry_run)
+        return running ? print_would(app, name, NULL, NULL)
+                       : would_start(app, name);
+    if (attach)
         return running_attach(app, name);
     print_result(app, name, paused && !running ? "paused" : "running",
                  !running);
@@ -105,9 +186,12 @@ verb_stop(App *app, int argc, char **argv)
                         "stop: --timeout is 1 to 86400 seconds");
 
     bool running = session_is_running(args[0], NULL);
-    if (!app->dry_run || !running)
-        code = running_stop(app, args[0], force, timeout);
-    if (code <= EXIT_OK)
+    if (app->dry_run && running)
+        return would_stop(app, args[0], "stop", force, timeout);
+    code = running_stop(app, args[0], force, timeout);
+    if (code == EXIT_OK && app->dry_run)
+        return print_would(app, args[0], NULL, NULL);
+    if (code == EXIT_OK)
         print_result(app, args[0], "off", running);
     return MAX(code, EXIT_OK);
 }
@@ -137,22 +221,26 @@ verb_restart(App *app, int argc, char **argv)
                         "machine '%s' is a throw-away one and would be gone; "
                         "`carrel reset %s` starts its guest again",
                         args[0], args[0]);
-    if (!app->dry_run) {
-        const SpawnOptions options = {.paused = false};
-        if (session_is_running(args[0], NULL))
-            code = running_stop(app, args[0], force, timeout);
-        if (code <= EXIT_OK)
-            code = running_start(app, args[0], &options);
-        if (code != EXIT_OK)
-            return code;
-    }
+    bool running = session_is_running(args[0], NULL);
+    if (app->dry_run)
+        return running ? would_stop(app, args[0], "restart", force, timeout)
+                       : would_start(app, args[0]);
+    const SpawnOptions options = {.paused = false};
+    if (running)
+        code = running_stop(app, args[0], force, timeout);
+    if (code <= EXIT_OK)
+        code = running_start(app, args[0], &options);
+    if (code != EXIT_OK)
+        return code;
     print_result(app, args[0], "running", true);
     return EXIT_OK;
 }
 
-/* The verbs that are one request without arguments. */
+/* The verbs that are one request without arguments. would: what --dry-run says
+ * in front of the name. */
 static int
-simple(App *app, char **argv, const char *op, const char *state)
+simple(App *app, char **argv, const char *op, const char *state,
+       const char *would)
 {
     g_auto(GStrv) args = NULL;
     int code = app_parse(app, argv, NULL, 1, 1, &args);
@@ -160,8 +248,12 @@ simple(App *app, char **argv, const char *op, const char *state)
         code = running_require(app, args[0]);
     if (code >= 0)
         return code;
-    if (!app->dry_run)
-        code = running_do(app, args[0], control_request(op));
+    if (app->dry_run) {
+        g_autoptr(ControlClient) client = running_open(app, args[0], &code);
+        g_autofree char *text = g_strdup_printf("%s %s", would, args[0]);
+        return client != NULL ? print_would(app, args[0], op, text) : code;
+    }
+    code = running_do(app, args[0], control_request(op));
     if (code <= EXIT_OK)
         print_result(app, args[0], state, true);
     return MAX(code, EXIT_OK);
@@ -170,17 +262,17 @@ simple(App *app, char **argv, const char *op, const char *state)
 int
 verb_reset(App *app, int argc, char **argv)
 {
-    return simple(app, argv, "reset", "running");
+    return simple(app, argv, "reset", "running", "press the reset button of");
 }
 
 int
 verb_pause(App *app, int argc, char **argv)
 {
-    return simple(app, argv, "pause", "paused");
+    return simple(app, argv, "pause", "paused", "pause");
 }
 
 int
 verb_resume(App *app, int argc, char **argv)
 {
-    return simple(app, argv, "resume", "running");
+    return simple(app, argv, "resume", "running", "resume");
 }

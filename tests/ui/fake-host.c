@@ -213,8 +213,8 @@ fill_text(UiConsole *c)
     put_text(c, 4, 0, "COMMAND  COM     54,645 05-31-94   6:22a", 14, 0);
     put_text(c, 24, 0, "C:\\>", 7, 0);
     h->cursor_x = 4;
-    h->cursor_y = 24;
-    h->cursor_visible = 1;
+    h->cursor_y = c->host->options.cursor_on_top ? 0 : 24;
+    h->cursor_visible = !c->host->options.no_cursor;
     h->cursor_start = 14;
     h->cursor_end = 15;
 }

@@ -9,6 +9,8 @@ typedef struct {
     bool hostile;        /* names and notes full of control codes */
     bool graphics;       /* the console shows a picture */
     bool empty;          /* no machine at all */
+    bool no_cursor;      /* the console's guest hides it */
+    bool cursor_on_top;  /* it is in row 0 */
 } FakeHostOptions;
 
 void *fake_host_new(const FakeHostOptions *options);

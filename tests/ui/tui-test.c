@@ -385,6 +385,21 @@ test_console(void)
     check_screen(&o, "console", KEYS("A\t\033[1;5D\033x"), "C:\\>");
 }
 
+/* 25 rows of a guest in 23 of ours: those with the cursor, without one the
+ * last, and any when asked for. */
+static void
+test_console_rows(void)
+{
+    SessionOptions top = {.attach = "win98", .host = {.cursor_on_top = true}};
+    SessionOptions none = {.attach = "win98", .host = {.no_cursor = true}};
+
+    check_screen(&top, "console-top", no_keys, "Disk Doctor");
+    check_screen(&none, "console-no-cursor", no_keys, "C:\\>");
+    check_screen(&none, "console-other-rows", KEYS("\035t"), "C:\\>");
+    check_screen(&none, "console-no-cursor", KEYS("\035t", "\035t", "\035t"),
+                 "C:\\>");
+}
+
 static void
 test_console_menu(void)
 {
@@ -700,6 +715,7 @@ static const CuCase cases[] = {
     {"new_machine_marks_bad_fields", test_new_machine_error},
     {"settings_show_choices", test_settings},
     {"console_shows_cells_and_sends_keys", test_console},
+    {"console_shows_the_rows_that_matter", test_console_rows},
     {"console_menu_lists_its_commands", test_console_menu},
     {"console_sends_ctrl_alt_del", test_console_send_key},
     {"console_shows_graphics_as_half_blocks", test_console_graphics},

@@ -217,7 +217,8 @@ fm_log_path(void *m, const char *source)
 static char *
 fm_view(void *m)
 {
-    return g_strdup("");
+    FakeMachine *fm = m;
+    return g_strdup(fm->view != NULL ? fm->view : "");
 }
 
 static const MachineOps fake_ops = {
@@ -257,6 +258,12 @@ fm_quit(void *data)
 FakeMachine *
 fake_machine_new(void)
 {
+    return fake_machine_new_on(-1);
+}
+
+FakeMachine *
+fake_machine_new_on(int listen_fd)
+{
     FakeMachine *fm = g_new0(FakeMachine, 1);
     int pair[2];
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
@@ -273,7 +280,7 @@ fake_machine_new(void)
                             .serial = fm->taps,
                             .quit = fm_quit,
                             .quit_data = fm};
-    fm->server = control_server_new(&config, -1, fm->context);
+    fm->server = control_server_new(&config, listen_fd, fm->context);
     return fm;
 }
 

@@ -13,8 +13,9 @@ typedef struct {
     int guest_fd; /* the guest's end of serial port 0 */
     Display *display;
     const char *state;
-    GString *calls; /* "stop 60 0\n" .. */
-    GString *keys;  /* "+30 -30 " */
+    const char *view; /* NULL: no VNC server */
+    GString *calls;   /* "stop 60 0\n" .. */
+    GString *keys;    /* "+30 -30 " */
     guint next_source;
     unsigned quits;
     bool slow; /* a reset ends with fake_machine_finish() only */
@@ -23,6 +24,8 @@ typedef struct {
 } FakeMachine;
 
 FakeMachine *fake_machine_new(void);
+/* The same with a socket that clients connect to (session_listen()). */
+FakeMachine *fake_machine_new_on(int listen_fd);
 void fake_machine_free(FakeMachine *fm);
 /* A raw connection to the server. */
 int fake_machine_connect(FakeMachine *fm);

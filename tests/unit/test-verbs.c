@@ -326,6 +326,37 @@ unknown_keys_are_warned_about_by_those_who_go_on(void)
     tear_down(&run);
 }
 
+static unsigned
+count(const char *text, const char *word)
+{
+    unsigned n = 0;
+
+    for (const char *p = text; (p = strstr(p, word)) != NULL; p++)
+        n++;
+    return n;
+}
+
+/* A file of sysfs that nobody may write, not even root. */
+#define NO_WRITE "/sys/kernel/uevent_seqnum"
+
+static void
+only_kvm_names_the_group_kvm_and_once(void)
+{
+    Run run;
+    set_up(&run);
+    write_machine(&run, "a", "[machine]\n");
+    if (access(NO_WRITE, F_OK) == 0) {
+        g_setenv("CARREL_KVM_DEVICE", NO_WRITE, TRUE);
+        CU_ASSERT_EQUAL(carrel(&run, "start a"), 5);
+        CU_ASSERT_EQUAL(count(run.err, "usermod"), 1);
+        g_unsetenv("CARREL_KVM_DEVICE");
+    }
+    write_machine(&run, "b", "[disk0]\npath=" NO_WRITE "\n");
+    carrel(&run, "start b");
+    CU_ASSERT_EQUAL(count(run.err, "usermod"), 0);
+    tear_down(&run);
+}
+
 static void
 an_empty_profile_is_warned_about(void)
 {
@@ -703,8 +734,9 @@ CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         CASE(dry_run_writes_nothing), CASE(n_is_the_dry_run_of_run_too),
         CASE(read_only_refuses_changes), CASE(set_mends_a_profile_step_by_step),
         CASE(unknown_keys_are_warned_about_by_those_who_go_on),
-        CASE(an_empty_profile_is_warned_about), CASE(set_unset_and_get_agree),
-        CASE(errors_are_one_object_with_json),
+        CASE(an_empty_profile_is_warned_about),
+        CASE(only_kvm_names_the_group_kvm_and_once),
+        CASE(set_unset_and_get_agree), CASE(errors_are_one_object_with_json),
         CASE(every_answer_parses_with_json),
         CASE(check_names_file_line_and_key_and_exits_with_8),
         CASE(check_finds_missing_files_and_exits_with_8),

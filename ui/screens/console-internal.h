@@ -12,7 +12,7 @@ typedef enum {
 } ConsoleMouse;
 
 /* Which part of a guest's screen shows when it is taller than ours. */
-typedef enum { PAN_FOLLOW, PAN_TOP, PAN_BOTTOM } ConsolePan;
+typedef enum { PAN_FOLLOW, PAN_FIXED } ConsolePan;
 
 typedef struct {
     Screen screen;
@@ -24,6 +24,8 @@ typedef struct {
     bool closed;
     char *reason;
     ConsolePan pan;
+    int top;    /* first of the guest's rows that shows */
+    int n_rows; /* that show at once */
     ConsoleMouse mouse;
     int mouse_x, mouse_y; /* last report, cells; -1: none */
     RenderArea area;      /* where the guest's picture is, cells */
@@ -35,6 +37,7 @@ typedef struct {
 
 /* console-view.c */
 void console_draw(Screen *s);
+void console_pan(Console *c);
 /* console-menu.c */
 void console_open_menu(Console *c);
 void console_command(Screen *s, int command);

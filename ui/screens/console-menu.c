@@ -32,7 +32,7 @@ const KeyBinding console_keys[] = {
     {"k", CMD_SEND_KEY, "keys", "send a key: Ctrl-Alt-Del, PrtSc, F1…", KEY_WRITES},
     {"p", CMD_PASTE, "paste", "type a text", KEY_WRITES},
     {"f", CMD_SCALE, "scale", "text cells, or the whole picture scaled", 0},
-    {"t", CMD_PAN, NULL, "follow the cursor, top or bottom part", 0},
+    {"t", CMD_PAN, NULL, "the next rows, or follow the cursor", 0},
     {"i", CMD_INSERT, "insert", "insert a medium…", KEY_WRITES},
     {"e", CMD_EJECT, "eject", "eject a medium…", KEY_WRITES},
     {"s", CMD_SCREENSHOT, "screenshot", "screenshot to a PNG file…", 0},
@@ -272,7 +272,7 @@ console_command(Screen *s, int command)
                       "", false, on_paste_text, c, NULL);
         break;
     case CMD_SCALE: c->scaled = !c->scaled; break;
-    case CMD_PAN: c->pan = (ConsolePan) ((c->pan + 1) % 3); break;
+    case CMD_PAN: console_pan(c); break;
     case CMD_INSERT:
         open_drives(c, "Insert a medium into", on_insert_drive);
         break;

@@ -24,16 +24,37 @@ put_cell(Theme *theme, const RenderCell *cell, int y, int x)
         (void) mvadd_wch(y, x, &cc);
 }
 
+/* The rows stay until the cursor leaves them. Without a cursor it is a program
+ * with a screen of its own, whose last lines say what one can do. */
 static int
-first_row(const Console *c, int rows)
+first_row(Console *c, int rows)
 {
-    int hidden = c->buffer.rows - rows;
+    int hidden = MAX(c->buffer.rows - rows, 0), cursor = c->buffer.cursor_y;
 
-    if (hidden <= 0 || c->pan == PAN_TOP)
-        return 0;
-    if (c->pan == PAN_BOTTOM)
-        return hidden;
-    return CLAMP(c->buffer.cursor_y - rows + 1, 0, hidden);
+    if (c->pan == PAN_FOLLOW && cursor < 0)
+        c->top = hidden;
+    else if (c->pan == PAN_FOLLOW)
+        c->top = CLAMP(c->top, cursor - rows + 1, cursor);
+    c->n_rows = rows;
+    c->top = CLAMP(c->top, 0, hidden);
+    return c->top;
+}
+
+/* The next page of rows that do not fit, and at the end the cursor again. */
+void
+console_pan(Console *c)
+{
+    int hidden = MAX(c->buffer.rows - c->n_rows, 0);
+
+    if (c->pan == PAN_FOLLOW)
+        c->top = 0;
+    else if (c->top < hidden)
+        c->top = MIN(c->top + c->n_rows, hidden);
+    else {
+        c->pan = PAN_FOLLOW;
+        return;
+    }
+    c->pan = PAN_FIXED;
 }
 
 static int
@@ -100,6 +121,9 @@ draw_screen(Console *c, int rows, int cols)
     c->guest_h = (int) MIN(map->height, SCREEN_MAX_H);
     if (!c->scaled && render_cells(map, len, &options, &c->buffer)) {
         draw_buffer(c, rows, cols);
+        if (c->buffer.rows > rows)
+            return g_strdup_printf("rows %d-%d of %d, Ctrl-] t: others",
+                                   c->top + 1, c->top + rows, c->buffer.rows);
         return g_strdup_printf("VGA %dx%d text", c->buffer.cols,
                                c->buffer.rows);
     }

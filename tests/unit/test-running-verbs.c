@@ -1,0 +1,230 @@
+/* tests/unit/test-running-verbs.c - the built program and a machine that runs:
+ * a fake one on a thread, behind the sockets and locks of a real one. */
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "app/json.h"
+#include "app/session/session-dir.h"
+#include "app/store.h"
+#include "tests/unit/cu-main.h"
+#include "tests/unit/fake-machine.h"
+
+typedef struct {
+    char *home, *out, *err;
+    FakeMachine *fm;
+    GThread *thread;
+    int lock;
+    gint stop;
+} Run;
+
+static gpointer
+serve(gpointer data)
+{
+    Run *run = data;
+
+    while (g_atomic_int_get(&run->stop) == 0)
+        g_main_context_iteration(run->fm->context, TRUE);
+    return NULL;
+}
+
+static void
+write_profile(const Run *run, const char *name, const char *text)
+{
+    g_autofree char *folder =
+        g_build_filename(run->home, "carrel", "machines", name, NULL);
+    g_autofree char *file = g_build_filename(folder, "machine.ini", NULL);
+
+    g_mkdir_with_parents(folder, 0700);
+    g_file_set_contents(file, text, -1, NULL);
+}
+
+/* "q" runs, "b1" is off. */
+static void
+set_up(Run *run)
+{
+    *run = (Run){.home = g_dir_make_tmp("crv-XXXXXX", NULL)};
+    g_autofree char *runtime = g_build_filename(run->home, "run", NULL);
+
+    g_mkdir(runtime, 0700);
+    g_setenv("XDG_CONFIG_HOME", run->home, TRUE);
+    g_setenv("XDG_DATA_HOME", run->home, TRUE);
+    g_setenv("XDG_STATE_HOME", run->home, TRUE);
+    g_setenv("XDG_RUNTIME_DIR", runtime, TRUE);
+    write_profile(run, "q", "[machine]\nmemory=64M\n");
+    write_profile(run, "b1", "[machine]\nmemory=128M\n[disk0]\npath=/x.img\n");
+    CU_ASSERT_TRUE_FATAL(session_dirs_make("q", NULL));
+    run->lock = session_lock("q", NULL);
+    run->fm = fake_machine_new_on(session_listen("q", NULL));
+    run->thread = g_thread_new("server", serve, run);
+}
+
+static void
+tear_down(Run *run)
+{
+    g_atomic_int_set(&run->stop, 1);
+    g_main_context_wakeup(run->fm->context);
+    g_thread_join(run->thread);
+    fake_machine_free(run->fm);
+    close(run->lock);
+    store_remove_tree(run->home, NULL);
+    g_free(run->home);
+    g_free(run->out);
+    g_free(run->err);
+}
+
+static int
+carrel(Run *run, const char *words)
+{
+    g_autofree char *line =
+        g_strdup_printf("%s %s", g_getenv("CARREL_TEST_PROGRAM"), words);
+    int status = -1;
+
+    g_clear_pointer(&run->out, g_free);
+    g_clear_pointer(&run->err, g_free);
+    g_spawn_command_line_sync(line, &run->out, &run->err, &status, NULL);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static bool
+says(Run *run, const char *words, const char *text)
+{
+    if (carrel(run, words) == 0 && strcmp(run->out, text) == 0)
+        return true;
+    printf("# %s: %s%s", words, run->out, run->err);
+    return false;
+}
+
+static void
+a_dry_run_says_what_would_be_done(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_TRUE(says(&run, "start -n b1",
+                        "would start b1: pc-i440fx, 1 CPU, 128M, "
+                        "disk0 /x.img\n"));
+    CU_ASSERT_TRUE(says(&run, "start -n q", "q is running already\n"));
+    CU_ASSERT_TRUE(says(&run, "stop -n q",
+                        "would press the power button of q and wait up to 60 "
+                        "s for its guest\n"));
+    CU_ASSERT_TRUE(
+        says(&run, "stop -n -f q", "would take the power of q away\n"));
+    CU_ASSERT_TRUE(says(&run, "stop -n b1", "b1 is off already\n"));
+    CU_ASSERT_TRUE(says(&run, "restart -n -f q",
+                        "would take the power of q away, then start it "
+                        "again\n"));
+    CU_ASSERT_TRUE(
+        says(&run, "reset -n q", "would press the reset button of q\n"));
+    CU_ASSERT_TRUE(says(&run, "pause -n q", "would pause q\n"));
+    CU_ASSERT_TRUE(says(&run, "resume -n q", "would resume q\n"));
+    CU_ASSERT_EQUAL(carrel(&run, "reset -n b1"), 4); /* as without -n */
+    CU_ASSERT_STRING_EQUAL(run.fm->calls->str, "");
+    tear_down(&run);
+}
+
+static void
+a_dry_run_keeps_the_state_in_json(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_TRUE(says(&run, "start -n --json b1",
+                        "{\"name\":\"b1\",\"state\":\"off\",\"changed\":false,"
+                        "\"dry-run\":true,\"would\":\"start\"}\n"));
+    CU_ASSERT_TRUE(says(&run, "pause -n --json q",
+                        "{\"name\":\"q\",\"state\":\"running\",\"changed\":"
+                        "false,\"dry-run\":true,\"would\":\"pause\"}\n"));
+    CU_ASSERT_TRUE(says(&run, "start -n --json q",
+                        "{\"name\":\"q\",\"state\":\"running\",\"changed\":"
+                        "false,\"dry-run\":true,\"would\":null}\n"));
+    tear_down(&run);
+}
+
+static void
+send_and_wait_answer_with_json(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_TRUE(
+        says(&run, "send --json q keys a", "{\"name\":\"q\",\"ok\":true}\n"));
+    CU_ASSERT_TRUE(says(&run, "wait --json q running",
+                        "{\"name\":\"q\",\"state\":\"running\"}\n"));
+    CU_ASSERT_TRUE(says(&run, "wait q running", ""));
+    tear_down(&run);
+}
+
+static void
+logs_are_an_object_a_line_with_json(void)
+{
+    Run run;
+    set_up(&run);
+    g_autofree char *vmm = session_log_file("q", "vmm");
+    g_autofree char *serial = session_log_file("q", "serial0");
+    g_file_set_contents(
+        vmm, "2026-01-31T23:59:59.123 machine: a: b\n    more\n", -1, NULL);
+    g_file_set_contents(serial, "login:\r\n# ", -1, NULL);
+
+    CU_ASSERT_TRUE(says(&run, "logs q --json",
+                        "{\"time\":\"2026-01-31T23:59:59.123\",\"source\":"
+                        "\"machine\",\"line\":\"a: b\"}\n"
+                        "{\"source\":\"vmm\",\"line\":\"    more\"}\n"));
+    CU_ASSERT_TRUE(says(&run, "logs q --json -s serial",
+                        "{\"source\":\"serial0\",\"line\":\"login:\"}\n"
+                        "{\"source\":\"serial0\",\"line\":\"# \"}\n"));
+    tear_down(&run);
+}
+
+static void
+the_log_of_a_lost_process_ends_with_the_reason(void)
+{
+    Run run;
+    set_up(&run);
+    CU_ASSERT_TRUE(session_dirs_make("b1", NULL));
+    g_autofree char *state = session_state_dir("b1");
+    g_autofree char *note = g_build_filename(state, "signal", NULL);
+    g_autofree char *log = session_log_file("b1", "vmm");
+    session_record_write("b1", "running", "");
+    g_file_set_contents(note, "SIGSEGV\n", -1, NULL);
+    g_file_set_contents(log, "x\n", -1, NULL);
+
+    CU_ASSERT_TRUE(says(&run, "logs b1",
+                        "x\nmachine: crashed: process ended unexpectedly "
+                        "(SIGSEGV)\n"));
+    session_record_write("b1", "crashed", "triple fault");
+    CU_ASSERT_TRUE(says(&run, "logs b1", "x\n"));
+    tear_down(&run);
+}
+
+static void
+view_prints_a_command_or_the_address(void)
+{
+    Run run;
+    set_up(&run);
+
+    run.fm->view = "unix:/run/q/vnc.sock";
+    CU_ASSERT_TRUE(says(&run, "view --url q", "unix:/run/q/vnc.sock\n"));
+    CU_ASSERT_TRUE(says(&run, "view q", "vncviewer /run/q/vnc.sock\n"));
+    run.fm->view = "tcp:127.0.0.1:5901";
+    CU_ASSERT_TRUE(says(&run, "view q", "vncviewer 127.0.0.1::5901\n"));
+    run.fm->view = "unix:/a b/vnc.sock";
+    CU_ASSERT_TRUE(says(&run, "view q", "vncviewer '/a b/vnc.sock'\n"));
+    tear_down(&run);
+}
+
+CU_MAIN("running-verbs",
+        {"a_dry_run_says_what_would_be_done",
+         a_dry_run_says_what_would_be_done},
+        {"a_dry_run_keeps_the_state_in_json",
+         a_dry_run_keeps_the_state_in_json},
+        {"send_and_wait_answer_with_json", send_and_wait_answer_with_json},
+        {"logs_are_an_object_a_line_with_json",
+         logs_are_an_object_a_line_with_json},
+        {"the_log_of_a_lost_process_ends_with_the_reason",
+         the_log_of_a_lost_process_ends_with_the_reason},
+        {"view_prints_a_command_or_the_address",
+         view_prints_a_command_or_the_address})
