@@ -47,9 +47,9 @@ struct Machine {
     Kernel *kernel;
     PcVirtio *minimal;
     GMutex media_lock; /* L1 guards drives[].block; held during a change */
-    /* L2 guards drives[].path, cards, and which drives there are; to change
-     * one takes media_lock as well, so holding either is enough to look */
-    GMutex path_lock;
+    /* Which drives and cards there are changes under both, so that either is
+     * enough to look. */
+    GMutex path_lock; /* L2 guards drives[].path, drives, cards */
     Drive drives[MACHINE_DRIVES];
     unsigned n_drives;
     MachineCard cards[PC_MAX_CARDS];

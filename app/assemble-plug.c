@@ -32,6 +32,7 @@ open_disk(Machine *m, const Profile *p, const char *section, unsigned number,
     return machine_open_drive(m, p, section, DRIVE_DISK, number, error);
 }
 
+/* One row a kind; nothing else lists them. */
 /* clang-format off */
 static const PlugKind plug_kinds[] = {
     { "disk#", "virtio-blk", open_disk, machine_close_drive },
@@ -48,6 +49,32 @@ find_kind(const char *section)
         if (strcmp(plug_kinds[i].section, row->section) == 0)
             return &plug_kinds[i];
     return NULL;
+}
+
+const char *
+machine_plug_models(const char *section)
+{
+    const PlugKind *kind = find_kind(section);
+
+    return kind != NULL ? kind->models : NULL;
+}
+
+char *
+machine_plug_names(void)
+{
+    GString *names = g_string_new(NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(plug_kinds); i++) {
+        const char *section = plug_kinds[i].section;
+        g_autofree char *first = g_strdelimit(g_strdup(section), "#", '0');
+        const SchemaSection *row = schema_find_section(first);
+        g_string_append_printf(names, "%s%s", i > 0 ? ", " : "", first);
+        if (row != NULL && row->count > 1)
+            g_string_append_printf(names, " to %.*s%u",
+                                   (int) strlen(section) - 1, section,
+                                   row->count - 1);
+    }
+    return g_string_free(names, FALSE);
 }
 
 /* ---- the list ---- */
@@ -135,14 +162,15 @@ insert_paused(Vm *vm, void *data)
     in->ok = pc_cards_plug(&in->cards, vm, in->m->pc.pci, &in->error);
 }
 
-static bool
+/* The slot; 0 and error set. */
+static unsigned
 insert_card(Machine *m, const Profile *p, const char *section, GError **error)
 {
     Insertion in = {.m = m};
     bool ok = machine_plug_card(m, p, section, &in.cards, error);
     unsigned slot = pc_cards_last_slot(&in.cards);
 
-    g_return_val_if_fail(!ok || in.cards.n_cards == 1, false);
+    g_return_val_if_fail(!ok || in.cards.n_cards == 1, 0);
     ok = ok && vm_with_paused(m->vm, insert_paused, &in, error);
     if (ok && !in.ok) {
         g_propagate_prefixed_error(error, in.error, "%s: ", section);
@@ -150,10 +178,9 @@ insert_card(Machine *m, const Profile *p, const char *section, GError **error)
     }
     pc_cards_clear(&in.cards);
     if (!ok)
-        return false;
+        return 0;
     machine_note_card(m, section, slot);
-    pci_hotplug_inserted(m->pc.hotplug, slot);
-    return true;
+    return slot;
 }
 
 static bool
@@ -206,12 +233,13 @@ static const PlugKind *
 check_attach(Machine *m, const Profile *p, const char *section, GError **error)
 {
     const PlugKind *kind = find_kind(section);
+    g_autofree char *names = machine_plug_names();
 
     if (kind == NULL)
         g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
                     "'%s' is nothing that can be plugged in while the machine "
-                    "runs; disk0 to disk3 and rng are",
-                    section);
+                    "runs; what can: %s",
+                    section, names);
     else if (profile_validate(p, error) && has_controller(m, error) &&
              is_free(m, section, error) &&
              is_card_model(kind, p, section, error))
@@ -227,20 +255,21 @@ number_of(const char *section)
     return g_ascii_isdigit(last) ? (unsigned) (last - '0') : 0;
 }
 
-static bool
+/* As insert_card(). */
+static unsigned
 attach(Machine *m, const Profile *p, const char *section, GError **error)
 {
     const PlugKind *kind = check_attach(m, p, section, error);
+    unsigned slot = 0;
 
     if (kind == NULL)
-        return false;
-    if ((kind->open == NULL ||
-         kind->open(m, p, section, number_of(section), error)) &&
-        insert_card(m, p, section, error))
-        return true;
-    if (kind->close != NULL)
+        return 0;
+    if (kind->open == NULL ||
+        kind->open(m, p, section, number_of(section), error))
+        slot = insert_card(m, p, section, error);
+    if (slot == 0 && kind->close != NULL)
         kind->close(m, section);
-    return false;
+    return slot;
 }
 
 bool
@@ -248,11 +277,13 @@ machine_attach(Machine *m, const Profile *fragment, const char *section,
                GError **error)
 {
     g_mutex_lock(&m->media_lock);
-    bool ok = attach(m, fragment, section, error);
+    unsigned slot = attach(m, fragment, section, error);
     g_mutex_unlock(&m->media_lock);
-    if (ok)
-        say(m, section, "attached");
-    return ok;
+    if (slot == 0)
+        return false;
+    pci_hotplug_inserted(m->pc.hotplug, slot);
+    say(m, section, "attached");
+    return true;
 }
 
 /* ---- out ---- */
@@ -299,7 +330,7 @@ check_detach(Machine *m, const char *section, GError **error)
 }
 
 static bool
-ask_guest(Machine *m, MachineCard *card, GError **error)
+mark_leaving(Machine *m, MachineCard *card, GError **error)
 {
     VmState state = vm_state(m->vm);
 
@@ -312,35 +343,37 @@ ask_guest(Machine *m, MachineCard *card, GError **error)
     g_mutex_lock(&m->path_lock);
     card->leaving = true;
     g_mutex_unlock(&m->path_lock);
-    pci_hotplug_request_removal(m->pc.hotplug, card->slot);
-    say(m, card->section, "the guest is asked to let it go");
     return true;
 }
 
-static bool
+/* The slot that it is, or was, in; 0 and error set. */
+static unsigned
 detach(Machine *m, const char *section, bool force, GError **error)
 {
     MachineCard *card = check_detach(m, section, error);
+    unsigned slot = card != NULL ? card->slot : 0;
 
-    if (card == NULL)
-        return false;
-    if (!force)
-        return ask_guest(m, card, error);
-    unsigned slot = card->slot;
-    if (!take_out(m, card, error))
-        return false;
-    pci_hotplug_removed(m->pc.hotplug, slot);
-    say(m, section, "detached by force");
-    return true;
+    if (card == NULL ||
+        !(force ? take_out(m, card, error) : mark_leaving(m, card, error)))
+        return 0;
+    return slot;
 }
 
 bool
 machine_detach(Machine *m, const char *section, bool force, GError **error)
 {
     g_mutex_lock(&m->media_lock);
-    bool ok = detach(m, section, force, error);
+    unsigned slot = detach(m, section, force, error);
     g_mutex_unlock(&m->media_lock);
-    return ok;
+    if (slot == 0)
+        return false;
+    if (force)
+        pci_hotplug_removed(m->pc.hotplug, slot);
+    else
+        pci_hotplug_request_removal(m->pc.hotplug, slot);
+    say(m, section,
+        force ? "detached by force" : "the guest is asked to let it go");
+    return true;
 }
 
 /* ---- what the guest lets go ---- */

@@ -55,6 +55,11 @@ typedef struct {
     guint8 slot;      /* 3..31 */
     bool leaving;     /* the guest was asked to let it go */
 } MachineCard;
+/* What may be plugged in: the models of a section ("disk1") that are cards,
+ * "a|b", the usual one first; NULL: nothing of that kind. Any thread. */
+const char *machine_plug_models(const char *section);
+/* "disk0 to disk3, rng", for messages. g_free. */
+char *machine_plug_names(void);
 /* At most n of them to ret_cards; how many. Any thread. */
 unsigned machine_cards(Machine *machine, MachineCard *ret_cards, unsigned n);
 /* Plugs in the card that fragment's section describes ("disk1"); the rest of

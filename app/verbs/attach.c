@@ -3,6 +3,7 @@
  * its machine.ini. */
 #include <string.h>
 
+#include "app/assemble.h"
 #include "app/store.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
@@ -12,15 +13,6 @@
 #define DETACH_TIMEOUT_S 30
 #define MAX_TIMEOUT_S    86400
 #define POLL_US          100000
-
-/* What a section is when nobody says: the default for a machine that is made
- * may be part of the main board. One row a kind that can come and go. */
-static const struct {
-    const char *section, *model;
-} card_models[] = {
-    {"disk#", "virtio-blk"},
-    {"rng", "virtio-rng"},
-};
 
 static int
 print_result(const App *app, const char *name, const char *section,
@@ -129,17 +121,18 @@ copy_section(Profile *fragment, const char *name, const char *section,
            each_key(section, copy_key, &copy);
 }
 
+/* What it is when nobody says: the default for a machine that is made may be
+ * part of the main board. */
 static bool
 default_model(Profile *fragment, const char *section, GError **error)
 {
     g_autofree char *key = g_strconcat(section, ".model", NULL);
-    const SchemaSection *row = schema_find_section(section);
+    const char *models = machine_plug_models(section);
 
-    for (gsize i = 0; i < G_N_ELEMENTS(card_models); i++)
-        if (strcmp(card_models[i].section, row->section) == 0 &&
-            !profile_has(fragment, key))
-            return profile_set(fragment, key, card_models[i].model, error);
-    return true;
+    if (models == NULL || profile_has(fragment, key))
+        return true;
+    g_autofree char *first = g_strndup(models, strcspn(models, "|"));
+    return profile_set(fragment, key, first, error);
 }
 
 static Profile *
@@ -216,6 +209,17 @@ do_attach(const App *app, const char *name, const char *section,
     return EXIT_OK;
 }
 
+static int
+usage(const App *app)
+{
+    g_autofree char *names = machine_plug_names();
+    g_autofree char *hint = g_strdup_printf(
+        "a section is one of: %s; `carrel console` opens the screen", names);
+
+    return app_fail(app, EXIT_USAGE, "usage", hint, NULL,
+                    "attach: say what to plug in: SECTION [KEY=VALUE...]");
+}
+
 int
 verb_attach(App *app, int argc, char **argv)
 {
@@ -231,12 +235,7 @@ verb_attach(App *app, int argc, char **argv)
     if (code >= 0)
         return code;
     if (args[1] == NULL)
-        return app_fail(app, EXIT_USAGE, "usage",
-                        "a section is disk0 to disk3 or rng; `carrel console` "
-                        "opens the screen",
-                        NULL,
-                        "attach: say what to plug in: SECTION "
-                        "[KEY=VALUE...]");
+        return usage(app);
     const char *name = args[0], *section = args[1];
     code = running_require(app, name);
     if (code >= 0)

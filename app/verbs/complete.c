@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/assemble.h"
 #include "app/store.h"
 #include "app/verbs.h"
 #include "app/verbs/run.h"
@@ -155,9 +156,7 @@ static const struct {
     unsigned n;
     const char *words;
 } fixed[] = {
-    {"attach", 2, "disk0 disk1 disk2 disk3 rng"},
     {"completion", 1, "bash zsh fish"},
-    {"detach", 2, "disk0 disk1 disk2 disk3 rng"},
     {"helper", 1,
      "tap-create tap-delete macvtap-create macvtap-delete list undo"},
     {"media", 2, "list insert eject"},
@@ -209,6 +208,37 @@ offer_section_keys(const char *section, const char *last)
     }
 }
 
+/* Sections that can come and go while a machine runs. */
+static void
+offer_cards(const char *prefix)
+{
+    unsigned n;
+    const SchemaSection *all = schema_sections(&n);
+
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < MAX(1, all[i].count); k++) {
+            g_autofree char *name =
+                g_strdelimit(g_strdup(all[i].section), "#", (char) ('0' + k));
+            if (machine_plug_models(name) != NULL)
+                offer(prefix, name, all[i].help);
+        }
+}
+
+/* attach NAME disk1 path=..., detach NAME disk1; false: neither of them. */
+static bool
+offer_plug(const Verb *verb, char **words, unsigned n)
+{
+    bool attach = strcmp(verb->name, "attach") == 0;
+
+    if (n < 2 || (!attach && strcmp(verb->name, "detach") != 0))
+        return false;
+    if (n == 2)
+        offer_cards(words[1]);
+    else if (attach)
+        offer_section_keys(words[1], words[n - 1]);
+    return true;
+}
+
 /* Arguments of verbs that take something else than machine names; false: no
  * such verb. words: behind the verb, n of them, the last one unfinished. */
 static bool
@@ -234,12 +264,10 @@ offer_special(const Verb *verb, char **words, unsigned n)
     else if (strcmp(verb->name, "help") == 0 && n == 1) {
         offer_verbs(last);
         offer(last, "settings", "the keys of machine.ini");
-    } else if (strcmp(verb->name, "attach") == 0 && n > 2)
-        offer_section_keys(words[1], last);
-    else if (strcmp(verb->name, "net") == 0 && n > 1)
+    } else if (strcmp(verb->name, "net") == 0 && n > 1)
         offer_net(last, words, n);
     else
-        return false;
+        return offer_plug(verb, words, n);
     return true;
 }
 

@@ -70,6 +70,23 @@ a_new_device_is_announced_by_event_1(void)
 }
 
 static void
+a_device_that_was_pulled_out_is_looked_for_and_not_asked_back(void)
+{
+    Fixture f;
+
+    setup(&f);
+    pci_hotplug_request_removal(f.dev, 5);
+    fake_out16(f.vm, GPE, EVENT);
+    pci_hotplug_removed(f.dev, 5);
+    CU_ASSERT_EQUAL(fake_in32(f.vm, UP), 1u << 5);
+    CU_ASSERT_EQUAL(fake_in32(f.vm, DOWN), 0);
+    CU_ASSERT_EQUAL(fake_in16(f.vm, GPE), EVENT);
+    fake_advance(f.vm, 0);
+    CU_ASSERT_EQUAL(f.calls, 0);
+    teardown(&f);
+}
+
+static void
 the_event_goes_when_the_guest_clears_it(void)
 {
     Fixture f;
@@ -168,6 +185,8 @@ bytes_of_the_registers_read_alone(void)
 CU_MAIN("pci-hotplug",
         {"a_new_device_is_announced_by_event_1",
          a_new_device_is_announced_by_event_1},
+        {"a_device_that_was_pulled_out_is_looked_for_and_not_asked_back",
+         a_device_that_was_pulled_out_is_looked_for_and_not_asked_back},
         {"the_event_goes_when_the_guest_clears_it",
          the_event_goes_when_the_guest_clears_it},
         {"reading_the_slots_clears_nothing", reading_the_slots_clears_nothing},

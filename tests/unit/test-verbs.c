@@ -702,6 +702,65 @@ the_manual_has_every_verb(void)
 }
 
 static void
+completion_knows_what_can_be_attached(void)
+{
+    Run run;
+    set_up(&run);
+
+    carrel(&run, "__complete -- attach a d");
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "disk3\t"));
+    CU_ASSERT_PTR_NULL(strstr(run.out, "floppy"));
+    carrel(&run, "__complete -- attach a disk1 p");
+    CU_ASSERT_TRUE(g_str_has_prefix(run.out, "path=\t"));
+    carrel(&run, "__complete -- detach a r");
+    CU_ASSERT_TRUE(g_str_has_prefix(run.out, "rng\t"));
+    tear_down(&run);
+}
+
+static void
+attach_checks_before_it_asks_the_machine(void)
+{
+    Run run;
+    set_up(&run);
+    write_machine(&run, "a", "[machine]\nmemory=16M\n");
+
+    CU_ASSERT_EQUAL(carrel(&run, "attach a"), 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "carrel console"));
+    CU_ASSERT_EQUAL(carrel(&run, "attach b disk1 path=/x"), 3);
+    CU_ASSERT_EQUAL(carrel(&run, "attach a disk1"), 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "disk1.path: is missing"));
+    CU_ASSERT_EQUAL(carrel(&run, "attach a disk1 path=/x model=scsi"), 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "virtio-blk"));
+    CU_ASSERT_EQUAL(carrel(&run, "attach a disk1 path"), 2);
+    CU_ASSERT_EQUAL(carrel(&run, "attach a disk1 path=/x"), 4);
+    CU_ASSERT_EQUAL(carrel(&run, "attach a disk1 path=/x --keep"), 4);
+    CU_ASSERT_EQUAL(carrel(&run, "get a disk1.path"), 0);
+    CU_ASSERT_STRING_EQUAL(run.out, "\n");
+    tear_down(&run);
+}
+
+static void
+detach_checks_before_it_asks_the_machine(void)
+{
+    Run run;
+    set_up(&run);
+    write_machine(&run, "a",
+                  "[machine]\nmemory=16M\n[disk1]\nmodel=virtio-blk\n"
+                  "path=/x\n");
+
+    CU_ASSERT_EQUAL(carrel(&run, "detach a"), 2);
+    CU_ASSERT_EQUAL(carrel(&run, "detach a disk1 --timeout 0"), 2);
+    CU_ASSERT_EQUAL(carrel(&run, "detach b disk1"), 3);
+    CU_ASSERT_EQUAL(carrel(&run, "detach a disk1 --keep"), 4);
+    CU_ASSERT_EQUAL(carrel(&run, "--read-only detach a disk1"), 4);
+    CU_ASSERT_EQUAL(carrel(&run, "detach a disk1 --keep --dry-run --json"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "\"kept\":false"));
+    CU_ASSERT_EQUAL(carrel(&run, "get a disk1.path"), 0);
+    CU_ASSERT_STRING_EQUAL(run.out, "/x\n");
+    tear_down(&run);
+}
+
+static void
 a_full_disk_is_noticed(void)
 {
     Run run;
@@ -749,4 +808,8 @@ CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         CASE(secrets_are_not_shown), CASE(a_newer_profile_is_never_rewritten),
         CASE(unknown_words_get_a_suggestion_and_2),
         CASE(completion_knows_verbs_machines_and_settings),
-        CASE(the_manual_has_every_verb), CASE(a_full_disk_is_noticed))
+        CASE(the_manual_has_every_verb),
+        CASE(completion_knows_what_can_be_attached),
+        CASE(attach_checks_before_it_asks_the_machine),
+        CASE(detach_checks_before_it_asks_the_machine),
+        CASE(a_full_disk_is_noticed))
