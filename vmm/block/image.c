@@ -191,8 +191,7 @@ preallocate(const BlockCreate *c, GError **error)
 static bool
 fill_from_backing(BlockCreate *c, GError **error)
 {
-    g_autofree char *dir = g_path_get_dirname(c->path);
-    g_autofree char *path = g_canonicalize_filename(c->backing, dir);
+    g_autofree char *path = qcow2_backing_path(c->path, c->backing);
     BlockDetails details;
 
     if (c->prealloc != BLOCK_PREALLOC_OFF) {

@@ -45,6 +45,15 @@ qcow2_refuse(const Qcow2 *q, GError **error, const char *fmt, ...)
     return false;
 }
 
+char *
+qcow2_backing_path(const char *image_path, const char *name)
+{
+    g_autofree char *image = g_canonicalize_filename(image_path, NULL);
+    g_autofree char *dir = g_path_get_dirname(image);
+
+    return g_canonicalize_filename(name, dir);
+}
+
 static void
 decode(const DiskHeader *d, Qcow2Header *h)
 {

@@ -157,6 +157,9 @@ int qcow2_header_put_size(Qcow2 *q, guint64 size, guint32 l1_size,
                           guint64 l1_offset);
 int qcow2_header_clear_autoclear(Qcow2 *q);
 
+/* A backing image's name as an image at image_path means it; g_free. */
+char *qcow2_backing_path(const char *image_path, const char *name);
+
 /* qcow2-table.c. Metadata I/O: 0 or -errno; reads behind the end are zeros up
  * to the end of the file's last cluster, -EIO further on. */
 int qcow2_pread(const Qcow2 *q, guint64 offset, void *buf, gsize len);

@@ -47,8 +47,7 @@ check_backing(const Qcow2 *q, const BlockSpec *spec, GError **error)
         return refuse_backing(q, spec, "needs a backing image", error);
     if (spec->n_backings > BLOCK_MAX_BACKINGS)
         return refuse_backing(q, spec, "has too many images under it", error);
-    g_autofree char *dir = g_path_get_dirname(spec->path);
-    g_autofree char *path = g_canonicalize_filename(q->h.backing, dir);
+    g_autofree char *path = qcow2_backing_path(spec->path, q->h.backing);
     if (stat(b->path, &named) < 0)
         return sys_error(error, errno, "backing image '%s' of disk image '%s'",
                          b->path, spec->path);
