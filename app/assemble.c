@@ -12,7 +12,9 @@
 #include "vmm/boot/firmware.h"
 #include "vmm/loop/loop.h"
 
-#define MIB (G_GUINT64_CONSTANT(1) << 20)
+#define MIB          (G_GUINT64_CONSTANT(1) << 20)
+
+#define MAX_BACKINGS 2 /* keys that a disk has */
 
 /* ---- images ---- */
 
@@ -33,13 +35,54 @@ machine_blame(GError **error, const char *section, const char *key)
     return false;
 }
 
+/* backing, backing2: up to the first that is not set. The paths are the
+ * caller's. */
+static unsigned
+read_backings(const Profile *p, const char *section, char *paths[],
+              BlockBacking backings[])
+{
+    static const char *const keys[] = {"backing", "backing2"};
+    unsigned n = 0;
+
+    G_STATIC_ASSERT(G_N_ELEMENTS(keys) == MAX_BACKINGS);
+    for (; n < MAX_BACKINGS; n++) {
+        g_autofree char *key = g_strdup_printf("%s.%s", section, keys[n]);
+        g_autofree char *format_key = g_strconcat(key, "-format", NULL);
+        paths[n] = profile_get_path(p, key);
+        if (paths[n] == NULL)
+            break;
+        backings[n] =
+            (BlockBacking){paths[n], profile_get_string(p, format_key)};
+    }
+    return n;
+}
+
+static Block *
+open_disk(Machine *m, const Profile *p, const Drive *d, BlockSpec *spec,
+          GError **error)
+{
+    g_autofree char *direct_key = g_strconcat(d->name, ".direct", NULL);
+    g_autofree char *format_key = g_strconcat(d->name, ".format", NULL);
+    char *paths[MAX_BACKINGS] = {NULL};
+    BlockBacking backings[MAX_BACKINGS];
+
+    spec->format = profile_get_string(p, format_key);
+    spec->direct = profile_get_bool(p, direct_key);
+    spec->backings = backings;
+    spec->n_backings = read_backings(p, d->name, paths, backings);
+    Block *block = block_open(spec, vm_loop(m->vm), error);
+    for (unsigned i = 0; i < MAX_BACKINGS; i++)
+        g_free(paths[i]);
+    return block;
+}
+
 static Block *
 open_image(Machine *m, const Profile *p, Drive *d, GError **error)
 {
+    g_autoptr(GError) e = NULL;
     g_autofree char *path_key = g_strconcat(d->name, ".path", NULL);
     g_autofree char *ro_key = g_strconcat(d->name, ".read-only", NULL);
     g_autofree char *snap_key = g_strconcat(d->name, ".snapshot", NULL);
-    g_autofree char *direct_key = g_strconcat(d->name, ".direct", NULL);
     g_autofree char *path = profile_get_path(p, path_key);
     bool cd = d->kind == DRIVE_CD;
 
@@ -51,13 +94,18 @@ open_image(Machine *m, const Profile *p, Drive *d, GError **error)
         .path = path,
         .format = cd ? "iso" : "raw",
         .read_only = d->read_only,
-        .direct = d->kind == DRIVE_DISK && profile_get_bool(p, direct_key),
         .snapshot = d->snapshot,
     };
-    Block *block = block_open(&spec, vm_loop(m->vm), error);
-    if (block == NULL)
-        machine_blame(error, d->name, "path");
-    return block;
+    Block *block = d->kind == DRIVE_DISK
+                       ? open_disk(m, p, d, &spec, &e)
+                       : block_open(&spec, vm_loop(m->vm), &e);
+    if (block != NULL)
+        return block;
+    bool backing =
+        g_error_matches(e, CARREL_BLOCK_ERROR, CARREL_BLOCK_ERROR_BACKING);
+    g_propagate_error(error, g_steal_pointer(&e));
+    machine_blame(error, d->name, backing ? "backing" : "path");
+    return NULL;
 }
 
 bool

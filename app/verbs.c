@@ -25,6 +25,7 @@ static const Verb verbs[] = {
     { "protect",    NULL,  "NAME on|off", "Guard a machine against delete, rename and overwrite", verb_protect, CHANGES | NAME },
     { "delete",     "rm",  "NAME...", "Move machines to the trash", verb_delete, CHANGES | NAME },
     { "trash",      NULL,  "list|restore NAME|empty", "Look into, restore from or empty the trash", verb_trash, 0 },
+    { "disk",       NULL,  "create|info|check FILE | convert FILE NEW-FILE | resize FILE SIZE", "Make, look into, check, copy or resize disk images", verb_disk, 0 },
     { "templates",  NULL,  "[SEARCH]", "List what a new machine can start from", verb_templates, 0 },
     { "template",   NULL,  "show ID | check FILE...", "Show or check one template", verb_template, 0 },
 

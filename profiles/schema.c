@@ -214,7 +214,11 @@ static const SchemaKey keys[] = {
     { "floppy#", "snapshot", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "throw away what the guest writes when the machine ends", NULL },
 
     { "disk#", "path", SCHEMA_PATH, 0, 1, MAX_PATH, NULL, "", NULL, "0.1", "image file or block device", NULL },
-    { "disk#", "format", SCHEMA_ENUM, 0, 0, 0, "raw", "raw", NULL, "0.1", "format of the file; never guessed from its content", NULL },
+    { "disk#", "format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.1", "format of the file; never guessed from its content", NULL },
+    { "disk#", "backing", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the image under a qcow2 image that is based on one; no other file is opened as such", NULL },
+    { "disk#", "backing-format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.1", "format of backing", NULL },
+    { "disk#", "backing2", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the image under backing, where that is based on one too", NULL },
+    { "disk#", "backing2-format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.1", "format of backing2", NULL },
     { "disk#", "model", SCHEMA_ENUM, 0, 0, 0, "ide|virtio-blk", "ide", NULL, "0.1", "how the guest sees the disk; virtio-blk is fast and needs a driver in the guest", NULL },
     { "disk#", "read-only", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "the guest cannot write", NULL },
     { "disk#", "snapshot", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "throw away what the guest writes when the machine ends", NULL },

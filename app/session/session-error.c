@@ -67,6 +67,7 @@ static const MeaningRow meaning_rows[] = {
     { carrel_profile_error_quark,  ANY,                           CARREL_SESSION_ERROR_PROFILE },
     { carrel_block_error_quark,    CARREL_BLOCK_ERROR_LOCKED,     CARREL_SESSION_ERROR_LOCKED },
     { carrel_block_error_quark,    CARREL_BLOCK_ERROR_FORMAT,     CARREL_SESSION_ERROR_USAGE },
+    { carrel_block_error_quark,    CARREL_BLOCK_ERROR_BACKING,    CARREL_SESSION_ERROR_USAGE },
     { carrel_char_error_quark,     ANY,                           CARREL_SESSION_ERROR_PROFILE },
     { carrel_cpu_error_quark,      CARREL_CPU_ERROR_PERMISSION,   CARREL_SESSION_ERROR_PERMISSION },
     { carrel_cpu_error_quark,      ANY,                           CARREL_SESSION_ERROR_HOST },

@@ -159,6 +159,7 @@ static const struct {
     {"completion", 1, "bash zsh fish"},
     {"helper", 1,
      "tap-create tap-delete macvtap-create macvtap-delete list undo"},
+    {"disk", 1, "create info check convert resize"},
     {"media", 2, "list insert eject"},
     {"net", 1, "list forward capture link"},
     {"protect", 2, "on off"},

@@ -17,10 +17,11 @@
 #include "profiles/paths.h"
 #include "profiles/schema.h"
 #include "profiles/templates.h"
+#include "vmm/block/image.h"
 #include "vmm/core/sysutil.h"
 
 typedef struct {
-    char *from, **cds, **floppies, **disks, **new_disks;
+    char *from, *disk_format, **cds, **floppies, **disks, **new_disks;
 } Options;
 
 typedef struct {
@@ -35,6 +36,7 @@ static void
 options_clear(Options *o)
 {
     g_free(o->from);
+    g_free(o->disk_format);
     g_strfreev(o->cds);
     g_strfreev(o->floppies);
     g_strfreev(o->disks);
@@ -55,8 +57,10 @@ find_free_drive(const Profile *profile, const char *kind)
     return NULL;
 }
 
+/* format: of a hard disk, NULL: as the template says. */
 static bool
-put_in_drive(New *n, const char *kind, const char *path, GError **error)
+put_in_drive(New *n, const char *kind, const char *path, const char *format,
+             GError **error)
 {
     g_autofree char *key = find_free_drive(n->profile, kind);
 
@@ -65,7 +69,13 @@ put_in_drive(New *n, const char *kind, const char *path, GError **error)
                     "there is no %s drive left for '%s'", kind, path);
         return false;
     }
-    return profile_set(n->profile, key, path, error);
+    if (!profile_set(n->profile, key, path, error))
+        return false;
+    if (format == NULL)
+        return true;
+    g_autofree char *format_key =
+        g_strdup_printf("%.*s.format", (int) strcspn(key, "."), key);
+    return profile_set(n->profile, format_key, format, error);
 }
 
 static bool
@@ -81,14 +91,16 @@ add_media(New *n, const char *kind, char **files, GError **error)
                         files[i]);
             return false;
         }
-        if (!put_in_drive(n, kind, path, error))
+        bool qcow2 =
+            strcmp(kind, "disk") == 0 && g_str_has_suffix(path, ".qcow2");
+        if (!put_in_drive(n, kind, path, qcow2 ? "qcow2" : NULL, error))
             return false;
     }
     return true;
 }
 
 static bool
-plan_new_disks(New *n, char **sizes, GError **error)
+plan_new_disks(New *n, char **sizes, const char *format, GError **error)
 {
     const guint64 least = 1 << 20, most = (guint64) 1 << 46;
 
@@ -104,8 +116,9 @@ plan_new_disks(New *n, char **sizes, GError **error)
         }
         g_autofree char *key = find_free_drive(n->profile, "disk");
         g_autofree char *path =
-            g_strdup_printf("disks/%.5s.img", key != NULL ? key : "disk?");
-        if (!put_in_drive(n, "disk", path, error))
+            g_strdup_printf("disks/%.5s.%s", key != NULL ? key : "disk?",
+                            g_strcmp0(format, "qcow2") == 0 ? format : "img");
+        if (!put_in_drive(n, "disk", path, format, error))
             return false;
         g_ptr_array_add(n->disk_paths, g_steal_pointer(&path));
         g_array_append_val(n->disk_sizes, bytes);
@@ -114,24 +127,21 @@ plan_new_disks(New *n, char **sizes, GError **error)
 }
 
 static bool
-create_disk(const char *folder, const char *relative, guint64 bytes,
-            GError **error)
+create_disk(const New *n, const char *folder, const char *relative,
+            guint64 bytes, GError **error)
 {
+    g_autofree char *name = g_path_get_basename(relative);
+    g_autofree char *key =
+        g_strdup_printf("%.*s.format", (int) strcspn(name, "."), name);
     g_autofree char *path = g_build_filename(folder, relative, NULL);
     g_autofree char *parent = g_path_get_dirname(path);
 
     if (g_mkdir_with_parents(parent, 0700) < 0)
         return sys_error(error, errno, "cannot create '%s'", parent);
-    CARREL_AUTO_FD int fd =
-        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return sys_error(error, errno, "cannot create '%s'", path);
-    /* sparse: takes room as the guest writes */
-    if (ftruncate(fd, (off_t) bytes) < 0 || fsync(fd) < 0)
-        return sys_error(error, errno,
-                         "cannot make '%s' %" G_GUINT64_FORMAT " bytes long",
-                         path, bytes);
-    return true;
+    const BlockCreate create = {.path = path,
+                                .format = profile_get_string(n->profile, key),
+                                .bytes = bytes};
+    return block_image_create(&create, error);
 }
 
 /* Asks for the template on a terminal; NULL: take the usual one. */
@@ -184,7 +194,7 @@ write_machine(New *n, const char *file, GError **error)
     if (!ok)
         return false;
     for (guint i = 0; ok && i < n->disk_paths->len; i++)
-        ok = create_disk(folder, g_ptr_array_index(n->disk_paths, i),
+        ok = create_disk(n, folder, g_ptr_array_index(n->disk_paths, i),
                          g_array_index(n->disk_sizes, guint64, i), error);
     ok = ok && profile_save(n->profile, file, error);
     if (!ok)
@@ -226,7 +236,7 @@ fill(New *n, const Options *o, char **settings, GError **error)
     return add_media(n, "floppy", o->floppies, error) &&
            add_media(n, "cd", o->cds, error) &&
            add_media(n, "disk", o->disks, error) &&
-           plan_new_disks(n, o->new_disks, error) &&
+           plan_new_disks(n, o->new_disks, o->disk_format, error) &&
            settings_apply(n->profile, settings, error) &&
            profile_validate(n->profile, error);
 }
@@ -273,8 +283,9 @@ verb_new(App *app, int argc, char **argv)
         { "cd",       0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.cds, "Put this disc into the next CD drive", "FILE" },
         { "iso",      0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.cds, "The same as --cd", "FILE" },
         { "floppy",   0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.floppies, "Put this disk into the next floppy drive", "FILE" },
-        { "disk",     0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.disks, "Use this raw image or block device as the next hard disk", "FILE" },
+        { "disk",     0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.disks, "Use this image (.qcow2, else raw) or block device as the next hard disk", "FILE" },
         { "new-disk", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.new_disks, "Create an empty hard disk, such as 2G", "SIZE" },
+        { "disk-format", 0, 0, G_OPTION_ARG_STRING, &o.disk_format, "Format of new hard disks: raw (default) or qcow2", "FORMAT" },
         { NULL, 0, 0, 0, NULL, NULL, NULL },
     };
     /* clang-format on */

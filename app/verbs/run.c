@@ -78,7 +78,7 @@ guess_medium(const char *file, off_t size, Medium *ret_medium)
     static const char *const floppies[] = {"img", "ima", "flp",
                                            "vfd", "dsk", NULL};
     static const char *const cds[] = {"iso", NULL};
-    static const char *const disks[] = {"img", "raw", NULL};
+    static const char *const disks[] = {"img", "raw", "qcow2", NULL};
 
     if (has_suffix(file, cds))
         *ret_medium = MEDIUM_CD;
@@ -147,8 +147,11 @@ add_image(Profile *profile, Medium medium, const char *path, unsigned counts[],
         g_strdup_printf("%s%u.format", media[medium].name, n);
     if (!profile_set(profile, path_key, path, error))
         return false;
-    return media[medium].format == NULL ||
-           profile_set(profile, format_key, media[medium].format, error);
+    static const char *const qcow2[] = {"qcow2", NULL};
+    const char *format = media[medium].format;
+    if (medium == MEDIUM_DISK && has_suffix(path, qcow2))
+        format = "qcow2";
+    return format == NULL || profile_set(profile, format_key, format, error);
 }
 
 /* Boots from the first image given, then from the others. */

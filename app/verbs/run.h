@@ -7,6 +7,7 @@
 /* machines on disk */
 int verb_check(App *app, int argc, char **argv);
 int verb_clone(App *app, int argc, char **argv);
+int verb_disk(App *app, int argc, char **argv);
 int verb_delete(App *app, int argc, char **argv);
 int verb_edit(App *app, int argc, char **argv);
 int verb_get(App *app, int argc, char **argv);

@@ -29,6 +29,7 @@ static const struct {
     {"vnc", "VNC server (libvncserver)", CARREL_HAVE_VNC},
     {"uring", "disk I/O by io_uring", CARREL_HAVE_URING},
     {"slirp", "user networks (libslirp)", CARREL_HAVE_SLIRP},
+    {"zstd", "qcow2 clusters compressed by zstd", CARREL_HAVE_ZSTD},
 };
 
 int

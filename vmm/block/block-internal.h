@@ -56,12 +56,28 @@ typedef struct {
     /* What block_read_now() says; NULL: never. Any thread. */
     int (*read_now)(gpointer image, const struct iovec *iov, unsigned n_iov,
                     guint64 offset, gsize len);
-    /* Whether this request may go to ring_fd() as it stands. Any thread. */
-    bool (*ring_ok)(gpointer image, const BlockReq *req, gsize total);
+    /* Whether this request may go to ring_fd() as it stands, at *offset, which
+     * comes in as the request's. Any thread. */
+    bool (*ring_map)(gpointer image, const BlockReq *req, gsize total,
+                     guint64 *offset, gsize *ret_token);
+    /* The request that was mapped has left the ring. NULL: nobody cares. Any
+     * thread, locks may be held. */
+    void (*ring_end)(gpointer image, gsize token);
+    /* Bytes from offset on, at most len, that are alike; *ret_zero: they read
+     * as zeros. NULL: not known. */
+    guint64 (*extent)(gpointer image, guint64 offset, guint64 len,
+                      bool *ret_zero);
+    /* Whether flush() would have something to do although the guest has not
+     * asked for it; the front then calls it within some seconds. Any thread. */
+    bool (*is_dirty)(gpointer image);
 } BlockDriver;
 
 extern const BlockDriver block_raw_driver, block_iso_driver;
-extern const BlockDriver block_overlay_driver;
+extern const BlockDriver block_qcow2_driver, block_overlay_driver;
+
+/* NULL and error set when no format has that name. path: for the message. */
+const BlockDriver *block_find_format(const char *format, const char *path,
+                                     GError **error);
 
 /* Wraps an open image; takes it over also on failure. bytes: its size. */
 gpointer block_overlay_new(const BlockDriver *base, gpointer base_image,
@@ -83,7 +99,8 @@ block_req_next(BlockReq *req)
     return (BlockReq **) &req->priv[0];
 }
 
-/* Bytes already transferred when the ring gives a request to the pool. */
+/* Bytes already transferred when the ring gives a request to the pool; while it
+ * is in the ring, where its data is in ring_fd(). */
 static inline gsize *
 block_req_progress(BlockReq *req)
 {
@@ -91,7 +108,7 @@ block_req_progress(BlockReq *req)
     return (gsize *) &req->priv[1];
 }
 
-/* 0 or -errno once finished. */
+/* 0 or -errno once finished; until then ring_map()'s token. */
 static inline gssize *
 block_req_result(BlockReq *req)
 {
@@ -126,6 +143,10 @@ struct Block {
 
     void (*batch_done)(void *data); /* loop thread */
     void *batch_data;
+    Timer *write_back; /* loop thread; formats with is_dirty() only */
+
+    /* Against closing while the write-back is at it; held across I/O. */
+    GMutex image_lock; /* L1 guards the end of image */
 
     GMutex lock;         /* L2 guards waiting, finished, workers, in_flight */
     BlockQueue waiting;  /* for the pool */

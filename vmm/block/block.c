@@ -1,6 +1,7 @@
 /* vmm/block/block.c - see block.h: opens images by format name, checks every
  * request, sends it to the ring or the pool and brings the results back to
- * the loop. Left out so far: qcow2 (one more row in formats[]). */
+ * the loop. Formats whose metadata waits in memory are flushed some seconds
+ * after a write, for guests that never ask for it. */
 #include "vmm/block/block.h"
 
 #include <errno.h>
@@ -13,8 +14,12 @@
 /* "Go on": no errno, no success. */
 #define VERDICT_GO 1
 
+/* How long metadata may wait in memory. */
+#define WRITE_BACK_NS (2 * G_GINT64_CONSTANT(1000000000))
+
 static const BlockDriver *const formats[] = {
     &block_raw_driver,
+    &block_qcow2_driver,
     &block_iso_driver,
 };
 
@@ -83,6 +88,7 @@ block_unref(Block *block)
     sys_close(&block->event_fd);
     g_clear_pointer(&block->watch_source, g_source_unref);
     g_mutex_clear(&block->lock);
+    g_mutex_clear(&block->image_lock);
     g_free(block->path);
     g_free(block);
 }
@@ -97,6 +103,47 @@ block_finish(Block *block, BlockReq *req, int result)
     g_mutex_unlock(&block->lock);
     if (was_empty)
         sys_eventfd_signal(block->event_fd);
+}
+
+static int
+write_back_work(void *data)
+{
+    Block *block = data;
+
+    g_mutex_lock(&block->image_lock);
+    /* an error shows at the guest's next flush; until then it is tried again */
+    if (block->image != NULL)
+        (void) block->driver->flush(block->image);
+    g_mutex_unlock(&block->image_lock);
+    return 0;
+}
+
+static void
+arm_write_back(Block *block)
+{
+    if (block->write_back != NULL && !timer_is_armed(block->write_back) &&
+        block->driver->is_dirty(block->image))
+        timer_arm(block->write_back,
+                  loop_now_ns(block->loop, CLOCK_HOST) + WRITE_BACK_NS);
+}
+
+static void
+write_back_done(void *data, int result)
+{
+    Block *block = data;
+
+    if (block->image != NULL) /* closed on this loop, so not in between */
+        arm_write_back(block);
+    block_unref(block);
+}
+
+static void
+write_back_fire(void *data)
+{
+    Block *block = data;
+
+    loop_offload(block->loop, write_back_work, write_back_done,
+                 block_ref(block));
 }
 
 static void
@@ -120,6 +167,8 @@ deliver(int fd, GIOCondition ev, void *data)
     }
     if (block->batch_done != NULL)
         block->batch_done(block->batch_data);
+    if (block->image != NULL)
+        arm_write_back(block);
     block_unref(block);
 }
 
@@ -261,31 +310,38 @@ block_path(const Block *block)
 
 /* ---- open and close ---- */
 
-static const BlockDriver *
-find_format(const BlockSpec *spec, GError **error)
+const BlockDriver *
+block_find_format(const char *format, const char *path, GError **error)
 {
     g_autoptr(GString) known = g_string_new(NULL);
 
     for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
-        if (g_strcmp0(spec->format, formats[i]->name) == 0)
+        if (g_strcmp0(format, formats[i]->name) == 0)
             return formats[i];
         g_string_append_printf(known, "%s'%s'", i > 0 ? " or " : "",
                                formats[i]->name);
     }
     g_set_error(error, CARREL_BLOCK_ERROR, CARREL_BLOCK_ERROR_FORMAT,
-                "disk image '%s' has the unknown format '%s'; use %s",
-                spec->path, spec->format != NULL ? spec->format : "",
-                known->str);
+                "disk image '%s' has the unknown format '%s'; use %s", path,
+                format != NULL ? format : "", known->str);
     return NULL;
 }
 
 static bool
 open_image(Block *block, const BlockSpec *spec, GError **error)
 {
-    const BlockDriver *driver = find_format(spec, error);
+    const BlockDriver *driver =
+        block_find_format(spec->format, spec->path, error);
 
     if (driver == NULL)
         return false;
+    if (spec->n_backings > 0 && driver != &block_qcow2_driver) {
+        g_set_error(error, CARREL_BLOCK_ERROR, CARREL_BLOCK_ERROR_BACKING,
+                    "disk image '%s' has the format %s, which has no backing "
+                    "image; remove 'backing', or set the format to qcow2",
+                    spec->path, driver->name);
+        return false;
+    }
     block->image = driver->open(spec, &block->info, error);
     if (block->image == NULL)
         return false;
@@ -311,6 +367,9 @@ watch_on_loop(void *data)
         loop_watch_fd(block->loop, block->event_fd, G_IO_IN, deliver, block);
     block->watch_source = g_source_ref(g_main_context_find_source_by_id(
         loop_context(block->loop), block->watch));
+    if (block->driver->is_dirty != NULL && !block->info.read_only)
+        block->write_back =
+            timer_new(block->loop, CLOCK_HOST, write_back_fire, block);
 }
 
 static void
@@ -319,6 +378,7 @@ unwatch_on_loop(void *data)
     Block *block = data;
 
     loop_unwatch(block->loop, block->watch);
+    g_clear_pointer(&block->write_back, timer_free);
 }
 
 Block *
@@ -328,6 +388,7 @@ block_open(const BlockSpec *spec, Loop *loop, GError **error)
 
     g_atomic_ref_count_init(&block->refs);
     g_mutex_init(&block->lock);
+    g_mutex_init(&block->image_lock);
     block->path = g_strdup(spec->path);
     block->loop = loop;
     block->event_fd = -1;
@@ -357,9 +418,13 @@ block_close(Block *block)
     g_return_if_fail(!alive || block_is_idle(block));
     if (alive)
         loop_call(block->loop, unwatch_on_loop, block);
+    else
+        g_clear_pointer(&block->write_back, timer_free);
     g_clear_pointer(&block->uring, uring_free);
+    g_mutex_lock(&block->image_lock);
     if (block->image != NULL)
         block->driver->close(block->image);
     block->image = NULL;
+    g_mutex_unlock(&block->image_lock);
     block_unref(block);
 }

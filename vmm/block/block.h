@@ -31,8 +31,20 @@ typedef struct {
     bool discard_zeroes; /* what was discarded reads as zeros */
 } BlockInfo;
 
+/* An image that another one is based on. */
 typedef struct {
-    const char *path, *format; /* format: "raw", "iso" (qcow2 later) */
+    const char *path, *format; /* "raw" or "qcow2" */
+} BlockBacking;
+
+#define BLOCK_MAX_BACKINGS 8u
+
+typedef struct {
+    const char *path, *format; /* format: "raw", "qcow2" or "iso" */
+    /* The images under a qcow2 image, nearest first, all that there are: what
+     * an image says about its backing image is compared with this, and no
+     * other file is opened. */
+    const BlockBacking *backings;
+    unsigned n_backings;
     bool read_only, direct;
     bool snapshot; /* writes go to an anonymous overlay and are thrown away */
     bool use_pool; /* thread pool even where io_uring works (tests) */
@@ -41,8 +53,9 @@ typedef struct {
 #define CARREL_BLOCK_ERROR (carrel_block_error_quark())
 GQuark carrel_block_error_quark(void);
 typedef enum {
-    CARREL_BLOCK_ERROR_LOCKED, /* another process has the image open */
-    CARREL_BLOCK_ERROR_FORMAT, /* unknown format name, or size impossible */
+    CARREL_BLOCK_ERROR_LOCKED,  /* another process has the image open */
+    CARREL_BLOCK_ERROR_FORMAT,  /* unknown format name, or content impossible */
+    CARREL_BLOCK_ERROR_BACKING, /* backing image not as the caller says */
 } CarrelBlockError;
 
 /* The format is what the caller says; never guessed from content. Locks the

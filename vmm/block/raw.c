@@ -388,15 +388,31 @@ raw_read_now(gpointer image, const struct iovec *iov, unsigned n_iov,
 }
 
 static bool
-raw_ring_ok(gpointer image, const BlockReq *req, gsize total)
+raw_ring_map(gpointer image, const BlockReq *req, gsize total, guint64 *offset,
+             gsize *ret_token)
 {
     RawImage *raw = image;
 
-    if (req->op == BLOCK_WRITE && !write_is_safe(raw, req->offset + total))
+    if (req->op == BLOCK_WRITE && !write_is_safe(raw, *offset + total))
         return false;
     if (req->op != BLOCK_READ && req->op != BLOCK_WRITE)
         return true;
     return !raw->direct || is_aligned(raw, req->iov, req->n_iov);
+}
+
+static guint64
+raw_extent(gpointer image, guint64 offset, guint64 len, bool *ret_zero)
+{
+    RawImage *raw = image;
+    off_t data = lseek(raw->fd, (off_t) offset, SEEK_DATA);
+
+    *ret_zero = data < 0 ? errno == ENXIO : (guint64) data > offset;
+    if (data < 0)
+        return len;
+    if (*ret_zero)
+        return MIN(len, (guint64) data - offset);
+    off_t hole = lseek(raw->fd, (off_t) offset, SEEK_HOLE);
+    return hole > (off_t) offset ? MIN(len, (guint64) hole - offset) : len;
 }
 
 const BlockDriver block_raw_driver = {
@@ -408,7 +424,8 @@ const BlockDriver block_raw_driver = {
     .discard = raw_discard,
     .ring_fd = raw_ring_fd,
     .read_now = raw_read_now,
-    .ring_ok = raw_ring_ok,
+    .ring_map = raw_ring_map,
+    .extent = raw_extent,
 };
 
 const BlockDriver block_iso_driver = {
@@ -421,5 +438,6 @@ const BlockDriver block_iso_driver = {
     .discard = raw_discard,
     .ring_fd = raw_ring_fd,
     .read_now = raw_read_now,
-    .ring_ok = raw_ring_ok,
+    .ring_map = raw_ring_map,
+    .extent = raw_extent,
 };

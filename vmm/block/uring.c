@@ -100,20 +100,35 @@ uring_free(Uring *uring)
 
 /* ---- submit ---- */
 
+/* The request leaves the ring; it has no result yet, and nothing of it counts
+ * as transferred. */
+static void
+release(Uring *uring, BlockReq *req)
+{
+    const BlockDriver *driver = uring->block->driver;
+
+    if (driver->ring_end != NULL)
+        driver->ring_end(uring->block->image, (gsize) *block_req_result(req));
+    *block_req_result(req) = 0;
+    *block_req_progress(req) = 0;
+}
+
 static void
 prepare(Uring *uring, struct io_uring_sqe *sqe, BlockReq *req)
 {
+    guint64 at = *block_req_progress(req);
+
     switch (req->op) {
     case BLOCK_READ:
-        io_uring_prep_readv(sqe, uring->fd, req->iov, req->n_iov, req->offset);
+        io_uring_prep_readv(sqe, uring->fd, req->iov, req->n_iov, at);
         break;
     case BLOCK_WRITE:
-        io_uring_prep_writev(sqe, uring->fd, req->iov, req->n_iov, req->offset);
+        io_uring_prep_writev(sqe, uring->fd, req->iov, req->n_iov, at);
         break;
     case BLOCK_DISCARD:
         io_uring_prep_fallocate(sqe, uring->fd,
                                 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                (off_t) req->offset, (off_t) req->len);
+                                (off_t) at, (off_t) req->len);
         break;
     case BLOCK_FLUSH:
     default: io_uring_prep_fsync(sqe, uring->fd, IORING_FSYNC_DATASYNC); break;
@@ -146,25 +161,25 @@ enter(Uring *uring, unsigned n)
     return taken;
 }
 
-/* Lock held. Fills the ring from the waiting queue; what must not or cannot
- * go through it is left in *to_pool. */
+static void
+push_to_pool(Uring *uring, BlockQueue *to_pool, BlockReq *req)
+{
+    release(uring, req);
+    block_queue_push(to_pool, req);
+}
+
+/* Lock held. Fills the ring from the waiting queue; what it does not take is
+ * left in *to_pool. */
 static void
 pump(Uring *uring, BlockQueue *to_pool)
 {
-    const BlockDriver *driver = uring->block->driver;
     BlockReq *batch[DEPTH];
     unsigned n = 0;
 
-    if (uring->broken)
-        block_queue_append(to_pool, &uring->waiting);
+    while (uring->broken && uring->waiting.head != NULL)
+        push_to_pool(uring, to_pool, block_queue_pop(&uring->waiting));
     while (uring->waiting.head != NULL && uring->in_ring + n < DEPTH) {
         BlockReq *req = uring->waiting.head;
-        gsize total = 0;
-        (void) block_iov_total(req->iov, req->n_iov, &total); /* checked */
-        if (!driver->ring_ok(uring->block->image, req, total)) {
-            block_queue_push(to_pool, block_queue_pop(&uring->waiting));
-            continue;
-        }
         struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
         if (sqe == NULL)
             break;
@@ -174,16 +189,38 @@ pump(Uring *uring, BlockQueue *to_pool)
     if (n == 0)
         return;
     for (unsigned i = enter(uring, n); i < n; i++)
-        block_queue_push(to_pool, batch[i]);
+        push_to_pool(uring, to_pool, batch[i]);
+}
+
+/* Puts what the format can map into *mapped, the rest into *to_pool. */
+static void
+map_requests(Uring *uring, BlockQueue *list, BlockQueue *mapped,
+             BlockQueue *to_pool)
+{
+    const BlockDriver *driver = uring->block->driver;
+
+    for (BlockReq *req; (req = block_queue_pop(list)) != NULL;) {
+        gsize total = 0, token = 0;
+        guint64 offset = req->offset;
+        (void) block_iov_total(req->iov, req->n_iov, &total); /* checked */
+        bool ok =
+            driver->ring_map(uring->block->image, req, total, &offset, &token);
+        if (ok) {
+            *block_req_progress(req) = offset;
+            *block_req_result(req) = (gssize) token;
+        }
+        block_queue_push(ok ? mapped : to_pool, req);
+    }
 }
 
 void
 uring_submit(Uring *uring, BlockQueue *list)
 {
-    BlockQueue to_pool = {0};
+    BlockQueue mapped = {0}, to_pool = {0};
 
+    map_requests(uring, list, &mapped, &to_pool);
     g_mutex_lock(&uring->lock);
-    block_queue_append(&uring->waiting, list);
+    block_queue_append(&uring->waiting, &mapped);
     pump(uring, &to_pool);
     g_mutex_unlock(&uring->lock);
     if (to_pool.head != NULL)
@@ -260,6 +297,7 @@ uring_reap(Uring *uring, BlockQueue *ready)
             int result = 0;
             if (req == NULL) /* a cancel request itself */
                 continue;
+            release(uring, req);
             if (settle(req, done[i].res, *block_req_generation(req) != cancels,
                        &result)) {
                 *block_req_result(req) = result;
@@ -293,8 +331,10 @@ uring_cancel(Uring *uring)
         (void) enter(uring, 1); /* refused: the requests simply run on */
     }
     g_mutex_unlock(&uring->lock);
-    for (BlockReq *req; (req = block_queue_pop(&stopped)) != NULL;)
+    for (BlockReq *req; (req = block_queue_pop(&stopped)) != NULL;) {
+        release(uring, req);
         block_finish(uring->block, req, -ECANCELED);
+    }
 }
 
 #else /* !CARREL_HAVE_URING */

@@ -1,0 +1,221 @@
+/* app/verbs/disk-convert.c - carrel disk convert FILE NEW-FILE: a copy in
+ * another format. What reads as zeros takes no room in the copy. It is written
+ * under another name beside the target and gets the name when it is whole and
+ * on the disk, so whatever ends the program leaves no half image behind under
+ * that name. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/verbs/disk.h"
+#include "profiles/schema.h"
+#include "vmm/core/sysutil.h"
+
+#define STEP (1u << 20) /* bytes copied at once */
+
+static volatile sig_atomic_t interrupted; /* SIGINT or SIGTERM came */
+
+static void
+on_signal(int number)
+{
+    interrupted = 1;
+}
+
+typedef struct {
+    const App *app;
+    BlockImage *from, *to;
+    guint64 bytes;
+    guint8 *mem;
+    int percent; /* shown last */
+} Copy;
+
+static void
+show_progress(Copy *c, guint64 at)
+{
+    int percent = (int) (at * 100 / c->bytes);
+
+    if (percent == c->percent || c->app->quiet || c->app->json ||
+        !isatty(STDERR_FILENO))
+        return;
+    c->percent = percent;
+    fprintf(stderr, "\r%3d%%%s", percent, percent == 100 ? "\n" : "");
+}
+
+static bool
+is_zero(const guint8 *mem, gsize len)
+{
+    return len == 0 || (mem[0] == 0 && memcmp(mem, mem + 1, len - 1) == 0);
+}
+
+/* Blocks of zeros inside data stay holes as well. */
+static int
+write_data(Copy *c, guint64 at, gsize len)
+{
+    const gsize block = 4096;
+    int rc = 0;
+
+    for (gsize done = 0; rc == 0 && done < len;) {
+        gsize n = MIN(block, len - done);
+        bool zero = is_zero(c->mem + done, n);
+        while (done + n < len &&
+               is_zero(c->mem + done + n, MIN(block, len - done - n)) == zero)
+            n += MIN(block, len - done - n);
+        if (!zero)
+            rc = block_image_write(c->to, at + done, c->mem + done, n);
+        done += n;
+    }
+    return rc;
+}
+
+static bool
+copy_all(Copy *c, GError **error)
+{
+    guint64 at = 0;
+
+    while (at < c->bytes && !interrupted) {
+        bool zero;
+        guint64 run = block_image_extent(c->from, at, c->bytes - at, &zero);
+        gsize len = (gsize) MIN(run, STEP);
+        int rc = 0;
+        if (!zero) {
+            rc = block_image_read(c->from, at, c->mem, len);
+            if (rc < 0)
+                return sys_error(error, -rc,
+                                 "reading at byte %" G_GUINT64_FORMAT, at);
+            rc = write_data(c, at, len);
+        }
+        if (rc < 0)
+            return sys_error(error, -rc, "writing at byte %" G_GUINT64_FORMAT,
+                             at);
+        at += zero ? run : len;
+        show_progress(c, at);
+    }
+    int rc = interrupted ? 0 : block_image_flush(c->to);
+    return rc == 0 || sys_error(error, -rc, "writing");
+}
+
+static bool
+copy_to(Disk *d, BlockImage *from, const BlockCreate *create, GError **error)
+{
+    const BlockSpec spec = {.path = create->path, .format = create->format};
+    Copy c = {.app = d->app,
+              .from = from,
+              .bytes = block_image_info(from)->bytes,
+              .percent = -1};
+
+    if (!block_image_create(create, error))
+        return false;
+    c.to = block_image_open(&spec, error);
+    if (c.to == NULL)
+        return false;
+    c.mem = g_malloc(STEP);
+    bool ok = copy_all(&c, error);
+    g_free(c.mem);
+    int rc = block_image_close(c.to);
+    if (ok && rc < 0)
+        ok = sys_error(error, -rc, "writing '%s'", create->path);
+    return ok;
+}
+
+/* Never over a file that came meanwhile. */
+static bool
+give_name(const char *temporary, const char *target, GError **error)
+{
+    if (link(temporary, target) == 0) {
+        (void) unlink(temporary); /* at worst a second name stays */
+        return true;
+    }
+    if (errno != EEXIST && rename(temporary, target) == 0)
+        return true; /* a file system without hard links */
+    return sys_error(error, errno, "cannot name '%s'", target);
+}
+
+static int
+convert_to(Disk *d, BlockImage *from, BlockCreate *create, const char *target)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *dir = g_path_get_dirname(target);
+    g_autofree char *base = g_path_get_basename(target);
+    g_autofree char *temporary =
+        g_strdup_printf("%s/.%s.%08x.part", dir, base, g_random_int());
+    struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
+
+    create->path = temporary;
+    interrupted = 0;
+    sigaction(SIGINT, &action, &old_int);
+    sigaction(SIGTERM, &action, &old_term);
+    bool ok = copy_to(d, from, create, &error);
+    if (ok && !interrupted)
+        ok = give_name(temporary, target, &error);
+    sigaction(SIGINT, &old_int, NULL);
+    sigaction(SIGTERM, &old_term, NULL);
+    if (!ok || interrupted)
+        (void) unlink(temporary); /* may not exist yet */
+    if (!ok)
+        return app_fail_error(d->app, error);
+    if (interrupted)
+        return app_fail(d->app, EXIT_INTERRUPTED, "interrupted", NULL, NULL,
+                        "interrupted; nothing of '%s' was kept", target);
+    return EXIT_OK;
+}
+
+static void
+say(const Disk *d, const char *source, const char *target, const char *format,
+    guint64 bytes)
+{
+    g_autofree char *size = schema_format_size(bytes);
+
+    if (d->app->json) {
+        JsonWriter *w = json_writer_new();
+        json_begin_object(w, NULL);
+        json_put_string(w, "from", source);
+        json_put_string(w, "path", target);
+        json_put_string(w, "format", format);
+        json_put_u64(w, "bytes", bytes);
+        json_put_bool(w, "dry-run", d->app->dry_run);
+        app_print_json(w);
+    } else {
+        app_say(d->app, "%s %s (%s, %s) from %s",
+                d->app->dry_run ? "would make" : "made", target, format, size,
+                source);
+    }
+}
+
+int
+disk_convert(Disk *d, const char *source, const char *target)
+{
+    g_autoptr(GError) error = NULL;
+    guint64 cluster;
+    int code = EXIT_OK;
+    const char *from =
+        disk_format_of(d, source, d->options->from_format, &code);
+    const char *to = from == NULL
+                         ? NULL
+                         : disk_format_of(d, target, d->options->format, &code);
+
+    if (to == NULL || !disk_backings(d, &code) ||
+        !disk_size(d, "--cluster-size", d->options->cluster_size, &cluster,
+                   &code))
+        return code;
+    if (access(target, F_OK) == 0)
+        return app_fail(d->app, EXIT_STATE, "exists", NULL, NULL,
+                        "'%s' exists; it is not overwritten", target);
+    const BlockSpec spec = {.path = source,
+                            .format = from,
+                            .read_only = true,
+                            .backings = d->backings,
+                            .n_backings = d->n_backings};
+    BlockImage *image = block_image_open(&spec, &error);
+    if (image == NULL)
+        return app_fail_error(d->app, error);
+    BlockCreate create = {.format = to,
+                          .bytes = block_image_info(image)->bytes,
+                          .cluster_size = (guint32) MIN(cluster, G_MAXUINT32)};
+    code = d->app->dry_run ? EXIT_OK : convert_to(d, image, &create, target);
+    (void) block_image_close(image); /* read only: there is nothing to lose */
+    if (code == EXIT_OK)
+        say(d, source, target, to, create.bytes);
+    return code;
+}
