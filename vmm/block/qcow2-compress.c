@@ -46,21 +46,45 @@ inflate_zlib(const guint8 *in, gsize in_len, guint8 *out, gsize out_len)
 }
 
 #if CARREL_HAVE_ZSTD
+typedef struct {
+    __typeof__(ZSTD_createDStream) *create;
+    __typeof__(ZSTD_decompressStream) *decompress;
+    __typeof__(ZSTD_isError) *is_error;
+    __typeof__(ZSTD_freeDStream) *free;
+} Zstd;
+
+static bool
+load_zstd(Zstd *z)
+{
+    static const char library[] = "libzstd.so.1";
+
+    *(void **) &z->create = sys_late_function(library, "ZSTD_createDStream");
+    *(void **) &z->decompress =
+        sys_late_function(library, "ZSTD_decompressStream");
+    *(void **) &z->is_error = sys_late_function(library, "ZSTD_isError");
+    *(void **) &z->free = sys_late_function(library, "ZSTD_freeDStream");
+    return z->create != NULL && z->decompress != NULL && z->is_error != NULL &&
+           z->free != NULL;
+}
+
 static bool
 inflate_zstd(const guint8 *in, gsize in_len, guint8 *out, gsize out_len)
 {
     ZSTD_inBuffer from = {in, in_len, 0};
     ZSTD_outBuffer to = {out, out_len, 0};
-    ZSTD_DStream *stream = ZSTD_createDStream();
+    Zstd z;
 
+    if (!load_zstd(&z))
+        return false;
+    ZSTD_DStream *stream = z.create();
     /* the input is padded to a sector, so its end is not the stream's */
     while (stream != NULL && to.pos < to.size) {
         size_t before = from.pos + to.pos;
-        size_t rc = ZSTD_decompressStream(stream, &to, &from);
-        if (ZSTD_isError(rc) || rc == 0 || from.pos + to.pos == before)
+        size_t rc = z.decompress(stream, &to, &from);
+        if (z.is_error(rc) || rc == 0 || from.pos + to.pos == before)
             break;
     }
-    (void) ZSTD_freeDStream(stream); /* cannot fail */
+    (void) z.free(stream); /* cannot fail */
     return stream != NULL && to.pos == to.size;
 }
 #endif

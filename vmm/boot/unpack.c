@@ -7,7 +7,6 @@
  * length. Left out: bzip2, lzma and lzo, which distributions do not use. */
 #include "vmm/boot/unpack.h"
 
-#include <dlfcn.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -20,6 +19,8 @@
 #if CARREL_HAVE_LZ4
 #include <lz4.h>
 #endif
+
+#include "vmm/core/sysutil.h"
 
 #define LENGTH_FIELD  4u
 #define LZ4_BLOCK_MAX (8u << 20)
@@ -48,15 +49,6 @@ unpack_gzip(const guint8 *in, gsize len, guint8 *out, gsize out_len)
     return ret == Z_STREAM_END && z.total_out == out_len;
 }
 
-/* Of a library that stays loaded until the end. NULL: it is not there. */
-static void *
-function_of(const char *library, const char *name)
-{
-    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-
-    return handle != NULL ? dlsym(handle, name) : NULL;
-}
-
 #if CARREL_HAVE_LZMA
 static bool
 unpack_xz(const guint8 *in, gsize len, guint8 *out, gsize out_len)
@@ -66,7 +58,7 @@ unpack_xz(const guint8 *in, gsize len, guint8 *out, gsize out_len)
     __typeof__(lzma_stream_buffer_decode) *decode = NULL;
 
     *(void **) &decode =
-        function_of("liblzma.so.5", "lzma_stream_buffer_decode");
+        sys_late_function("liblzma.so.5", "lzma_stream_buffer_decode");
     if (decode == NULL)
         return false;
     lzma_ret ret = decode(&memory, 0, NULL, in, &in_pos, len - LENGTH_FIELD,
@@ -82,7 +74,8 @@ unpack_zstd(const guint8 *in, gsize len, guint8 *out, gsize out_len)
 {
     __typeof__(ZSTD_decompress) *decompress = NULL;
 
-    *(void **) &decompress = function_of("libzstd.so.1", "ZSTD_decompress");
+    *(void **) &decompress =
+        sys_late_function("libzstd.so.1", "ZSTD_decompress");
     return decompress != NULL &&
            decompress(out, out_len, in, len - LENGTH_FIELD) == out_len;
 }
@@ -96,7 +89,8 @@ unpack_lz4(const guint8 *in, gsize len, guint8 *out, gsize out_len)
     __typeof__(LZ4_decompress_safe) *decompress = NULL;
     gsize at = 4, done = 0;
 
-    *(void **) &decompress = function_of("liblz4.so.1", "LZ4_decompress_safe");
+    *(void **) &decompress =
+        sys_late_function("liblz4.so.1", "LZ4_decompress_safe");
     if (decompress == NULL)
         return false;
     len -= LENGTH_FIELD;

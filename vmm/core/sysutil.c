@@ -1,6 +1,7 @@
 /* vmm/core/sysutil.c - see sysutil.h. */
 #include "vmm/core/sysutil.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/eventfd.h>
@@ -58,6 +59,14 @@ sys_write_all(int fd, const void *data, gsize len)
         len -= (gsize) n;
     }
     return true;
+}
+
+void *
+sys_late_function(const char *library, const char *name)
+{
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+
+    return handle != NULL ? dlsym(handle, name) : NULL;
 }
 
 bool

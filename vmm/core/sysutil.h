@@ -46,6 +46,13 @@ guint64 sys_eventfd_drain(int fd);
 /* Writes all len bytes or returns false with errno set. */
 bool sys_write_all(int fd, const void *data, gsize len);
 
+/* A function of a library that is loaded now if it was not, and stays; for what
+ * a machine seldom needs, since linking costs each start. NULL: the library is
+ * not there, or has no such function. Any thread; blocks at the first call:
+ *   __typeof__(crc32) *crc = NULL;
+ *   *(void **) &crc = sys_late_function("libz.so.1", "crc32"); */
+void *sys_late_function(const char *library, const char *name);
+
 /* Sets error from errno: "PREFIX: strerror"; always returns false so that a
  * set-up function can end with it. */
 bool sys_error(GError **error, int err, const char *fmt, ...)
