@@ -109,7 +109,8 @@ test_unknown_format(void)
     g_autofree char *message =
         open_message(&rig, rig.path, (BlockSpec){.format = "vmdk"},
                      CARREL_BLOCK_ERROR, CARREL_BLOCK_ERROR_FORMAT);
-    ASSERT_SAYS(message, "unknown format 'vmdk'; use 'raw' or 'qcow2' or 'iso'");
+    ASSERT_SAYS(message,
+                "unknown format 'vmdk'; use 'raw' or 'qcow2' or 'iso'");
     rig_done_all(&rig);
 }
 

@@ -81,7 +81,7 @@ find_end(Qcow2 *q, guint64 *ret_first, guint64 *ret_n)
     guint64 c = q->end;
 
     for (unsigned skipped = 0; skipped < MAX_SKIP; skipped++) {
-        guint64 count;
+        guint64 count = 0;
         int rc = qcow2_refblock_ensure(q, &c);
         if (rc == 0)
             rc = qcow2_refcount_get(q, c, &count);

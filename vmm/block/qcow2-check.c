@@ -58,7 +58,9 @@ check_flag(Qcow2 *q, Qcow2Census *c, const char *what, guint64 entry)
 
     if (qcow2_refcount_get(q, host >> q->cluster_bits, &count) < 0)
         return; /* the block was complained about */
-    if (((entry & QCOW2_COPIED) != 0) != (count == 1))
+    bool exclusive = (entry & QCOW2_COPIED) != 0;
+    c->harmless += !exclusive && count == 1; /* a write makes a copy */
+    if (exclusive != (count == 1))
         complain(c, false,
                  "%s entry 0x%" G_GINT64_MODIFIER
                  "x: the flag for exclusive use is wrong (refcount "

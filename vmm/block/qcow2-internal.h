@@ -234,7 +234,8 @@ int qcow2_preallocate(Qcow2 *q, guint64 offset, guint64 len);
 typedef struct {
     guint16 *counts; /* saturated; a cluster each */
     guint64 n;
-    guint64 bad; /* errors that are more than a wrong count or flag */
+    guint64 bad;      /* errors that are more than a wrong count or flag */
+    guint64 harmless; /* errors that only cost a copy */
     BlockCheck *report;
 } Qcow2Census;
 

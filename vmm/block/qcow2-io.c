@@ -273,7 +273,7 @@ qcow2_write(Qcow2 *q, BlockVec *vec, guint64 offset, gsize len)
 
     while (rc == 0 && len > 0) {
         Qcow2Map map;
-        gsize done;
+        gsize done = 0;
         g_mutex_lock(&q->map_lock);
         qcow2_lookup(q, offset, len, &map);
         guint token = qcow2_use_begin(q);

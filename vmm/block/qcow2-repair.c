@@ -104,8 +104,32 @@ rebuild_refcounts(Qcow2 *q, Qcow2Census *c)
 
 /* ---- entries ---- */
 
+/* A byte for each cluster: a table that an entry must not point to. NULL when
+ * there is no memory. */
+static guint8 *
+find_fixed(const Qcow2 *q)
+{
+    guint8 *fixed = g_try_malloc0(q->end + 1);
+    guint64 l1 = q->h.l1_offset >> q->cluster_bits;
+    guint64 table = q->h.reftable_offset >> q->cluster_bits;
+    guint64 n = (q->h.l1_size * 8ull + q->cluster_size - 1) >> q->cluster_bits;
+
+    if (fixed == NULL)
+        return NULL;
+    fixed[0] = 1;
+    for (guint64 i = 0; i < n && l1 + i < q->end; i++)
+        fixed[l1 + i] = 1;
+    for (guint64 i = 0; i < q->h.reftable_clusters && table + i < q->end; i++)
+        fixed[table + i] = 1;
+    for (guint32 i = 0; i < q->n_reftable; i++)
+        if (q->reftable[i] != 0 && qcow2_place_ok(q, q->reftable[i]))
+            fixed[q->reftable[i] >> q->cluster_bits] = 1;
+    return fixed;
+}
+
+/* fixed: NULL when such entries are gone already. */
 static guint64
-mended_entry(Qcow2 *q, guint64 entry, bool is_l1)
+mended_entry(Qcow2 *q, const guint8 *fixed, guint64 entry, bool is_l1)
 {
     guint64 host = entry & QCOW2_OFFSET, count = 0;
     Qcow2Kind kind = is_l1 ? QCOW2_KIND_DATA : qcow2_kind(q, entry);
@@ -115,20 +139,22 @@ mended_entry(Qcow2 *q, guint64 entry, bool is_l1)
     if (kind == QCOW2_KIND_BAD ||
         (is_l1 && ((entry & QCOW2_L1_WRONG) != 0 || !qcow2_place_ok(q, host))))
         return 0;
+    if (fixed != NULL && fixed[host >> q->cluster_bits] != 0)
+        return 0;
     if (qcow2_refcount_get(q, host >> q->cluster_bits, &count) < 0)
         return entry;
     return (entry & ~QCOW2_COPIED) | (count == 1 ? QCOW2_COPIED : 0);
 }
 
 static int
-mend_table(Qcow2 *q, guint64 offset, guint64 *scratch)
+mend_table(Qcow2 *q, const guint8 *fixed, guint64 offset, guint64 *scratch)
 {
     bool changed = false;
     int rc = qcow2_pread(q, offset, scratch, q->cluster_size);
 
     for (guint32 i = 0; rc == 0 && i < q->cluster_size / 8; i++) {
         guint64 old = GUINT64_FROM_BE(scratch[i]);
-        guint64 entry = mended_entry(q, old, false);
+        guint64 entry = mended_entry(q, fixed, old, false);
         changed |= entry != old;
         scratch[i] = GUINT64_TO_BE(entry);
     }
@@ -139,16 +165,16 @@ mend_table(Qcow2 *q, guint64 offset, guint64 *scratch)
 
 /* Takes out entries that point nowhere and sets flags by the refcounts. */
 static int
-mend_entries(Qcow2 *q)
+mend_entries(Qcow2 *q, const guint8 *fixed)
 {
     g_autofree guint64 *scratch = g_try_malloc(q->cluster_size);
     g_autofree guint64 *l1 = g_try_new(guint64, q->h.l1_size + 1);
     int rc = scratch != NULL && l1 != NULL ? 0 : -ENOMEM;
 
     for (guint32 i = 0; rc == 0 && i < q->h.l1_size; i++) {
-        guint64 entry = mended_entry(q, q->l1[i], true);
+        guint64 entry = mended_entry(q, fixed, q->l1[i], true);
         if (entry != 0)
-            rc = mend_table(q, entry & QCOW2_OFFSET, scratch);
+            rc = mend_table(q, fixed, entry & QCOW2_OFFSET, scratch);
         l1[i] = GUINT64_TO_BE(entry);
     }
     if (rc == 0)
@@ -168,15 +194,17 @@ rebuild_all(Qcow2 *q, bool drop_bad)
     Qcow2Census census = {0};
     int rc = qcow2_header_set_bits(q, QCOW2_DIRTY, 0);
 
-    if (rc == 0 && drop_bad)
-        rc = mend_entries(q);
+    if (rc == 0 && drop_bad) {
+        g_autofree guint8 *fixed = find_fixed(q);
+        rc = fixed != NULL ? mend_entries(q, fixed) : -ENOMEM;
+    }
     if (rc == 0)
         rc = qcow2_census(q, &census, &report);
     if (rc == 0)
         rc = rebuild_refcounts(q, &census);
     qcow2_census_clear(&census);
     if (rc == 0)
-        rc = mend_entries(q);
+        rc = mend_entries(q, NULL);
     if (rc == 0)
         rc = qcow2_header_set_bits(q, 0, QCOW2_DIRTY | QCOW2_CORRUPT);
     return rc;
@@ -214,7 +242,8 @@ qcow2_make_trusted(Qcow2 *q, GError **error)
                sys_error(error, -rc, "cannot mend '%s', which was not closed",
                          q->path);
     }
-    return report.errors == 0 || refuse_damaged(q, &report, error);
+    return report.errors == census.harmless ||
+           refuse_damaged(q, &report, error);
 }
 
 static int

@@ -320,7 +320,7 @@ set_l1(Qcow2 *q, guint64 i, guint64 entry)
 static int
 own_table(Qcow2 *q, guint64 i)
 {
-    guint64 old = q->l1[i] & QCOW2_OFFSET, cluster;
+    guint64 old = q->l1[i] & QCOW2_OFFSET, cluster = 0;
     g_autofree guint8 *data = g_try_malloc0(q->cluster_size);
 
     if (!l1_entry_ok(q, q->l1[i])) {

@@ -1,0 +1,341 @@
+/* tests/unit/test-block-qcow2-qemu.c - images that QEMU's programs make are
+ * read and written here, and what is written here is read by them: versions,
+ * cluster sizes, refcount widths, compression, backing images, snapshots. And
+ * damaged images: what we agree to write to is no worse afterwards. */
+#include "tests/unit/qcow2-rig.h"
+
+#define BYTES (6u << 20)
+
+typedef struct {
+    const char *options; /* of qemu-img create or convert */
+    bool backing, packed, snapshot;
+} Variant;
+
+/* clang-format off */
+static const Variant variants[] = {
+    { "-o compat=1.1",                                     false, false, false },
+    { "-o compat=0.10",                                    false, false, false },
+    { "-o cluster_size=512",                               false, false, false },
+    { "-o cluster_size=4096,refcount_bits=1",              false, false, false },
+    { "-o cluster_size=1024,refcount_bits=2",              false, false, false },
+    { "-o cluster_size=1024,refcount_bits=4",              false, false, false },
+    { "-o cluster_size=512,refcount_bits=8",               false, false, false },
+    { "-o cluster_size=512,refcount_bits=32",              false, false, false },
+    { "-o cluster_size=512,refcount_bits=64",              false, false, false },
+    { "-o cluster_size=2M",                                false, false, false },
+    { "-o lazy_refcounts=on",                              false, false, false },
+    { "-o preallocation=metadata",                         false, false, false },
+    { "-o compat=1.1",                                     true,  false, false },
+    { "-o compat=0.10,cluster_size=4096",                  true,  false, false },
+    { "-o cluster_size=512",                               true,  false, false },
+    { "-o compat=1.1",                                     false, true,  false },
+    { "-o cluster_size=4096",                              false, true,  false },
+    { "-o compat=0.10",                                    false, true,  false },
+    { "-o compression_type=zstd",                          false, true,  false },
+    { "-o cluster_size=4096,compression_type=zstd",        false, true,  false },
+    { "-o compat=1.1",                                     false, false, true  },
+    { "-o cluster_size=4096",                              false, false, true  },
+    { "-o cluster_size=512",                               true,  false, true  },
+    { "-o compat=1.1",                                     false, true,  true  },
+};
+/* clang-format on */
+
+typedef struct {
+    BlockRig rig;
+    const Variant *v;
+    char *base;
+    guint8 *model;
+    guint64 seed;
+} Cross;
+
+static int
+shell(Cross *x, const char *fmt, const char *argument)
+{
+    g_autofree char *command = g_strdup_printf("%s%s", fmt, argument);
+
+    return qrig_shell(&x->rig, command);
+}
+
+/* A raw image "plain.img" of three parts: random, zero, repeated. */
+static void
+make_plain(Cross *x)
+{
+    g_autofree char *plain = g_build_filename(x->rig.dir, "plain.img", NULL);
+
+    qrig_fill(&x->seed, x->model, BYTES / 3);
+    memset(x->model + BYTES / 3, 0, BYTES / 3);
+    memset(x->model + 2 * (BYTES / 3), 0x61, BYTES - 2 * (BYTES / 3));
+    CU_ASSERT_TRUE_FATAL(
+        g_file_set_contents(plain, (char *) x->model, BYTES, NULL));
+}
+
+static int
+make_image(Cross *x)
+{
+    g_autofree char *command = NULL;
+
+    make_plain(x);
+    if (x->v->packed)
+        command = g_strdup_printf(
+            "qemu-img convert -q -f raw -O qcow2 -c %s plain.img \"$I\"",
+            x->v->options);
+    else if (x->v->backing)
+        command = g_strdup_printf(
+            "mv plain.img base.img && qemu-img create -q -f qcow2 %s -b "
+            "base.img -F raw \"$I\" %u && qemu-io -c 'write -P 0x99 1M 300K' "
+            "-f qcow2 \"$I\" >/dev/null",
+            x->v->options, BYTES);
+    else
+        command = g_strdup_printf(
+            "qemu-img create -q -f qcow2 %s \"$I\" %u && qemu-img convert -q "
+            "-n -f raw -O qcow2 plain.img \"$I\"",
+            x->v->options, BYTES);
+    if (x->v->backing)
+        memset(x->model + (1 << 20), 0x99, 300 << 10);
+    int rc = qrig_shell(&x->rig, command);
+    if (rc == 0 && x->v->snapshot)
+        rc = shell(x, "qemu-img snapshot -c one ", "\"$I\"");
+    return rc;
+}
+
+static BlockImage *
+open_image(Cross *x, const BlockBacking *backing)
+{
+    return qrig_image(
+        &x->rig, (BlockSpec){.backings = backing, .n_backings = x->v->backing});
+}
+
+static void
+write_some(Cross *x, BlockImage *image)
+{
+    for (unsigned i = 0; i < 60; i++) {
+        guint64 at = qrig_random(&x->seed) % (BYTES / 512);
+        gsize n = 1 + qrig_random(&x->seed) % (i % 8 == 0 ? 700 : 30);
+        n = MIN(n, BYTES / 512 - at);
+        qrig_fill(&x->seed, x->model + at * 512, n * 512);
+        CU_ASSERT_EQUAL(
+            block_image_write(image, at * 512, x->model + at * 512, n * 512),
+            0);
+    }
+}
+
+/* Ours by qemu-img against the model. */
+static bool
+qemu_reads(Cross *x, const char *options)
+{
+    g_autofree char *out = g_build_filename(x->rig.dir, "out.img", NULL);
+    g_autofree char *data = NULL;
+    gsize len = 0;
+    g_autofree char *command = g_strdup_printf(
+        "qemu-img convert -q -f qcow2 -O raw %s \"$I\" out.img", options);
+
+    return qrig_shell(&x->rig, command) == 0 &&
+           g_file_get_contents(out, &data, &len, NULL) && len == BYTES &&
+           memcmp(data, x->model, BYTES) == 0;
+}
+
+static bool
+we_read(Cross *x, BlockImage *image)
+{
+    g_autofree guint8 *data = g_malloc(BYTES);
+
+    return block_image_read(image, 0, data, BYTES) == 0 &&
+           memcmp(data, x->model, BYTES) == 0;
+}
+
+static void
+run_variant(Cross *x)
+{
+    const BlockBacking backing = {x->base, "raw"};
+    g_autofree guint8 *first = NULL;
+
+    CU_ASSERT_EQUAL_FATAL(make_image(x), 0);
+    BlockImage *image = open_image(x, &backing);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(image);
+    CU_ASSERT_TRUE(we_read(x, image));
+    first = g_memdup2(x->model, BYTES);
+    write_some(x, image);
+    CU_ASSERT_TRUE(we_read(x, image));
+    CU_ASSERT_EQUAL(block_image_close(image), 0);
+    CU_ASSERT_EQUAL(qrig_qemu_check(&x->rig), 0);
+    CU_ASSERT_TRUE(qemu_reads(x, ""));
+    if (x->v->snapshot) {
+        memcpy(x->model, first, BYTES);
+        CU_ASSERT_TRUE(qemu_reads(x, "-l one"));
+        CU_ASSERT_EQUAL(shell(x, "qemu-img snapshot -a one ", "\"$I\""), 0);
+    }
+    /* theirs again, over ours */
+    CU_ASSERT_EQUAL(shell(x,
+                          "qemu-io -f qcow2 -c 'write -P 0x21 100K 777K' "
+                          "-c 'write -z 2M 64K' -c 'discard 3M 128K' ",
+                          "\"$I\" >/dev/null"),
+                    0);
+    memset(x->model + (100 << 10), 0x21, 777 << 10);
+    memset(x->model + (2 << 20), 0, 64 << 10);
+    image = open_image(x, &backing);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(image);
+    CU_ASSERT_EQUAL(
+        block_image_read(image, 3 << 20, x->model + (3 << 20), 128 << 10), 0);
+    CU_ASSERT_TRUE(we_read(x, image));
+    CU_ASSERT_EQUAL(block_image_close(image), 0);
+    CU_ASSERT_TRUE(qemu_reads(x, ""));
+    BlockCheck check = qrig_check(&x->rig, BLOCK_REPAIR_NONE);
+    CU_ASSERT_EQUAL(check.errors + check.leaks, 0);
+}
+
+static void
+cross_init(Cross *x)
+{
+    *x = (Cross){.seed = 1};
+    qrig_init(&x->rig);
+    x->base = g_build_filename(x->rig.dir, "base.img", NULL);
+    x->model = g_malloc0(BYTES);
+}
+
+static void
+cross_done(Cross *x)
+{
+    g_free(x->base);
+    g_free(x->model);
+    qrig_done(&x->rig);
+}
+
+static bool
+skipped(void)
+{
+    if (qrig_have("qemu-img") && qrig_have("qemu-io"))
+        return false;
+    cu_skip("qemu-img and qemu-io are not installed");
+    return true;
+}
+
+static void
+test_variants(void)
+{
+    if (skipped())
+        return;
+    for (gsize i = 0; i < G_N_ELEMENTS(variants); i++) {
+        Cross x;
+        cross_init(&x);
+        x.v = &variants[i];
+        x.seed = i + 1;
+        unsigned before = CU_get_number_of_failures();
+        run_variant(&x);
+        if (CU_get_number_of_failures() != before)
+            printf("# variant %zu: %s\n", i, variants[i].options);
+        cross_done(&x);
+    }
+}
+
+/* Dirty: QEMU with lazy refcounts, killed. */
+static void
+test_killed_qemu(void)
+{
+    Cross x;
+    static const Variant plain = {"", false, false, false};
+
+    if (skipped())
+        return;
+    cross_init(&x);
+    x.v = &plain;
+    CU_ASSERT_EQUAL_FATAL(
+        qrig_shell(&x.rig,
+                   "qemu-img create -q -f qcow2 -o lazy_refcounts=on \"$I\" "
+                   "6M && { qemu-io -f qcow2 -c 'write -P 0x31 0 2M' -c flush "
+                   "-c 'sigraise 9' \"$I\" >/dev/null 2>&1 || true; }"),
+        0);
+    BlockDetails details;
+    CU_ASSERT_TRUE(block_image_details(x.rig.path, "qcow2", &details, NULL));
+    CU_ASSERT_TRUE(details.dirty);
+    block_details_clear(&details);
+    memset(x.model, 0x31, 2 << 20);
+    BlockImage *image = open_image(&x, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(image);
+    CU_ASSERT_TRUE(we_read(&x, image));
+    write_some(&x, image);
+    CU_ASSERT_EQUAL(block_image_close(image), 0);
+    CU_ASSERT_EQUAL(qrig_qemu_check(&x.rig), 0);
+    CU_ASSERT_TRUE(qemu_reads(&x, ""));
+    cross_done(&x);
+}
+
+/* ---- damaged images ---- */
+
+#define MUTANTS 60
+
+/* The number after a word in the output of qemu-img check. */
+static gint64
+qemu_errors(Cross *x)
+{
+    g_autofree char *out = g_build_filename(x->rig.dir, "check.json", NULL);
+    g_autofree char *text = NULL;
+
+    (void) qrig_shell(&x->rig, "qemu-img check -f qcow2 --output=json \"$I\" "
+                               ">check.json 2>/dev/null; true");
+    if (!g_file_get_contents(out, &text, NULL, NULL))
+        return 0;
+    const char *at = strstr(text, "\"corruptions\":");
+    return at != NULL ? g_ascii_strtoll(at + 14, NULL, 10) : 0;
+}
+
+static void
+damage(Cross *x, const char *image, gsize len)
+{
+    g_autofree char *copy = g_memdup2(image, len);
+
+    for (unsigned i = 0; i <= qrig_random(&x->seed) % 4; i++) {
+        /* the header twice as often as its share: 16 KiB of tables */
+        gsize at = qrig_random(&x->seed) % (i % 2 == 0 ? 112 : 5 * 4096);
+        if (at < 8 || (at >= 20 && at < 24))
+            continue;
+        guint32 mixed = (guint8) copy[at] ^ 1u << qrig_random(&x->seed) % 8;
+        if (qrig_random(&x->seed) % 3 == 0)
+            mixed = qrig_random(&x->seed);
+        copy[at] = (char) mixed;
+    }
+    CU_ASSERT_TRUE(g_file_set_contents(x->rig.path, copy, (gssize) len, NULL));
+}
+
+static void
+test_damaged(void)
+{
+    Cross x;
+    unsigned opened = 0, worse = 0;
+    g_autofree char *image = NULL, *zero = NULL;
+    gsize len = 0;
+
+    if (skipped())
+        return;
+    cross_init(&x);
+    zero = g_malloc0(64 << 10);
+    CU_ASSERT_TRUE_FATAL(qrig_create(
+        &x.rig, (BlockCreate){.bytes = BYTES, .cluster_size = 4096}));
+    BlockImage *whole = qrig_image(&x.rig, (BlockSpec){0});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(whole);
+    CU_ASSERT_EQUAL(block_image_write(whole, 0, zero, 64 << 10), 0);
+    CU_ASSERT_EQUAL(block_image_write(whole, 4 << 20, zero, 64 << 10), 0);
+    CU_ASSERT_EQUAL(block_image_close(whole), 0);
+    CU_ASSERT_TRUE_FATAL(g_file_get_contents(x.rig.path, &image, &len, NULL));
+    for (unsigned i = 0; i < MUTANTS; i++) {
+        damage(&x, image, len);
+        gint64 before = qemu_errors(&x);
+        const BlockSpec spec = {.path = x.rig.path, .format = "qcow2"};
+        BlockImage *mutant = block_image_open(&spec, NULL);
+        if (mutant == NULL)
+            continue;
+        opened++;
+        guint64 bytes = block_image_info(mutant)->bytes;
+        for (guint64 at = 0; at + 4096 <= MIN(bytes, BYTES); at += 300 * 4096)
+            (void) block_image_write(mutant, at, x.model, 4096);
+        (void) block_image_close(mutant);
+        worse += qemu_errors(&x) > before;
+    }
+    printf("# %u of %u damaged images were opened for writing\n", opened,
+           MUTANTS);
+    CU_ASSERT_EQUAL(worse, 0);
+    cross_done(&x);
+}
+
+CU_MAIN("block-qcow2-qemu", {"images_go_both_ways", test_variants},
+        {"image_of_a_killed_qemu_is_mended", test_killed_qemu},
+        {"damaged_images_do_not_get_worse", test_damaged})
