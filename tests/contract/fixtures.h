@@ -13,7 +13,7 @@ typedef struct {
     GPtrArray *blocks;    /* Block * */
     GPtrArray *files;     /* char *: temporary images */
     GPtrArray *chars;     /* CharLink * */
-    GPtrArray *nets;        /* NetLink * */
+    GPtrArray *nets;      /* NetLink * */
     GPtrArray *mem_slots; /* MemSlot *: lent to the device */
     Device *dev;          /* options and links set */
 } Rig;
