@@ -10,6 +10,7 @@
 enum {
     SLOT_DISK = 4, /* disk0..3: 4..7 */
     SLOT_RNG = 8,
+    SLOT_NET = 12, /* net0..3: 12..15 */
 };
 
 #define MAX_QUEUES 8u /* of one device; beyond that they cost more than give */
@@ -96,8 +97,37 @@ plug_rng(const Plugging *g)
     return true;
 }
 
+static bool
+plug_nic(const Plugging *g, const MachineNic *nic)
+{
+    const guint8 *mac = nic->mac;
+    g_autofree char *text =
+        g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+                        mac[3], mac[4], mac[5]);
+    Device *dev = create(nic->model, nic->name);
+
+    device_set_link(dev, "net", nic->link);
+    pc_cards_add(g->cards, dev, SLOT_NET + nic->number);
+    return device_set_string(dev, "mac", text, g->error) &&
+           device_set_string(dev, "vhost", get(g, nic->name, "vhost"),
+                             g->error) &&
+           set_u64(g, dev, "queues", net_max_queues(nic->link));
+}
+
+static bool
+plug_nics(const Plugging *g)
+{
+    for (unsigned i = 0; i < g->m->n_nics; i++) {
+        const MachineNic *nic = &g->m->nics[i];
+        if (is_wanted(g, nic->name) && !plug_nic(g, nic))
+            return machine_blame(g->error, nic->name, "model");
+    }
+    return true;
+}
+
 /* One row a kind of card, whether it is there from the start or comes later. */
-static bool (*const kinds[])(const Plugging *g) = {plug_drives, plug_rng};
+static bool (*const kinds[])(const Plugging *g) = {plug_drives, plug_rng,
+                                                   plug_nics};
 
 static bool
 plug(Machine *m, const Profile *p, const char *only, PcCards *cards,

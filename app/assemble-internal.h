@@ -22,6 +22,7 @@ typedef struct {
 
 typedef struct {
     char *name; /* "net0", as the profile's section */
+    unsigned number;
     char *kind, *model;
     guint8 mac[6];
     guint64 capture_limit; /* bytes; 0: none */

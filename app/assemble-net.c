@@ -150,10 +150,12 @@ start_capture(const Profile *p, MachineNic *nic, GError **error)
 }
 
 static bool
-open_nic(Machine *m, const Profile *p, const char *section, GError **error)
+open_nic(Machine *m, const Profile *p, unsigned number_of_nic,
+         const char *section, GError **error)
 {
     MachineNic *nic = &m->nics[m->n_nics++];
 
+    nic->number = number_of_nic;
     nic->name = g_strdup(section);
     nic->kind = g_strdup(setting(p, section, "kind"));
     nic->model = g_strdup(setting(p, section, "model"));
@@ -182,7 +184,8 @@ machine_open_nets(Machine *m, const Profile *p, GError **error)
 {
     for (unsigned i = 0; i < MACHINE_NETS; i++) {
         g_autofree char *section = g_strdup_printf("net%u", i);
-        if (profile_has_section(p, section) && !open_nic(m, p, section, error))
+        if (profile_has_section(p, section) &&
+            !open_nic(m, p, i, section, error))
             return false;
     }
     return true;

@@ -4,6 +4,7 @@
  *
  * The other end is another process of this user, but may serve another guest:
  * each header is checked. */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -17,7 +18,11 @@ void
 net_socket_prepare(int fd)
 {
     int size = SOCKET_BUFFER;
+    int flags = fcntl(fd, F_GETFL);
 
+    /* dropping what nobody receives must not wait for more of it */
+    if (flags >= 0)
+        (void) fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     (void) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
