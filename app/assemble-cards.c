@@ -11,6 +11,10 @@ enum {
     SLOT_DISK = 4, /* disk0..3: 4..7 */
     SLOT_RNG = 8,
     SLOT_NET = 12, /* net0..3: 12..15 */
+    SLOT_CONSOLE = 24,
+    SLOT_BALLOON = 25,
+    SLOT_KEYBOARD = 26,
+    SLOT_POINTER = 27,
 };
 
 #define MAX_QUEUES 8u /* of one device; beyond that they cost more than give */
@@ -125,9 +129,75 @@ plug_nics(const Plugging *g)
     return true;
 }
 
+static bool
+plug_console(const Plugging *g)
+{
+    Device *dev = NULL;
+
+    for (unsigned i = 0; i < MACHINE_CONSOLES; i++) {
+        g_autofree char *section = g_strdup_printf("console%u", i);
+        g_autofree char *link = g_strdup_printf("chr%u", i);
+        g_autofree char *name = g_strdup_printf("name%u", i);
+        if (g->m->console[i] == NULL || !is_wanted(g, section))
+            continue;
+        if (dev == NULL) {
+            dev = create("virtio-console", "console");
+            pc_cards_add(g->cards, dev, SLOT_CONSOLE);
+        }
+        device_set_link(dev, link, g->m->console[i]);
+        if (!device_set_string(dev, name, get(g, section, "name"), g->error))
+            return machine_blame(g->error, section, "name");
+    }
+    return true;
+}
+
+static bool
+plug_balloon(const Plugging *g)
+{
+    if (!is_wanted(g, "balloon") ||
+        strcmp(get(g, "balloon", "model"), "none") == 0)
+        return true;
+    guint64 ram = profile_get_u64(g->p, "machine.memory");
+    guint64 size = profile_get_u64(g->p, "balloon.size");
+    Device *dev = create("virtio-balloon", "balloon");
+    pc_cards_add(g->cards, dev, SLOT_BALLOON);
+    g->m->balloon = dev;
+    return set_u64(g, dev, "deflate-on-oom",
+                   profile_get_bool(g->p, "balloon.deflate-on-oom")) &&
+           set_u64(g, dev, "reporting",
+                   profile_get_bool(g->p, "balloon.reporting")) &&
+           set_u64(g, dev, "size", MIN(size, ram));
+}
+
+static bool
+plug_input_as(const Plugging *g, const char *id, const char *kind,
+              unsigned slot)
+{
+    Device *dev = create("virtio-input", id);
+
+    pc_cards_add(g->cards, dev, slot);
+    return device_set_string(dev, "kind", kind, g->error);
+}
+
+static bool
+plug_input(const Plugging *g)
+{
+    const char *pointer = get(g, "input", "pointer");
+
+    if (!is_wanted(g, "input"))
+        return true;
+    if (strcmp(get(g, "input", "keyboard"), "virtio") == 0 &&
+        !plug_input_as(g, "keyboard", "keyboard", SLOT_KEYBOARD))
+        return false;
+    return !g_str_has_prefix(pointer, "virtio-") ||
+           plug_input_as(g, "pointer", pointer + strlen("virtio-"),
+                         SLOT_POINTER);
+}
+
 /* One row a kind of card, whether it is there from the start or comes later. */
-static bool (*const kinds[])(const Plugging *g) = {plug_drives, plug_rng,
-                                                   plug_nics};
+static bool (*const kinds[])(const Plugging *g) = {
+    plug_drives, plug_rng, plug_nics, plug_console, plug_balloon, plug_input,
+};
 
 static bool
 plug(Machine *m, const Profile *p, const char *only, PcCards *cards,
@@ -146,8 +216,10 @@ machine_plug_cards(Machine *m, const Profile *p, PcCards *cards, GError **error)
 {
     if (!plug(m, p, NULL, cards, error))
         return false;
+    /* the others stay: a guest that ejects their slot is not heeded */
     for (unsigned i = 0; i < cards->n_cards; i++)
-        machine_note_card(m, cards->cards[i].dev->id, cards->cards[i].slot);
+        if (machine_plug_models(cards->cards[i].dev->id) != NULL)
+            machine_note_card(m, cards->cards[i].dev->id, cards->cards[i].slot);
     return true;
 }
 

@@ -18,7 +18,8 @@ typedef struct {
     char *path;   /* of block, for people */
 } Drive;
 
-#define MACHINE_NETS 4
+#define MACHINE_NETS     4
+#define MACHINE_CONSOLES 8
 
 typedef struct {
     char *name; /* "net0", as the profile's section */
@@ -41,6 +42,8 @@ struct Machine {
     GBytes *bios, *vga_bios;
     CharLink *serial[PC_SERIALS];
     CharLink *firmware_log;
+    CharLink *console[MACHINE_CONSOLES]; /* of the virtio console */
+    Device *balloon;                     /* the machine's; NULL: none */
     MachineNic nics[MACHINE_NETS];
     unsigned n_nics;
     PcDevices pc;

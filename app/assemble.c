@@ -178,6 +178,14 @@ open_chars(Machine *m, const Profile *p, GError **error)
         if (m->serial[i] == NULL)
             return false;
     }
+    for (unsigned i = 0; i < MACHINE_CONSOLES; i++) {
+        g_autofree char *section = g_strdup_printf("console%u", i);
+        if (!profile_has_section(p, section))
+            continue;
+        m->console[i] = open_char(m, p, section, error);
+        if (m->console[i] == NULL)
+            return false;
+    }
     if (machine_is_minimal(p))
         return true; /* no firmware, no log of it */
     m->firmware_log = open_char(m, p, "firmware-log", error);
@@ -393,6 +401,8 @@ close_backends(void *data)
     for (unsigned i = 0; i < PC_SERIALS; i++)
         char_close(m->serial[i]);
     char_close(m->firmware_log);
+    for (unsigned i = 0; i < MACHINE_CONSOLES; i++)
+        char_close(m->console[i]);
     machine_close_nets(m);
     for (unsigned i = 0; i < m->n_drives; i++) {
         block_close(m->drives[i].block);
@@ -461,4 +471,16 @@ CharLink *
 machine_firmware_log(Machine *m)
 {
     return m->firmware_log;
+}
+
+CharLink *
+machine_console(Machine *m, unsigned n)
+{
+    return n < MACHINE_CONSOLES ? m->console[n] : NULL;
+}
+
+Device *
+machine_balloon(Machine *m)
+{
+    return m->balloon;
 }

@@ -39,6 +39,11 @@ CharLink *machine_serial(Machine *machine, unsigned n);
 /* What the firmware printed to its debug port. */
 CharLink *machine_firmware_log(Machine *machine);
 
+/* Port n (0..) of the virtio console, or NULL. */
+CharLink *machine_console(Machine *machine, unsigned n);
+/* For virtio-balloon.h, or NULL. */
+Device *machine_balloon(Machine *machine);
+
 /* Network card n (0..), or NULL. */
 NetLink *machine_net(Machine *machine, unsigned n);
 typedef struct {

@@ -48,6 +48,7 @@ static const Verb verbs[] = {
     { "media",      NULL,  "NAME [list | insert DRIVE FILE | eject DRIVE]", "Change floppies and CDs of a running machine", verb_media, NAME },
     { "attach",     NULL,  "NAME SECTION [KEY=VALUE...]", "Plug a disk into a running machine", verb_attach, CHANGES | NAME },
     { "detach",     NULL,  "NAME SECTION", "Take a disk out of a running machine", verb_detach, CHANGES | NAME },
+    { "memory",     NULL,  "NAME", "Print how much memory a machine uses, or set its balloon", verb_memory, NAME },
     { "net",        NULL,  "list NAME | forward add|remove NAME RULE | capture NAME on FILE | capture NAME off | link NAME NET up|down", "Look at and change the networks of a running machine", verb_net, 0 },
     { "logs",       NULL,  "NAME", "Print what a machine, its firmware or its serial port wrote", verb_logs, NAME },
     { "events",     NULL,  "[NAME]", "Print the states of machines, and their changes", verb_events, NAME },

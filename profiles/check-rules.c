@@ -88,6 +88,7 @@ static void
 rule_serial_paths(const Rules *rules)
 {
     for_each(rules, "serial#", serial_has_path);
+    for_each(rules, "console#", serial_has_path);
     if (profile_has_section(rules->profile, "firmware-log"))
         serial_has_path(rules, "firmware-log");
 }

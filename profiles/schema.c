@@ -14,6 +14,7 @@ enum {
     MAX_WORD = 64,      /* longest section or key for which we suggest */
     MAX_TEXT = 256,     /* ordinary strings */
     MAX_PATH = 4095,    /* PATH_MAX without the final zero */
+    MAX_PORT_NAME = 64, /* of a virtio console's port */
     MAX_SERIAL = 20,    /* ATA IDENTIFY words 10-19 */
     MAX_CMDLINE = 2047, /* Linux' COMMAND_LINE_SIZE without the zero */
     MAX_PASSWORD = 8,   /* the VNC challenge uses a 56-bit key: 8 bytes */
@@ -165,7 +166,10 @@ static const SchemaSection sections[] = {
     { "disk#",        4, 0, "hard disks; disks and CD drives together are at most four" },
     { "cd#",          4, 0, "CD drives; the section makes the drive, path is the disc in it" },
     { "rng",          0, 0, "random numbers for the guest" },
+    { "balloon",      0, 0, "memory that the guest lends to the host while it runs (carrel memory)" },
+    { "input",        0, 0, "keyboard and pointer" },
     { "serial#",      4, 0, "serial ports COM1 to COM4" },
+    { "console#",     8, 0, "ports of a virtio console: number 0 is a console (hvc0 in Linux), the others are channels for programs; needs a driver in the guest" },
     { "net#",         4, 0, "network cards; the section makes the card" },
     { "firmware-log", 0, 0, "what the firmware prints to its debug port" },
     { "template",     0, SCHEMA_TEMPLATE, "what a template file says about itself" },
@@ -231,6 +235,14 @@ static const SchemaKey keys[] = {
 
     { "rng", "model", SCHEMA_ENUM, 0, 0, 0, "none|virtio-rng", "none", NULL, "0.2", "give the guest random numbers of the host; virtio-rng needs a driver in the guest", NULL },
 
+    { "balloon", "model", SCHEMA_ENUM, 0, 0, 0, "none|virtio-balloon", "none", NULL, "0.2", "the balloon; virtio-balloon needs a driver in the guest", NULL },
+    { "balloon", "size", SCHEMA_SIZE, 0, 0, 64 * GIB, NULL, "0", NULL, "0.2", "how much it takes from the guest at the start", check_megabytes },
+    { "balloon", "deflate-on-oom", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "the guest may take memory back when it runs out", NULL },
+    { "balloon", "reporting", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "the guest reports memory that it does not use, and the host gets it", NULL },
+
+    { "input", "keyboard", SCHEMA_ENUM, 0, 0, 0, "ps2|virtio", "ps2", NULL, "0.2", "virtio adds a keyboard beside the PS/2 one, which firmware needs; it gets the keys once the guest has a driver for it", NULL },
+    { "input", "pointer", SCHEMA_ENUM, 0, 0, 0, "ps2|virtio-tablet|virtio-mouse", "ps2", NULL, "0.2", "virtio-tablet points where the viewer points; it gets the events once the guest has a driver for it", NULL },
+
     { "serial#", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|pty|socket|file|null", "pane", NULL, "0.1", "the other end: pane (carrel console --serial), a pty, a Unix socket, a file, or nothing", NULL },
     { "serial#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "file: where the output goes; socket: its path; pty: a link to it", NULL },
 
@@ -249,6 +261,10 @@ static const SchemaKey keys[] = {
     { "net#", "capture", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "write all frames to this new file, in pcap format", NULL },
     { "net#", "capture-limit", SCHEMA_SIZE, 0, 64 * KIB, 1024 * GIB, NULL, "1G", NULL, "0.2", "a capture ends at this size", NULL },
     { "net#", "link", SCHEMA_ENUM, 0, 0, 0, "up|down", "up", NULL, "0.2", "whether the cable is plugged in when the machine starts", NULL },
+
+    { "console#", "kind", SCHEMA_ENUM, 0, 0, 0, "pty|socket|file|null", "socket", NULL, "0.2", "the other end: a pty, a Unix socket (in the machine's runtime folder when it has no path), a file, or nothing", NULL },
+    { "console#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file: where the output goes; socket: its path; pty: a link to it", NULL },
+    { "console#", "name", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_PORT_NAME, NULL, "", NULL, "0.2", "what the guest calls the port: /dev/virtio-ports/NAME in Linux", NULL },
 
     { "firmware-log", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|file|null", "pane", NULL, "0.1", "where the firmware's messages go: pane keeps the last ones for carrel logs", NULL },
     { "firmware-log", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the file of kind=file", NULL },

@@ -396,6 +396,7 @@ static const CommandRow command_rows[] = {
     { "expect",        expect_request },
     { "media",         run_media },
     { "drives",        run_drives },
+    { "memory",        memory_request },
     { "nets",          nets_request },
     { "net",           net_request },
     { "attach",        attach_request },

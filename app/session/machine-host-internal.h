@@ -45,6 +45,10 @@ bool machine_host_stop(void *m, guint timeout_s, bool force, GError **error);
 /* The guest was reset: a stop that would let it go on is forgotten. */
 void machine_host_stop_reset(MachineHost *host);
 
+/* machine-host-memory.c */
+bool machine_host_balloon(void *m, VirtioBalloonInfo *ret_info);
+bool machine_host_set_balloon(void *m, guint64 bytes, GError **error);
+
 /* machine-host-net.c */
 unsigned machine_host_nets(void *m, MachineNet *ret_nets);
 void machine_host_change_net(void *m, const NetRequest *request,

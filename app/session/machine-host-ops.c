@@ -333,6 +333,8 @@ const MachineOps machine_host_ops = {
     .cards = machine_host_cards,
     .plug = machine_host_plug,
     .stats = host_stats,
+    .balloon = machine_host_balloon,
+    .set_balloon = machine_host_set_balloon,
     .log_path = host_log_path,
     .view_address = host_view_address,
 };

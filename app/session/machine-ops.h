@@ -6,6 +6,7 @@
 #pragma once
 
 #include "app/assemble.h"
+#include "devices/virtio/virtio-balloon.h"
 #include "vmm/cpu/cpu.h"
 #include "vmm/display/display.h"
 #include "vmm/input/input.h"
@@ -108,6 +109,10 @@ typedef struct {
     void (*plug)(void *m, const PlugRequest *request, MachineDone done,
                  void *data);
     void (*stats)(void *m, MachineStats *ret_stats);
+    /* False: the machine has no balloon. */
+    bool (*balloon)(void *m, VirtioBalloonInfo *ret_info);
+    /* bytes: what the balloon is to take. */
+    bool (*set_balloon)(void *m, guint64 bytes, GError **error);
     /* File of a log source ("vmm", "serial0", "firmware"), or NULL. */
     char *(*log_path)(void *m, const char *source);
     /* Facts for `status`: "vnc unix:/run/…", or "". */

@@ -44,23 +44,13 @@ typedef struct {
     VirtioDevice virtio;
     VirtioBalloonState s;
     bool deflate_on_oom, reporting; /* options */
+    guint64 size;                   /* option: bytes at first */
+    bool sized;                     /* it has been applied */
     bool restoring;                 /* stopped() is no reset */
     VirtioBalloonInfo info;         /* under the lock; not guest-visible */
     struct iovec iov[MAX_PIECES + VIRTQ_SPARE_IOV];
     guint32 pfns[CHUNK]; /* loop thread */
 } VirtioBalloon;
-
-const char *
-virtio_balloon_stat_name(unsigned n)
-{
-    static const char *const names[VIRTIO_BALLOON_STATS] = {
-        "swap_in",           "swap_out",    "major_faults",
-        "minor_faults",      "free",        "total",
-        "available",         "disk_caches", "huge_pages_allocated",
-        "huge_page_failures"};
-
-    return names[n];
-}
 
 /* What a queue is for. Drivers leave no gap for a queue whose feature was not
  * negotiated, while 5.5.2 numbers them all; the last one may be either. */
@@ -260,11 +250,17 @@ notify(VirtioDevice *v, unsigned queue)
 
 /* ---- the owner ---- */
 
+static guint32
+to_pages(guint64 bytes)
+{
+    return (guint32) MIN(bytes >> PFN_SHIFT, G_MAXUINT32);
+}
+
 void
 virtio_balloon_set_target(Device *dev, guint64 bytes)
 {
     VirtioBalloon *d = DEVICE_OF(VirtioBalloon, dev);
-    guint32 pages = (guint32) MIN(bytes >> PFN_SHIFT, G_MAXUINT32);
+    guint32 pages = to_pages(bytes);
 
     virtio_lock(&d->virtio);
     if (pages != d->s.target) {
@@ -377,6 +373,9 @@ virtio_balloon_reset(Device *dev, ResetKind kind)
     virtio_class_reset(dev, kind);
     virtio_lock(&d->virtio);
     clear(d);
+    if (!d->sized)
+        d->s.target = to_pages(d->size);
+    d->sized = true; /* from now on it is the owner's */
     virtio_unlock(&d->virtio);
 }
 
@@ -400,6 +399,8 @@ static const StateField virtio_balloon_fields[] = {
 
 static const PropDesc virtio_balloon_props[] = {
     VIRTIO_PROPS(VirtioBalloon, virtio),
+    PROP_DEF_U64(VirtioBalloon, size, "size", 0, 0, G_MAXUINT64, "bytes",
+                 "the balloon takes at first"),
     PROP_DEF_BOOL(VirtioBalloon, deflate_on_oom, "deflate-on-oom", true,
                   "the guest may take pages back when it runs out of memory"),
     PROP_DEF_BOOL(VirtioBalloon, reporting, "reporting", true,

@@ -19,8 +19,19 @@ typedef struct {
     guint64 stats[VIRTIO_BALLOON_STATS];
 } VirtioBalloonInfo;
 
-/* "free", "available": the name of stats[n]; n < VIRTIO_BALLOON_STATS. */
-const char *virtio_balloon_stat_name(unsigned n);
+/* "free", "available": the name of stats[n]; n < VIRTIO_BALLOON_STATS. Here,
+ * for those who show what another process has asked. Any thread. */
+static inline const char *
+virtio_balloon_stat_name(unsigned n)
+{
+    static const char *const names[VIRTIO_BALLOON_STATS] = {
+        "swap_in",           "swap_out",    "major_faults",
+        "minor_faults",      "free",        "total",
+        "available",         "disk_caches", "huge_pages_allocated",
+        "huge_page_failures"};
+
+    return names[n];
+}
 
 /* dev: a realized virtio-balloon. Asks the driver to take so many bytes
  * (rounded down to 4096) from the guest; it takes its time, and may not be

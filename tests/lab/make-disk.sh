@@ -57,7 +57,7 @@ initramfs() {
     local root=$work/initramfs
     applets "$root"
     copy_modules "$root" ata_piix sd_mod sr_mod ext4 button evdev \
-        virtio_pci virtio_blk virtio_rng
+        virtio_pci virtio_blk virtio_rng virtio_console virtio_balloon virtio_input
     mkdir "$root/disk"
     cat >"$root/init" <<'INIT'
 #!/bin/sh

@@ -152,6 +152,26 @@ fm_drives(void *m)
     return g_strdup("floppy0: (empty)\n");
 }
 
+static bool
+fm_balloon(void *m, VirtioBalloonInfo *ret_info)
+{
+    *ret_info = (VirtioBalloonInfo){.target = 1 << 20,
+                                    .actual = 1 << 19,
+                                    .driver = true,
+                                    .has_stats = true,
+                                    .known = 1 << 4,
+                                    .stats = {0, 0, 0, 0, 777}};
+    return true;
+}
+
+static bool
+fm_set_balloon(void *m, guint64 bytes, GError **error)
+{
+    FakeMachine *fm = m;
+    g_string_append_printf(fm->calls, "balloon %" G_GUINT64_FORMAT "\n", bytes);
+    return true;
+}
+
 static unsigned
 fm_nets(void *m, MachineNet *ret_nets)
 {
@@ -244,6 +264,8 @@ static const MachineOps fake_ops = {
     .cards = fm_cards,
     .plug = fm_plug,
     .stats = fm_stats,
+    .balloon = fm_balloon,
+    .set_balloon = fm_set_balloon,
     .log_path = fm_log_path,
     .view_address = fm_view,
 };

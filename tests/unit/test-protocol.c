@@ -88,6 +88,29 @@ networks_are_listed_and_changed(void)
 }
 
 static void
+memory_is_shown_and_the_balloon_set(void)
+{
+    FakeMachine *fm = fake_machine_new();
+    int fd = fake_machine_connect(fm);
+    g_autofree char *show = fake_machine_ask(fm, fd, "{\"op\":\"memory\"}\n");
+    g_autofree char *set =
+        fake_machine_ask(fm, fd, "{\"op\":\"memory\",\"balloon\":4096}\n");
+    g_autofree char *wrong =
+        fake_machine_ask(fm, fd, "{\"op\":\"memory\",\"balloon\":-5}\n");
+    g_autofree char *text =
+        fake_machine_ask(fm, fd, "{\"op\":\"memory\",\"balloon\":\"64M\"}\n");
+    HAS(show, "\"balloon\":{\"driver\":true,\"target\":1048576,"
+              "\"actual\":524288,");
+    HAS(show, "\"guest\":{\"free\":777}");
+    HAS(set, "\"ok\":true");
+    CU_ASSERT_STRING_EQUAL(fm->calls->str, "balloon 4096\n");
+    HAS(wrong, "\"code\":2");
+    HAS(text, "a number of bytes");
+    close(fd);
+    fake_machine_free(fm);
+}
+
+static void
 a_refusal_carries_code_id_and_message(void)
 {
     FakeMachine *fm = fake_machine_new();
@@ -600,6 +623,7 @@ CU_MAIN("protocol",
     { "a_newer_version_is_refused_with_the_way_out", a_newer_version_is_refused_with_the_way_out },
     { "requests_reach_the_machine", requests_reach_the_machine },
     { "networks_are_listed_and_changed", networks_are_listed_and_changed },
+    { "memory_is_shown_and_the_balloon_set", memory_is_shown_and_the_balloon_set },
     { "a_refusal_carries_code_id_and_message", a_refusal_carries_code_id_and_message },
     { "a_slow_operation_holds_nobody_up", a_slow_operation_holds_nobody_up },
     { "a_client_that_goes_during_an_operation_does_no_harm", a_client_that_goes_during_an_operation_does_no_harm },
