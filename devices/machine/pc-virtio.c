@@ -2,7 +2,7 @@
  * where, and what is in its memory when CPU 0 starts.
  *
  *   COM1 at 3F8 (GSI 4)   event device at 600 (GSI 9)   reset at CF9
- *   PCI bus 0 by memory-mapped configuration, slots from 1 up, GSIs 16..19
+ *   PCI bus 0 by memory-mapped configuration, slots from 3 up, GSIs 16..19
  * Interrupt controllers belong to the CPU backend. No firmware: the kernel's
  * loader runs at each reset instead. */
 #include "devices/machine/pc-virtio.h"
