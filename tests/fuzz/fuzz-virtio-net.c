@@ -96,7 +96,7 @@ control(const uint8_t *d)
 static void
 frame(const uint8_t *d)
 {
-    static const uint16_t lens[] = {0, 12, 13, 26, 72, 1526, 9000, 65000};
+    static const uint16_t lens[] = {1, 12, 13, 26, 72, 1526, 9000, 65000};
     static guint8 bytes[65536];
 
     memset(bytes, d[1], sizeof bytes);
