@@ -163,7 +163,7 @@ put_header(guint8 *at, guint32 flags)
 {
     boot_rig_put(at, 0x1badb002, 4);
     boot_rig_put(at + 4, flags, 4);
-    boot_rig_put(at + 8, -(0x1badb002u + flags), 4);
+    boot_rig_put(at + 8, 0u - 0x1badb002u - flags, 4);
 }
 
 /* Addresses: header at 0x100100 (file offset 0x100), load from 0x100000. */
