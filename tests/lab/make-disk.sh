@@ -57,7 +57,8 @@ initramfs() {
     local root=$work/initramfs
     applets "$root"
     copy_modules "$root" ata_piix sd_mod sr_mod ext4 button evdev \
-        virtio_pci virtio_blk virtio_rng virtio_console virtio_balloon virtio_input
+        virtio_pci virtio_blk virtio_rng virtio_console virtio_balloon \
+        virtio_input virtio_net af_packet
     mkdir "$root/disk"
     cat >"$root/init" <<'INIT'
 #!/bin/sh
@@ -131,6 +132,16 @@ if grep -q lab.reboots= /proc/cmdline; then
     echo "restarted $done times" | tee /dev/ttyS0 >/dev/tty1
 fi
 RC
+    # What udhcpc calls when it has an address.
+    mkdir -p "$root/usr/share/udhcpc"
+    cat >"$root/usr/share/udhcpc/default.script" <<'DHCP'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr add "$ip/$mask" dev "$interface"
+ip route add default via "${router%% *}"
+echo "nameserver ${dns%% *}" >/etc/resolv.conf
+DHCP
+    chmod 755 "$root/usr/share/udhcpc/default.script"
     cat >"$root/etc/acpi/PWRF/00000080" <<'POWER'
 #!/bin/sh
 echo "power button" >/dev/ttyS0
