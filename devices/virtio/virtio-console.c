@@ -129,12 +129,12 @@ fill_message(const VirtioConsole *d, unsigned port, guint8 what, guint8 *msg)
     msg[0] = (guint8) port;
     msg[4] = (guint8) events[what];
     msg[6] = what == SAY_ADD ? 0 : 1;
-    if (what == SAY_RESIZE) { /* rows first, unlike the configuration */
+    if (what == SAY_RESIZE) { /* as in the configuration: columns first */
         msg[6] = 0;
-        msg[len++] = (guint8) d->rows;
-        msg[len++] = (guint8) (d->rows >> 8);
         msg[len++] = (guint8) d->cols;
         msg[len++] = (guint8) (d->cols >> 8);
+        msg[len++] = (guint8) d->rows;
+        msg[len++] = (guint8) (d->rows >> 8);
     } else if (what == SAY_NAME) {
         gsize n = MIN(strlen(d->port[port].name), MAX_NAME);
         memcpy(msg + len, d->port[port].name, n);

@@ -160,8 +160,8 @@ check_ports(guint64 accept)
     control(&f, 0, PORT_READY, 1);
     check_message(&f, 2, 0, CONSOLE, 1, 8);
     check_message(&f, 3, 0, RESIZE, 0, 12);
-    CU_ASSERT_EQUAL(vr_get16(&f.r, VR_DATA + 0x1000 + 64 * 3 + 8), 25);
-    CU_ASSERT_EQUAL(vr_get16(&f.r, VR_DATA + 0x1000 + 64 * 3 + 10), 80);
+    CU_ASSERT_EQUAL(vr_get16(&f.r, VR_DATA + 0x1000 + 64 * 3 + 8), 80);
+    CU_ASSERT_EQUAL(vr_get16(&f.r, VR_DATA + 0x1000 + 64 * 3 + 10), 25);
     check_message(&f, 4, 0, OPEN, 1, 8);
     control(&f, 1, PORT_READY, 1);
     check_message(&f, 5, 1, NAME, 1, 16);
