@@ -241,7 +241,9 @@ test_killed_qemu(void)
     CU_ASSERT_EQUAL_FATAL(
         qrig_shell(&x.rig,
                    "qemu-img create -q -f qcow2 -o lazy_refcounts=on \"$I\" "
-                   "6M && { qemu-io -f qcow2 -c 'write -P 0x31 0 2M' -c flush "
+                   "6M && qemu-io -f qcow2 -c 'write -P 0x30 1M 3M' \"$I\" "
+                   ">/dev/null && qemu-img snapshot -c one \"$I\" && "
+                   "{ qemu-io -f qcow2 -c 'write -P 0x31 0 2M' -c flush "
                    "-c 'sigraise 9' \"$I\" >/dev/null 2>&1 || true; }"),
         0);
     BlockDetails details;
@@ -249,6 +251,7 @@ test_killed_qemu(void)
     CU_ASSERT_TRUE(details.dirty);
     block_details_clear(&details);
     memset(x.model, 0x31, 2 << 20);
+    memset(x.model + (2 << 20), 0x30, 2 << 20);
     BlockImage *image = open_image(&x, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(image);
     CU_ASSERT_TRUE(we_read(&x, image));
@@ -256,6 +259,9 @@ test_killed_qemu(void)
     CU_ASSERT_EQUAL(block_image_close(image), 0);
     CU_ASSERT_EQUAL(qrig_qemu_check(&x.rig), 0);
     CU_ASSERT_TRUE(qemu_reads(&x, ""));
+    memset(x.model, 0, BYTES); /* the snapshot is there and whole */
+    memset(x.model + (1 << 20), 0x30, 3 << 20);
+    CU_ASSERT_TRUE(qemu_reads(&x, "-l one"));
     cross_done(&x);
 }
 

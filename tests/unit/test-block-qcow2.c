@@ -2,6 +2,8 @@
  * images, repairs, compressed clusters, snapshots: images made by hand, byte
  * by byte, where no other program is needed. */
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <zlib.h>
 
 #include "tests/unit/qcow2-rig.h"
@@ -672,6 +674,70 @@ test_written_back(void)
     qrig_done(&rig);
 }
 
+#define FULL_WRITES 24
+
+/* Everything that is written needs new tables. */
+static int
+write_spread(BlockImage *image, unsigned i, bool flush)
+{
+    guint8 mem[CLUSTER];
+
+    memset(mem, (int) i + 1, sizeof mem);
+    int rc =
+        block_image_write(image, (guint64) i * 600 * CLUSTER, mem, CLUSTER);
+    return rc < 0 || !flush ? rc : block_image_flush(image);
+}
+
+static unsigned
+fill_to_limit(BlockRig *rig, rlim_t limit)
+{
+    struct rlimit old, tight;
+    unsigned refused = 0;
+    BlockImage *image = qrig_image(rig, (BlockSpec){0});
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(image);
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+    tight = old;
+    tight.rlim_cur = limit;
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    for (unsigned i = 0; i < FULL_WRITES; i++) {
+        int rc = write_spread(image, i, i % 3 == 2);
+        if (rc == 0)
+            continue;
+        CU_ASSERT_EQUAL(rc, -ENOSPC);
+        refused++;
+        CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0); /* room again */
+        CU_ASSERT_EQUAL(write_spread(image, i, true), 0);
+    }
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
+    CU_ASSERT_EQUAL(block_image_close(image), 0);
+    return refused;
+}
+
+/* The disk is full at the n-th cluster, for each n. */
+static void
+test_full(void)
+{
+    unsigned refused = 0;
+
+    (void) signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t limit = 4; limit < 60; limit++) {
+        BlockRig rig;
+        qrig_init(&rig);
+        CU_ASSERT_TRUE_FATAL(qrig_create(
+            &rig, (BlockCreate){.bytes = 64 << 20, .cluster_size = CLUSTER}));
+        refused += fill_to_limit(&rig, limit * CLUSTER);
+        BlockCheck check = qrig_check(&rig, BLOCK_REPAIR_NONE);
+        CU_ASSERT_EQUAL(check.errors + check.leaks, 0);
+        for (unsigned i = 0; i < FULL_WRITES; i++)
+            CU_ASSERT_TRUE(reads_as(&rig, (BlockSpec){0},
+                                    (guint64) i * 600 * CLUSTER,
+                                    (guint8) (i + 1), CLUSTER));
+        qrig_done(&rig);
+    }
+    CU_ASSERT_TRUE(refused > 30);
+}
+
 CU_MAIN("block-qcow2",
         {"impossible_headers_are_refused_by_name", test_bad_headers},
         {"extensions_are_bounded", test_twice_and_unterminated},
@@ -694,5 +760,6 @@ CU_MAIN("block-qcow2",
         {"chain_must_be_named_in_full", test_chain},
         {"locked_against_others", test_locked},
         {"cut_file_does_not_grow_back", test_cut_file},
+        {"full_disk_is_enospc_and_can_go_on", test_full},
         {"snapshot_mode_leaves_the_image", test_snapshot_mode},
         {"metadata_does_not_wait_for_ever", test_written_back})

@@ -137,7 +137,7 @@ count_tree(Qcow2 *q, Qcow2Census *c, const guint64 *l1, guint64 offset,
 
 /* ---- snapshots ---- */
 
-typedef struct G_GNUC_PACKED {
+typedef struct {
     guint64 l1_offset;
     guint32 l1_size;
     guint16 id_len, name_len;

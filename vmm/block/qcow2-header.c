@@ -449,11 +449,13 @@ qcow2_header_clear_autoclear(Qcow2 *q)
 int
 qcow2_header_put_reftable(Qcow2 *q, guint64 offset, guint32 clusters)
 {
-    const struct G_GNUC_PACKED {
-        guint64 offset;
-        guint32 clusters;
-    } field = {GUINT64_TO_BE(offset), GUINT32_TO_BE(clusters)};
-    int rc = qcow2_pwrite(q, QCOW2_AT_REFTABLE, &field, sizeof field);
+    guint64 wide = GUINT64_TO_BE(offset);
+    guint32 word = GUINT32_TO_BE(clusters);
+    guint8 field[12]; /* what follows is the number of snapshots */
+
+    memcpy(field, &wide, sizeof wide);
+    memcpy(field + 8, &word, sizeof word);
+    int rc = qcow2_pwrite(q, QCOW2_AT_REFTABLE, field, sizeof field);
 
     if (rc == 0)
         rc = qcow2_sync(q);
@@ -468,7 +470,7 @@ int
 qcow2_header_put_size(Qcow2 *q, guint64 size, guint32 l1_size,
                       guint64 l1_offset)
 {
-    const struct G_GNUC_PACKED {
+    const struct {
         guint64 size;
         guint32 crypt, l1_size;
         guint64 l1_offset;
