@@ -136,6 +136,7 @@ RC
     mkdir -p "$root/usr/share/udhcpc"
     cat >"$root/usr/share/udhcpc/default.script" <<'DHCP'
 #!/bin/sh
+[ "$1" = deconfig ] && ip link set "$interface" up
 [ "$1" = bound ] || exit 0
 ip addr add "$ip/$mask" dev "$interface"
 ip route add default via "${router%% *}"

@@ -3,6 +3,7 @@
 # that the kernel serves where it can, and a tap that Carrel serves itself. On
 # each, files go both ways and arrive whole. Argument: CPUS-MEMORY.
 . "$(dirname "$0")/lib.sh"
+export PATH=$PATH:/usr/sbin:/sbin
 cpus=${3%-*} memory=${3#*-}
 bytes=$((8 << 20))
 
@@ -19,15 +20,18 @@ ip link set cl1 up
 ip link set cl2 up
 
 cp "$disk" "$home/disk.img"
-starts net --memory "$memory" --cpus "$cpus" --set serial0.kind=pane \
+dd if="$disk" of="$home/part.img" bs=1M skip=1 status=none
+for file in vmlinuz initrd.img; do
+    debugfs -R "dump /boot/$file $home/$file" "$home/part.img" 2>/dev/null
+done
+starts net --memory "$memory" --cpus "$cpus" \
+    --initrd "$home/initrd.img" --append ro \
     --set net0.kind=user --set net0.host-access=true \
     --set net1.kind=tap --set net1.interface=cl1 --set net1.queues=2 \
     --set net2.kind=tap --set net2.interface=cl2 --set net2.vhost=off \
-    "disk=$home/disk.img"
-sees net 'carrel-lab login:' 240 "a login on the screen" || finish
-check "root logs in on the serial port" "$carrel" send net serial $'root\n'
-check "the serial shell's prompt" \
-    "$carrel" expect net '~ #|/root #' --serial --timeout 30
+    "kernel=$home/vmlinuz" "disk=$home/disk.img"
+check "a login on the serial port" \
+    "$carrel" expect net 'carrel-lab login:' --serial --timeout 240 || finish
 
 # asks COMMAND PATTERN WHAT - a line for the shell, and its answer.
 asks() {
@@ -35,7 +39,9 @@ asks() {
         check "$3" "$carrel" expect net "$2" --serial --timeout "${4:-90}"
 }
 
-# file N - N random bytes, and their sum.
+asks root '~ #|/root #' "root logs in"
+
+# What crosses, and its sum.
 dd if=/dev/urandom of="$home/sent" bs=64k count=$((bytes >> 16)) 2>/dev/null
 host_sum=$(sha256sum <"$home/sent" | cut -c 1-16)
 
