@@ -10,10 +10,10 @@ cp "$image" "$home/dos.img"
 chmod u+w "$home/dos.img"
 starts dos --memory 16M "floppy=$home/dos.img"
 boots_floppy dos 'A:\\>' 150 "DOS shows its prompt" || finish
-check "a command is typed" "$carrel" send dos text $'echo typed-%path%-end\n'
+check "a command is typed" "$carrel" send dos text --cps 8 $'echo typed-%path%-end\n'
 sees dos 'typed-.*-end' 60 "DOS answers"
-check "a file is written" "$carrel" send dos text $'echo kept>kept.txt\n'
-check "and read again" "$carrel" send dos text $'type kept.txt\n'
+check "a file is written" "$carrel" send dos text --cps 8 $'echo kept>kept.txt\n'
+check "and read again" "$carrel" send dos text --cps 8 $'type kept.txt\n'
 sees dos '(?m)^kept' 120 "DOS reads what it wrote"
 check "it stops" "$carrel" stop dos --force
 check "the image holds the file" grep -qa 'KEPT    TXT' "$home/dos.img"

@@ -12,9 +12,9 @@ answers() { # NAME
     check "$1: c is typed" "$carrel" send "$1" keys c
     sees "$1" 'grub>' 120 "$1: GRUB shows its prompt" || return
     # Commands of GRUB's core, so that it need not read a module first.
-    check "$1: a setting is typed" "$carrel" send "$1" text $'set a=one\n'
+    check "$1: a setting is typed" "$carrel" send "$1" text --cps 8 $'set a=one\n'
     check "$1: a word that no command has" \
-        "$carrel" send "$1" text $'$a-two-$grub_cpu\n'
+        "$carrel" send "$1" text --cps 8 $'$a-two-$grub_cpu\n'
     sees "$1" 'one-two-i386' 120 "$1: GRUB answers with its expansion"
     check "$1: it stops" "$carrel" stop "$1" --force
 }
