@@ -40,7 +40,7 @@ done
 # --- images that nothing says the kind of
 
 echo "not an image" >"$home/notes.txt"
-refuses 2 "may be anything: say floppy=FILE, cd=FILE or disk=FILE" \
+refuses 2 "may be anything: say floppy=FILE, cd=FILE, disk=FILE or kernel=" \
     "run: a text file" run "$home/notes.txt"
 refuses 2 "may be anything" "run: an empty image" run "$home/empty.img"
 refuses 2 "may be anything" "run: a fifo" run "$home/fifo.img"
