@@ -143,13 +143,24 @@ check_password(VncServer *server, Conn *conn, GByteArray *out, gint64 now)
     return ok;
 }
 
+/* The first viewer brings the library. */
+static bool
+prepare_seats(VncServer *server, const char **ret_why)
+{
+    for (gsize i = 0; i < VNC_MAX_VIEWERS; i++)
+        if (!vnc_viewer_prepare(server->seats[i], ret_why))
+            return false;
+    return true;
+}
+
 static bool
 enter_seat(VncServer *server, Conn *conn)
 {
     VncViewer *viewer = gate_free_seat(server);
     const char *why = "there are too many";
 
-    if (viewer == NULL || !vnc_viewer_start(viewer, &conn->seat_fd, &why)) {
+    if (viewer == NULL || !prepare_seats(server, &why) ||
+        !vnc_viewer_start(viewer, &conn->seat_fd, &why)) {
         gate_log(server, "viewer refused, %s: %s", why, conn->name);
         return false;
     }

@@ -306,8 +306,8 @@ make_pair(VncViewer *v, int *ret_fd)
     return ok;
 }
 
-static bool
-make_screen(VncViewer *v, const char **ret_why)
+bool
+vnc_viewer_prepare(VncViewer *v, const char **ret_why)
 {
     if (v->screen != NULL)
         return true;
@@ -335,9 +335,9 @@ vnc_viewer_start(VncViewer *v, int *ret_fd, const char **ret_why)
 {
     g_autofree char *name = g_strdup_printf("vnc:%u", v->number);
 
-    g_return_val_if_fail(v->thread == NULL, false);
+    g_return_val_if_fail(v->thread == NULL && v->screen != NULL, false);
     *ret_why = "no descriptors below 1024 left";
-    if (!make_screen(v, ret_why) || !make_pair(v, ret_fd))
+    if (!make_pair(v, ret_fd))
         return false;
     g_atomic_int_set(&v->done, 0);
     g_atomic_int_set(&v->features, 0);

@@ -19,9 +19,15 @@ void vnc_viewer_free(VncViewer *viewer); /* joins; NULL is fine */
 
 /* The functions below: the gate's thread. */
 
+/* Before the first start of any seat, for all of them: loads the library and
+ * lets it set up state that all share, which it does again for each screen and
+ * without regard to viewers that run. Does nothing the second time. False:
+ * *ret_why says why (static). */
+bool vnc_viewer_prepare(VncViewer *viewer, const char **ret_why);
+
 /* Starts the thread; *ret_fd is our end, non-blocking, which the caller owns.
- * The viewer leaves when that is closed. The first start of all loads the
- * library. False: *ret_why says why (static), no descriptors or no library. */
+ * The viewer leaves when that is closed. False: *ret_why says why (static), no
+ * descriptors are left. */
 bool vnc_viewer_start(VncViewer *viewer, int *ret_fd, const char **ret_why);
 bool vnc_viewer_is_free(VncViewer *viewer);
 /* Joins the thread when it has ended; true when the seat is free. */
