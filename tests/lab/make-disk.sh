@@ -133,8 +133,8 @@ if grep -q lab.reboots= /proc/cmdline; then
 fi
 RC
     # What udhcpc calls when it has an address.
-    mkdir -p "$root/usr/share/udhcpc"
-    cat >"$root/usr/share/udhcpc/default.script" <<'DHCP'
+    mkdir -p "$root/etc/udhcpc"
+    cat >"$root/etc/udhcpc/default.script" <<'DHCP'
 #!/bin/sh
 [ "$1" = deconfig ] && ip link set "$interface" up
 [ "$1" = bound ] || exit 0
@@ -142,7 +142,7 @@ ip addr add "$ip/$mask" dev "$interface"
 ip route add default via "${router%% *}"
 echo "nameserver ${dns%% *}" >/etc/resolv.conf
 DHCP
-    chmod 755 "$root/usr/share/udhcpc/default.script"
+    chmod 755 "$root/etc/udhcpc/default.script"
     cat >"$root/etc/acpi/PWRF/00000080" <<'POWER'
 #!/bin/sh
 echo "power button" >/dev/ttyS0

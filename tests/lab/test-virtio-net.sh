@@ -2,7 +2,8 @@
 # Debian with three network cards: a user network, a tap with two queue pairs
 # that the kernel serves where it can, and a tap that Carrel serves itself. On
 # each, files go both ways and arrive whole. Argument: CPUS-MEMORY.
-. "$(dirname "$0")/lib.sh"
+here=$(dirname "$0")
+. "$here/lib.sh"
 export PATH=$PATH:/usr/sbin:/sbin
 cpus=${3%-*} memory=${3#*-}
 bytes=$((8 << 20))
@@ -48,11 +49,11 @@ host_sum=$(sha256sum <"$home/sent" | cut -c 1-16)
 # transfers HOST-ADDRESS PORT WHAT
 transfers() {
     local got
-    busybox nc -l -p "$2" <"$home/sent" &
+    python3 "$here/one-file.py" send "$2" "$home/sent" &
     sleep 1
-    asks "nc $1 $2 </dev/null | sha256sum | cut -c 1-16 | sed 's/^/down$2=/'" \
+    asks "nc $1 $2 | sha256sum | cut -c 1-16 | sed 's/^/down$2=/'" \
         "down$2=$host_sum" "$3: host to guest, 8 MiB whole" 300
-    busybox nc -l -p "$(($2 + 1))" >"$home/got" &
+    python3 "$here/one-file.py" receive "$(($2 + 1))" "$home/got" &
     sleep 1
     asks "dd if=/dev/urandom of=/tmp/f bs=64k count=$((bytes >> 16)) 2>/dev/null; nc $1 $(($2 + 1)) </tmp/f; echo up$2=\$(sha256sum </tmp/f | cut -c 1-16)=" \
         "up$2=[0-9a-f]+=" "$3: guest to host is sent" 300
@@ -95,8 +96,9 @@ check "capture stops vhost" "$carrel" net capture net on "$home/frames.pcap" \
     --net net1
 asks 'ping -c 3 -W 5 192.168.81.1 | grep -o "[0-9] packets received"' \
     '[1-3] packets received' "frames pass by way of this process"
-check "the capture has them" bash -c "[ \$(stat -c %s $home/frames.pcap) -gt 300 ]"
 check "capture ends" "$carrel" net capture net off --net net1
+check "and its file has them" bash -c \
+    "[ \$(stat -c %s $home/frames.pcap) -gt 300 ]"
 asks 'ping -c 3 -W 5 192.168.81.1 | grep -o "[0-9] packets received"' \
     '[1-3] packets received' "and the kernel takes over again"
 asks 'dmesg -r | grep "^<[0-3]>"; echo "end"' 'end' "no complaints"
