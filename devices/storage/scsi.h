@@ -12,8 +12,8 @@
 
 #include <sys/uio.h>
 
-#include "devices/virtio/iov.h"
 #include "vmm/block/block.h"
+#include "vmm/core/iov.h"
 #include "vmm/core/state.h"
 #include "vmm/types.h"
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/virtio/iov.h"
 #include "devices/virtio/virtio-device.h"
+#include "vmm/core/iov.h"
 #include "vmm/loop/loop.h"
 #include "vmm/mem/guest-mem.h"
 

@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "devices/virtio/iov.h"
 #include "devices/virtio/virtio-device.h"
 #include "vmm/block/block.h"
+#include "vmm/core/iov.h"
 
 /* Features, 5.2.3 */
 #define F_SEG_MAX      VIRTIO_BIT(2)

@@ -7,9 +7,9 @@
  * that change while the guest runs are left out. */
 #include <string.h>
 
-#include "devices/virtio/iov.h"
 #include "devices/virtio/virtio-device.h"
 #include "vmm/char/char.h"
+#include "vmm/core/iov.h"
 #include "vmm/loop/loop.h"
 
 #define PORTS        8u

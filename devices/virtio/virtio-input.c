@@ -9,8 +9,8 @@
 
 #include <linux/input.h>
 
-#include "devices/virtio/iov.h"
 #include "devices/virtio/virtio-device.h"
+#include "vmm/core/iov.h"
 #include "vmm/input/input.h"
 #include "vmm/loop/loop.h"
 

@@ -7,8 +7,8 @@
  * frames are not filtered, which the section allows: drivers check too. */
 #include <string.h>
 
-#include "devices/virtio/iov.h"
 #include "devices/virtio/virtio-net-internal.h"
+#include "vmm/core/iov.h"
 
 #define ACK_OK  0u
 #define ACK_ERR 1u

@@ -13,8 +13,8 @@
  * not copied. */
 #include <string.h>
 
-#include "devices/virtio/iov.h"
 #include "devices/virtio/virtio-net-internal.h"
+#include "vmm/core/iov.h"
 
 #define ROUNDS       8u /* batches of one call, then others have their turn */
 #define RX_BUDGET    (ROUNDS * NET_BATCH) /* frames */

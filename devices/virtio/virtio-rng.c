@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "devices/virtio/iov.h"
 #include "devices/virtio/virtio-device.h"
+#include "vmm/core/iov.h"
 #include "vmm/loop/loop.h"
 
 #define QUEUE_SIZE    64u

@@ -3,6 +3,7 @@
  * software has to lend a hand. */
 #include <string.h>
 
+#include "vmm/core/iov.h"
 #include "vmm/loop/loop.h"
 #include "vmm/net/net-internal.h"
 #include "vmm/net/offload.h"
@@ -19,45 +20,6 @@ net_iov_len(const struct iovec *iov, unsigned n)
         if (!g_size_checked_add(&len, len, iov[i].iov_len))
             return G_MAXSIZE;
     return len;
-}
-
-gsize
-net_iov_read(const struct iovec *iov, unsigned n, gsize from, void *dst,
-             gsize len)
-{
-    gsize done = 0;
-
-    for (unsigned i = 0; i < n && done < len; i++) {
-        if (from >= iov[i].iov_len) {
-            from -= iov[i].iov_len;
-            continue;
-        }
-        gsize take = MIN(iov[i].iov_len - from, len - done);
-        memcpy((guint8 *) dst + done, (guint8 *) iov[i].iov_base + from, take);
-        done += take;
-        from = 0;
-    }
-    return done;
-}
-
-gsize
-net_iov_write(const struct iovec *iov, unsigned n, gsize from, const void *src,
-              gsize len)
-{
-    gsize done = 0;
-
-    for (unsigned i = 0; i < n && done < len; i++) {
-        if (from >= iov[i].iov_len) {
-            from -= iov[i].iov_len;
-            continue;
-        }
-        gsize take = MIN(iov[i].iov_len - from, len - done);
-        memcpy((guint8 *) iov[i].iov_base + from, (const guint8 *) src + done,
-               take);
-        done += take;
-        from = 0;
-    }
-    return done;
 }
 
 unsigned
@@ -164,7 +126,7 @@ send_with_header(NetQueue *q, const NetFrame *f, gsize len)
     struct iovec *iov = q->scratch_iov;
 
     if (link->hdr != NET_HDR_NONE)
-        net_iov_read(f->iov, f->n_iov, 0, &hdr, NET_HDR_LEGACY);
+        iov_read(f->iov, f->n_iov, 0, &hdr, NET_HDR_LEGACY);
     iov[0] = (struct iovec){&hdr, link->wire};
     unsigned n =
         net_iov_skip(f->iov, f->n_iov, link->hdr, iov + 1, NET_MAX_IOV);
@@ -199,8 +161,8 @@ send_in_software(NetQueue *q, const NetFrame *f, gsize len)
     if (net_queue_has_held(q)) {
         frame = q->segment; /* bounce has a received frame; do not cut */
     }
-    net_iov_read(f->iov, f->n_iov, 0, &hdr, NET_HDR_LEGACY);
-    net_iov_read(f->iov, f->n_iov, q->link->hdr, frame, len);
+    iov_read(f->iov, f->n_iov, 0, &hdr, NET_HDR_LEGACY);
+    iov_read(f->iov, f->n_iov, q->link->hdr, frame, len);
     if (!offload_check(&hdr, frame, len, NET_OFFLOAD_ALL) ||
         (frame == q->segment && hdr.gso_type != 0)) {
         net_count_drop(&q->tx);
@@ -305,13 +267,13 @@ straight_is_good(const NetLink *link, const NetFrame *f)
     if (link->wire == 0)
         return true;
     if (!wire_is_trusted(link)) {
-        net_iov_read(f->iov, f->n_iov, 0, &hdr, link->wire);
+        iov_read(f->iov, f->n_iov, 0, &hdr, link->wire);
         if (!offload_check_header(&hdr, f->len - link->wire, link->offloads))
             return false;
-        net_iov_write(f->iov, f->n_iov, 0, &hdr, link->wire);
+        iov_write(f->iov, f->n_iov, 0, &hdr, link->wire);
     } else if (link->wire == NET_HDR_V1) {
-        net_iov_write(f->iov, f->n_iov, offsetof(NetVnetHdr, num_buffers),
-                      &hdr.num_buffers, sizeof hdr.num_buffers);
+        iov_write(f->iov, f->n_iov, offsetof(NetVnetHdr, num_buffers),
+                  &hdr.num_buffers, sizeof hdr.num_buffers);
     }
     return true;
 }
@@ -374,9 +336,9 @@ hand_out(NetQueue *q, NetFrame *f, const NetVnetHdr *hdr, const guint8 *data,
          gsize len)
 {
     NetLink *link = q->link;
-    gsize done = net_iov_write(f->iov, f->n_iov, 0, hdr, link->hdr);
+    gsize done = iov_write(f->iov, f->n_iov, 0, hdr, link->hdr);
 
-    done += net_iov_write(f->iov, f->n_iov, link->hdr, data, len);
+    done += iov_write(f->iov, f->n_iov, link->hdr, data, len);
     if (done != link->hdr + len) {
         net_count_drop(&q->rx);
         return false;

@@ -134,12 +134,8 @@ guint net_watch(NetLink *link, int fd, GIOCondition events,
                 void (*ready)(int fd, GIOCondition ev, void *data), void *data);
 void net_unwatch(NetLink *link, guint *id); /* 0 is fine */
 
-/* iovec helpers. Both stop at the end of iov; bytes moved. */
+/* Bytes of a list, G_MAXSIZE for more than there are. */
 gsize net_iov_len(const struct iovec *iov, unsigned n);
-gsize net_iov_read(const struct iovec *iov, unsigned n, gsize from, void *dst,
-                   gsize len);
-gsize net_iov_write(const struct iovec *iov, unsigned n, gsize from,
-                    const void *src, gsize len);
 /* iov without its first skip bytes, to out[max]; pieces, 0 when none. */
 unsigned net_iov_skip(const struct iovec *iov, unsigned n, gsize skip,
                       struct iovec *out, unsigned max);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "vmm/core/iov.h"
 #include "vmm/core/sysutil.h"
 #include "vmm/net/net-internal.h"
 
@@ -111,8 +112,8 @@ pcap_add(NetPcap *pcap, const struct iovec *iov, unsigned n_iov, gsize skip,
         flush(pcap);
     memcpy(pcap->buffer + pcap->used, &record, sizeof record);
     /* guest memory may change meanwhile: the length was taken before */
-    gsize got = net_iov_read(iov, n_iov, skip,
-                             pcap->buffer + pcap->used + sizeof record, len);
+    gsize got = iov_read(iov, n_iov, skip,
+                         pcap->buffer + pcap->used + sizeof record, len);
     memset(pcap->buffer + pcap->used + sizeof record + got, 0, len - got);
     pcap->used += total;
     pcap->written += total;

@@ -1,5 +1,5 @@
-/* devices/virtio/iov.c - see iov.h. */
-#include "devices/virtio/iov.h"
+/* vmm/core/iov.c - see iov.h. */
+#include "vmm/core/iov.h"
 
 #include <string.h>
 

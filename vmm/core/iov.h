@@ -1,4 +1,4 @@
-/* devices/virtio/iov.h - reading, filling and cutting scatter lists. Any
+/* vmm/core/iov.h - reading, filling and cutting scatter lists. Any
  * thread; the memory behind them is the caller's. */
 #pragma once
 
