@@ -27,15 +27,6 @@ typedef struct {
     GError **error;
 } Plugging;
 
-static Device *
-create(const char *class_name, const char *id)
-{
-    const DeviceClass *klass = device_class_find(class_name);
-
-    g_assert(klass != NULL);
-    return device_new(klass, id);
-}
-
 static const char *
 get(const Plugging *g, const char *section, const char *key)
 {
@@ -68,7 +59,7 @@ static bool
 plug_virtio_disk(const Plugging *g, Drive *d)
 {
     const char *serial = get(g, d->name, "serial");
-    Device *dev = create("virtio-blk", d->name);
+    Device *dev = device_create("virtio-blk", d->name);
 
     device_set_link(dev, "drive", d->block);
     pc_cards_add(g->cards, dev, SLOT_DISK + d->number);
@@ -97,7 +88,7 @@ plug_rng(const Plugging *g)
 {
     if (is_wanted(g, "rng") &&
         strcmp(profile_get_string(g->p, "rng.model"), "none") != 0)
-        pc_cards_add(g->cards, create("virtio-rng", "rng"), SLOT_RNG);
+        pc_cards_add(g->cards, device_create("virtio-rng", "rng"), SLOT_RNG);
     return true;
 }
 
@@ -108,7 +99,7 @@ plug_nic(const Plugging *g, const MachineNic *nic)
     g_autofree char *text =
         g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
                         mac[3], mac[4], mac[5]);
-    Device *dev = create(nic->model, nic->name);
+    Device *dev = device_create(nic->model, nic->name);
 
     device_set_link(dev, "net", nic->link);
     pc_cards_add(g->cards, dev, SLOT_NET + nic->number);
@@ -141,7 +132,7 @@ plug_console(const Plugging *g)
         if (g->m->console[i] == NULL || !is_wanted(g, section))
             continue;
         if (dev == NULL) {
-            dev = create("virtio-console", "console");
+            dev = device_create("virtio-console", "console");
             pc_cards_add(g->cards, dev, SLOT_CONSOLE);
         }
         device_set_link(dev, link, g->m->console[i]);
@@ -159,7 +150,7 @@ plug_balloon(const Plugging *g)
         return true;
     guint64 ram = profile_get_u64(g->p, "machine.memory");
     guint64 size = profile_get_u64(g->p, "balloon.size");
-    Device *dev = create("virtio-balloon", "balloon");
+    Device *dev = device_create("virtio-balloon", "balloon");
     pc_cards_add(g->cards, dev, SLOT_BALLOON);
     g->m->balloon = dev;
     return set_u64(g, dev, "deflate-on-oom",
@@ -173,7 +164,7 @@ static bool
 plug_input_as(const Plugging *g, const char *id, const char *kind,
               unsigned slot)
 {
-    Device *dev = create("virtio-input", id);
+    Device *dev = device_create("virtio-input", id);
 
     pc_cards_add(g->cards, dev, slot);
     return device_set_string(dev, "kind", kind, g->error);

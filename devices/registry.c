@@ -97,3 +97,12 @@ device_class_find(const char *name)
             return registry[i];
     return NULL;
 }
+
+Device *
+device_create(const char *class_name, const char *id)
+{
+    const DeviceClass *klass = device_class_find(class_name);
+
+    g_assert(klass != NULL);
+    return device_new(klass, id);
+}

@@ -7,6 +7,7 @@
 #include "devices/machine/pc-i440fx.h"
 
 #include "devices/chipset/piix4-pm.h"
+#include "devices/machine/machine-build.h"
 #include "devices/machine/pc-internal.h"
 #include "devices/registry.h"
 
@@ -15,60 +16,20 @@ static const struct {
     guint8 irq;
 } com_ports[PC_SERIALS] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
 
-/* Building goes on until the first error; later steps then do nothing. */
 typedef struct {
-    Vm *vm;
+    MachineBuild build;
     const PcSpec *spec;
     PcDevices *out;
     Device *bridge, *rtc, *dma, *fw_cfg;
-    GError **error;
-    bool failed;
 } PcBuild;
-
-static Device *
-create(PcBuild *b, const char *class_name, const char *id)
-{
-    const DeviceClass *klass = device_class_find(class_name);
-
-    g_assert(klass != NULL);
-    return device_new(klass, id);
-}
-
-/* Takes dev; NULL after a failure. */
-static Device *
-add(PcBuild *b, Device *dev)
-{
-    if (b->failed) {
-        device_free(dev);
-        return NULL;
-    }
-    if (vm_add_device(b->vm, dev, b->error))
-        return dev;
-    b->failed = true;
-    return NULL;
-}
-
-static void
-set_u64(PcBuild *b, Device *dev, const char *name, guint64 value)
-{
-    if (!b->failed && !device_set_u64(dev, name, value, b->error))
-        b->failed = true;
-}
-
-static void
-set_string(PcBuild *b, Device *dev, const char *name, const char *value)
-{
-    if (!b->failed && !device_set_string(dev, name, value, b->error))
-        b->failed = true;
-}
 
 static Device *
 create_pci(PcBuild *b, const char *class_name, const char *id, guint8 devfn)
 {
-    Device *dev = create(b, class_name, id);
+    Device *dev = device_create(class_name, id);
 
     device_set_link(dev, "bus", b->out->pci);
-    set_u64(b, dev, "addr", devfn);
+    machine_set_u64(&b->build, dev, "addr", devfn);
     return dev;
 }
 
@@ -78,42 +39,45 @@ build_power(PcBuild *b)
 {
     if (!b->spec->acpi)
         return;
-    b->out->pm = add(b, create_pci(b, "piix4-pm", "pm", PCI_DEVFN(1, 3)));
-    Device *hotplug = create(b, "pci-hotplug", "pci-hotplug");
+    b->out->pm = machine_add(&b->build,
+                             create_pci(b, "piix4-pm", "pm", PCI_DEVFN(1, 3)));
+    Device *hotplug = device_create("pci-hotplug", "pci-hotplug");
     device_set_link(hotplug, "pm", b->out->pm);
-    b->out->hotplug = add(b, hotplug);
+    b->out->hotplug = machine_add(&b->build, hotplug);
 }
 
 static void
 build_chipset(PcBuild *b)
 {
-    b->out->pci = pci_bus_new(vm_env(b->vm));
-    b->bridge = add(b, create_pci(b, "i440fx", "bridge", PCI_DEVFN(0, 0)));
-    add(b, create_pci(b, "piix3", "isa", PCI_DEVFN(1, 0)));
+    b->out->pci = pci_bus_new(vm_env(b->build.vm));
+    b->bridge = machine_add(&b->build,
+                            create_pci(b, "i440fx", "bridge", PCI_DEVFN(0, 0)));
+    machine_add(&b->build, create_pci(b, "piix3", "isa", PCI_DEVFN(1, 0)));
     build_power(b);
-    if (!b->failed && !pc_map_memory(b->vm, b->spec, b->bridge, b->error))
-        b->failed = true;
+    if (!b->build.failed &&
+        !pc_map_memory(b->build.vm, b->spec, b->bridge, b->build.error))
+        b->build.failed = true;
 }
 
 static void
 build_legacy(PcBuild *b)
 {
-    Device *rtc = create(b, "mc146818", "rtc");
+    Device *rtc = device_create("mc146818", "rtc");
 
-    set_u64(b, rtc, "local-time", b->spec->local_time);
-    b->rtc = add(b, rtc);
-    b->fw_cfg = add(b, create(b, "fw-cfg", "fw-cfg"));
-    b->dma = add(b, create(b, "i8237", "dma"));
-    add(b, create(b, "i8042", "i8042"));
-    add(b, create(b, "port92", "port92"));
-    add(b, create(b, "port80", "post-code"));
-    add(b, create(b, "apm-shutdown", "apm-shutdown"));
+    machine_set_u64(&b->build, rtc, "local-time", b->spec->local_time);
+    b->rtc = machine_add(&b->build, rtc);
+    b->fw_cfg = machine_add(&b->build, device_create("fw-cfg", "fw-cfg"));
+    b->dma = machine_add(&b->build, device_create("i8237", "dma"));
+    machine_add(&b->build, device_create("i8042", "i8042"));
+    machine_add(&b->build, device_create("port92", "port92"));
+    machine_add(&b->build, device_create("port80", "post-code"));
+    machine_add(&b->build, device_create("apm-shutdown", "apm-shutdown"));
 
-    Device *log = create(b, "debugcon", "debugcon");
+    Device *log = device_create("debugcon", "debugcon");
     device_set_link(log, "chr", b->spec->firmware_log);
-    add(b, log);
+    machine_add(&b->build, log);
     if (b->spec->debug_exit)
-        add(b, create(b, "debug-exit", "debug-exit"));
+        machine_add(&b->build, device_create("debug-exit", "debug-exit"));
 }
 
 static void
@@ -123,11 +87,11 @@ build_serial(PcBuild *b)
         if (b->spec->serial[i] == NULL)
             continue;
         g_autofree char *id = g_strdup_printf("serial%u", i);
-        Device *uart = create(b, "uart16550", id);
-        set_u64(b, uart, "iobase", com_ports[i].port);
-        set_u64(b, uart, "irq", com_ports[i].irq);
+        Device *uart = device_create("uart16550", id);
+        machine_set_u64(&b->build, uart, "iobase", com_ports[i].port);
+        machine_set_u64(&b->build, uart, "irq", com_ports[i].irq);
         device_set_link(uart, "chr", b->spec->serial[i]);
-        add(b, uart);
+        machine_add(&b->build, uart);
     }
 }
 
@@ -148,15 +112,15 @@ build_floppy(PcBuild *b)
 {
     static const char *const links[] = {"drive0", "drive1"};
     static const char *const types[] = {"type0", "type1"};
-    Device *fdc = create(b, "fdc", "fdc");
+    Device *fdc = device_create("fdc", "fdc");
 
     device_set_link(fdc, "dma", b->dma);
     for (unsigned i = 0; i < PC_FLOPPIES; i++) {
         const PcDrive *drive = &b->spec->floppy[i];
         device_set_link(fdc, links[i], drive->block);
-        set_string(b, fdc, types[i], floppy_type(drive));
+        machine_set_string(&b->build, fdc, types[i], floppy_type(drive));
     }
-    b->out->fdc = add(b, fdc);
+    b->out->fdc = machine_add(&b->build, fdc);
 }
 
 static void
@@ -170,22 +134,22 @@ build_ide(PcBuild *b)
         g_autofree char *kind = g_strdup_printf("kind%u", i);
         g_autofree char *serial = g_strdup_printf("serial%u", i);
         device_set_link(ide, link, drive->block);
-        set_string(b, ide, kind,
-                   !drive->present ? "none"
-                   : drive->cdrom  ? "cd"
-                                   : "disk");
+        machine_set_string(&b->build, ide, kind,
+                           !drive->present ? "none"
+                           : drive->cdrom  ? "cd"
+                                           : "disk");
         if (drive->serial != NULL && *drive->serial != '\0')
-            set_string(b, ide, serial, drive->serial);
+            machine_set_string(&b->build, ide, serial, drive->serial);
     }
-    b->out->ide = add(b, ide);
+    b->out->ide = machine_add(&b->build, ide);
 }
 
 static void
 build_cards(PcBuild *b)
 {
-    if (!b->failed &&
-        !pc_cards_plug(b->spec->cards, b->vm, b->out->pci, b->error))
-        b->failed = true;
+    if (!b->build.failed && !pc_cards_plug(b->spec->cards, b->build.vm,
+                                           b->out->pci, b->build.error))
+        b->build.failed = true;
 }
 
 static void
@@ -194,8 +158,8 @@ build_display(PcBuild *b)
     if (!b->spec->display)
         return;
     Device *vga = create_pci(b, "vga", "vga", PCI_DEVFN(2, 0));
-    set_u64(b, vga, "vram", b->spec->vram_mib);
-    add(b, vga);
+    machine_set_u64(&b->build, vga, "vram", b->spec->vram_mib);
+    machine_add(&b->build, vga);
 }
 
 static void
@@ -208,7 +172,7 @@ bool
 pc_i440fx_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
                 GError **error)
 {
-    PcBuild b = {.vm = vm, .spec = spec, .out = ret_devices, .error = error};
+    PcBuild b = {.build = {vm, error, false}, .spec = spec, .out = ret_devices};
 
     *ret_devices = (PcDevices){NULL};
     build_chipset(&b);
@@ -218,7 +182,7 @@ pc_i440fx_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
     build_ide(&b);
     build_display(&b);
     build_cards(&b);
-    if (b.failed)
+    if (b.build.failed)
         return false;
     pc_fill_cmos(spec, b.rtc, b.out->fdc);
     pc_fill_fw_cfg(spec, b.fw_cfg);

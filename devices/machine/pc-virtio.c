@@ -11,6 +11,7 @@
 
 #include "devices/chipset/acpi-ged.h"
 #include "devices/chipset/pci-ecam.h"
+#include "devices/machine/machine-build.h"
 #include "devices/machine/pc-virtio-internal.h"
 #include "devices/registry.h"
 #include "vmm/mem/guest-mem.h"
@@ -28,13 +29,10 @@ struct PcVirtio {
     BootTarget target;
 };
 
-/* Building goes on until the first error; later steps then do nothing. */
 typedef struct {
-    Vm *vm;
+    MachineBuild build;
     const PcVirtioSpec *spec;
     PciBus *pci;
-    GError **error;
-    bool failed;
 } Build;
 
 guint64
@@ -51,63 +49,35 @@ pc_virtio_bar64_base(guint64 memory)
     return (end + GIB - 1) & ~(GIB - 1);
 }
 
-/* Takes dev; NULL after a failure. */
-static Device *
-add(Build *b, Device *dev)
-{
-    if (b->failed) {
-        device_free(dev);
-        return NULL;
-    }
-    if (vm_add_device(b->vm, dev, b->error))
-        return dev;
-    b->failed = true;
-    return NULL;
-}
-
-static Device *
-create(const char *class_name, const char *id)
-{
-    const DeviceClass *klass = device_class_find(class_name);
-
-    g_assert(klass != NULL);
-    return device_new(klass, id);
-}
-
-static void
-set_u64(Build *b, Device *dev, const char *name, guint64 value)
-{
-    if (!b->failed && !device_set_u64(dev, name, value, b->error))
-        b->failed = true;
-}
-
 static void
 map_ram(Build *b, MemBacking *ram, const char *name, guint64 offset,
         guint64 len, Gpa gpa)
 {
-    MemSlot *slot = mem_slot_new(vm_env(b->vm)->mem, name, ram, offset, len);
+    MemSlot *slot =
+        mem_slot_new(vm_env(b->build.vm)->mem, name, ram, offset, len);
     int ret = mem_slot_map(slot, gpa, MEM_RW);
 
     if (ret == 0)
         return;
-    b->failed = true;
-    g_set_error(b->error, G_FILE_ERROR, (int) g_file_error_from_errno(-ret),
-                "cannot map %s: %s", name, g_strerror(-ret));
+    b->build.failed = true;
+    g_set_error(b->build.error, G_FILE_ERROR,
+                (int) g_file_error_from_errno(-ret), "cannot map %s: %s", name,
+                g_strerror(-ret));
 }
 
 static void
 build_memory(Build *b)
 {
     guint64 memory = b->spec->memory, low = MIN(memory, PCV_LOW_MAX);
-    MemBacking *ram =
-        mem_backing_new_private(vm_env(b->vm)->mem, "ram", memory, b->error);
+    MemBacking *ram = mem_backing_new_private(vm_env(b->build.vm)->mem, "ram",
+                                              memory, b->build.error);
 
-    b->failed = ram == NULL;
-    if (!b->failed)
+    b->build.failed = ram == NULL;
+    if (!b->build.failed)
         mem_backing_allow_discard(ram);
-    if (!b->failed)
+    if (!b->build.failed)
         map_ram(b, ram, "ram-low", 0, low, 0);
-    if (!b->failed && memory > low)
+    if (!b->build.failed && memory > low)
         map_ram(b, ram, "ram-high", low, memory - low, PCV_HIGH);
 }
 
@@ -116,24 +86,25 @@ build_serial(Build *b)
 {
     if (b->spec->serial == NULL)
         return;
-    Device *uart = create("uart16550", "serial0");
+    Device *uart = device_create("uart16550", "serial0");
 
-    set_u64(b, uart, "iobase", PCV_COM1);
-    set_u64(b, uart, "irq", PCV_COM1_GSI);
+    machine_set_u64(&b->build, uart, "iobase", PCV_COM1);
+    machine_set_u64(&b->build, uart, "irq", PCV_COM1_GSI);
     device_set_link(uart, "chr", b->spec->serial);
-    add(b, uart);
+    machine_add(&b->build, uart);
 }
 
 static void
 build_pci(Build *b)
 {
-    Device *host = create("pci-ecam", "pci");
+    Device *host = device_create("pci-ecam", "pci");
 
     device_set_link(host, "bus", b->pci);
-    set_u64(b, host, "base", PCV_ECAM);
-    add(b, host);
-    if (!b->failed && !pc_cards_plug(b->spec->cards, b->vm, b->pci, b->error))
-        b->failed = true;
+    machine_set_u64(&b->build, host, "base", PCV_ECAM);
+    machine_add(&b->build, host);
+    if (!b->build.failed &&
+        !pc_cards_plug(b->spec->cards, b->build.vm, b->pci, b->build.error))
+        b->build.failed = true;
 }
 
 static void
@@ -145,12 +116,12 @@ press_power(void *ged)
 static void
 build_power(Build *b)
 {
-    Device *ged = add(b, create("acpi-ged", "power"));
+    Device *ged = machine_add(&b->build, device_create("acpi-ged", "power"));
 
     if (ged != NULL && b->spec->acpi)
-        vm_set_power_button(b->vm, press_power, ged);
+        vm_set_power_button(b->build.vm, press_power, ged);
     if (b->spec->debug_exit)
-        add(b, create("debug-exit", "debug-exit"));
+        machine_add(&b->build, device_create("debug-exit", "debug-exit"));
 }
 
 static void
@@ -224,14 +195,14 @@ PcVirtio *
 pc_virtio_build(Vm *vm, const PcVirtioSpec *spec, PciBus **ret_pci,
                 GError **error)
 {
-    Build b = {.vm = vm, .spec = spec, .error = error};
+    Build b = {.build = {vm, error, false}, .spec = spec};
 
     *ret_pci = b.pci = pci_bus_new(vm_env(vm));
     build_memory(&b);
     build_serial(&b);
     build_power(&b);
     build_pci(&b);
-    return b.failed ? NULL : finish(vm, spec);
+    return b.build.failed ? NULL : finish(vm, spec);
 }
 
 void
