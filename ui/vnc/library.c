@@ -3,14 +3,13 @@
 
 #include <dlfcn.h>
 
+#include "vmm/core/sysutil.h"
+
 #define SONAME "libvncserver.so.1" /* since 0.9.12 */
 
 /* clang-format off */
 #define ROW(field, name) { #name, G_STRUCT_OFFSET(VncLibrary, field) }
-static const struct {
-    const char *name;
-    gsize offset;
-} functions[] = {
+static const SysLateFunction functions[] = {
     ROW(client_connection_gone, rfbClientConnectionGone),
     ROW(close_client,           rfbCloseClient),
     ROW(encrypt_bytes,          rfbEncryptBytes),
@@ -39,32 +38,19 @@ be_silent(const char *format, ...)
 {
 }
 
-static bool
-find_functions(void *handle)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(functions); i++) {
-        void **slot = (void **) (void *) ((guint8 *) &library.functions +
-                                          functions[i].offset);
-        *slot = dlsym(handle, functions[i].name);
-        if (*slot == NULL)
-            return false;
-    }
-    return true;
-}
-
 static void
 load(void)
 {
-    void *handle = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
-
-    if (handle == NULL || !find_functions(handle)) {
+    if (!sys_late_functions(SONAME, functions, G_N_ELEMENTS(functions),
+                            &library.functions)) {
         library.why =
             g_strdup_printf("cannot load the VNC library (Debian package "
                             "libvncserver1): %s",
                             dlerror());
         return;
     }
-    rfbLogProc *log = dlsym(handle, "rfbLog"), *err = dlsym(handle, "rfbErr");
+    rfbLogProc *log = sys_late_function(SONAME, "rfbLog");
+    rfbLogProc *err = sys_late_function(SONAME, "rfbErr");
     if (log != NULL)
         *log = be_silent;
     if (err != NULL)

@@ -70,6 +70,22 @@ sys_late_function(const char *library, const char *name)
 }
 
 bool
+sys_late_functions(const char *library, const SysLateFunction *rows, gsize n,
+                   void *ret_functions)
+{
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+
+    for (gsize i = 0; handle != NULL && i < n; i++) {
+        void **slot =
+            (void **) (void *) ((guint8 *) ret_functions + rows[i].offset);
+        *slot = dlsym(handle, rows[i].name);
+        if (*slot == NULL)
+            return false;
+    }
+    return handle != NULL;
+}
+
+bool
 sys_error(GError **error, int err, const char *fmt, ...)
 {
     va_list args;

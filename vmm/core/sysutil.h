@@ -53,6 +53,16 @@ bool sys_write_all(int fd, const void *data, gsize len);
  *   *(void **) &crc = sys_late_function("libz.so.1", "crc32"); */
 void *sys_late_function(const char *library, const char *name);
 
+/* Many of one library at once: a row each, with its pointer's place in a struct
+ * of pointers. False: one is missing, which dlerror() explains. */
+typedef struct {
+    const char *name;
+    gsize offset;
+} SysLateFunction;
+
+bool sys_late_functions(const char *library, const SysLateFunction *rows,
+                        gsize n, void *ret_functions);
+
 /* Sets error from errno: "PREFIX: strerror"; always returns false so that a
  * set-up function can end with it. */
 bool sys_error(GError **error, int err, const char *fmt, ...)

@@ -23,9 +23,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include <slirp/libslirp.h>
-
 #include "vmm/net/offload.h"
+#include "vmm/net/slirp-library.h"
 
 #define IN_BATCH    16
 #define OUT_BATCH   64
@@ -55,6 +54,7 @@ typedef struct {
 
 typedef struct {
     UserConfig config;
+    SlirpLibrary lib;
     Slirp *slirp;
     unsigned offloads; /* the guest's */
     bool ended;
@@ -200,13 +200,13 @@ take_frame(Role *role, guint8 *message, gsize total)
         if (!offload_cut_begin(&cut, &hdr, frame, len))
             return;
         for (gsize n; (n = offload_cut_next(&cut, role->piece)) > 0;)
-            slirp_input(role->slirp, role->piece, (int) n);
+            role->lib.input(role->slirp, role->piece, (int) n);
         return;
     }
     unsigned large = NET_OFFLOAD_TSO4 | NET_OFFLOAD_TSO6;
     if ((role->offloads & large) == large)
         offload_raise_mss(frame, len, role->config.mtu, LARGE_MSS);
-    slirp_input(role->slirp, frame, (int) len);
+    role->lib.input(role->slirp, frame, (int) len);
 }
 
 static void
@@ -258,12 +258,12 @@ change_forward(Role *role, const UserRequest *r)
     if (f->host.any.sa_family == AF_INET6)
         flags |= SLIRP_HOSTFWD_V6ONLY;
     if (r->kind == USER_FORWARD)
-        result = slirp_add_hostxfwd(role->slirp, &f->host.any, host_len,
-                                    &f->guest.any, net_address_len(&f->guest),
-                                    flags);
+        result = role->lib.add_hostxfwd(role->slirp, &f->host.any, host_len,
+                                        &f->guest.any,
+                                        net_address_len(&f->guest), flags);
     else
-        result =
-            slirp_remove_hostxfwd(role->slirp, &f->host.any, host_len, flags);
+        result = role->lib.remove_hostxfwd(role->slirp, &f->host.any, host_len,
+                                           flags);
     if (result >= 0)
         return 0;
     if (r->kind == USER_UNFORWARD)
@@ -439,7 +439,7 @@ turn(Role *role)
     g_array_set_size(role->polls, 0);
     g_array_append_vals(role->polls, own, 2);
     if (!full)
-        slirp_pollfds_fill(role->slirp, &timeout, add_poll, role);
+        role->lib.pollfds_fill(role->slirp, &timeout, add_poll, role);
     int n = poll((struct pollfd *) (void *) role->polls->data, role->polls->len,
                  (int) MIN(timeout, 60000));
     int frames = g_array_index(role->polls, struct pollfd, 0).revents;
@@ -449,7 +449,7 @@ turn(Role *role)
     if (!full) {
         if (n > 0 && (frames & (POLLIN | POLLHUP | POLLERR)))
             take_frames(role);
-        slirp_pollfds_poll(role->slirp, n < 0, get_revents, role);
+        role->lib.pollfds_poll(role->slirp, n < 0, get_revents, role);
         run_timers(role);
     } else if (frames & (POLLHUP | POLLERR)) {
         role->ended = true;
@@ -497,7 +497,7 @@ make_slirp(Role *role)
         .disable_host_loopback = !role->config.host_access,
     };
 
-    return slirp_new(&config, &callbacks, role);
+    return role->lib.new(&config, &callbacks, role);
 }
 
 static void
@@ -527,6 +527,11 @@ net_user_role_main(int argc, char **argv)
         return 2;
     }
     limit_myself();
+    if (!slirp_library_load(&role->lib)) {
+        say(role, "missing libslirp");
+        g_free(role);
+        return 1;
+    }
     role->out.data = g_malloc(OUT_BYTES);
     role->in = g_malloc((gsize) IN_BATCH * NET_WIRE_MAX);
     role->piece = g_malloc(NET_WIRE_MAX);
@@ -538,7 +543,8 @@ net_user_role_main(int argc, char **argv)
     say(role, role->slirp != NULL ? "ready" : "failed 12");
     while (!role->ended && role->slirp != NULL)
         turn(role);
-    g_clear_pointer(&role->slirp, slirp_cleanup);
+    if (role->slirp != NULL)
+        role->lib.cleanup(role->slirp);
     g_array_unref(role->polls);
     g_free(role->out.data);
     g_free(role->in);
