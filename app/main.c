@@ -88,13 +88,22 @@ run_options(App *app, char **argv)
     return args[1] != NULL ? run_verb(app, args + 1) : run_default(app);
 }
 
+/* The process of a machine or a network: it talks to programs only. */
+static bool
+is_role(char **argv)
+{
+    const Verb *verb = verb_find(argv[1]);
+
+    return verb != NULL && (verb->flags & VERB_HIDDEN);
+}
+
 int
 main(int argc, char **argv)
 {
     App app = {0};
 
-    (void) argc;
-    setlocale(LC_ALL, "");
+    if (argc < 2 || !is_role(argv))
+        setlocale(LC_ALL, ""); /* reads a dozen files */
     g_set_prgname("carrel");
     int code = run_options(&app, argv);
     /* an answer that did not arrive is no success: a full disk, say */
