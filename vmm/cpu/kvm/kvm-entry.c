@@ -72,7 +72,7 @@ fill_sregs(struct kvm_sregs *s, const CpuEntry *e)
 static void
 set_msr(KvmVcpu *v, guint32 index, guint64 value)
 {
-    KvmOneMsr one = {.room = {0}};
+    KvmMsrs one = {.room = {0}};
 
     one.head.nmsrs = 1;
     one.head.entries[0].index = index;

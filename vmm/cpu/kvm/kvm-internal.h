@@ -10,12 +10,14 @@
 #define KVM_MAX_MSI_ROUTES 1024u
 #define KVM_FIRST_MSI_GSI  ((unsigned) IRQ_PINS)
 
-/* One register for KVM_GET_MSRS and KVM_SET_MSRS: the head ends in a flexible
- * array of entries. */
+#define KVM_MAX_MSRS       64u /* in one call of ours */
+
+/* For KVM_GET_MSRS and KVM_SET_MSRS: the head ends in a flexible array. */
 typedef union {
     struct kvm_msrs head;
-    guint8 room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
-} KvmOneMsr;
+    guint8 room[sizeof(struct kvm_msrs) +
+                KVM_MAX_MSRS * sizeof(struct kvm_msr_entry)];
+} KvmMsrs;
 
 /* Everything of a vCPU that a reset puts back, taken at creation. */
 typedef struct {

@@ -41,7 +41,10 @@ add_controller_routes(struct kvm_irq_routing *table)
 static int
 publish_routes(CpuBackend *b)
 {
-    gsize max = 2 * IRQ_PINS + KVM_MAX_MSI_ROUTES;
+    gsize max = 2 * IRQ_PINS;
+
+    for (unsigned i = 0; i < KVM_MAX_MSI_ROUTES; i++)
+        max += b->routes[i].used;
     g_autofree struct kvm_irq_routing *table =
         g_malloc0(sizeof *table + max * sizeof table->entries[0]);
 

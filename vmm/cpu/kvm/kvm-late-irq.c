@@ -10,6 +10,7 @@
  * acts on entry, right behind the port read of the loop. Single-stepping would
  * be exact, but guests crash under it there.) On real hardware none of this
  * exists. */
+#include <cpuid.h>
 #include <errno.h>
 #include <string.h>
 
@@ -33,19 +34,16 @@ struct KvmLateIrq {
     bool wanted, quit;
 };
 
-/* The CPU's flags tell: VT-x is "vmx", AMD-V is "svm". */
+/* CPUID tells: VT-x is bit 5 of ECX in leaf 1, AMD-V bit 2 in leaf 80000001. */
 bool
 kvm_host_emulates(void)
 {
-    g_autofree char *text = NULL;
+    guint32 a, b, c, d;
+    bool vtx = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & (1u << 5)) != 0;
+    bool amdv =
+        __get_cpuid(0x80000001u, &a, &b, &c, &d) != 0 && (c & (1u << 2)) != 0;
 
-    if (!g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL))
-        return false;
-    const char *flags = strstr(text, "\nflags");
-    if (flags == NULL)
-        return false;
-    g_autofree char *line = g_strndup(flags + 1, strcspn(flags + 1, "\n"));
-    return strstr(line, " vmx") == NULL && strstr(line, " svm") == NULL;
+    return !vtx && !amdv;
 }
 
 /* Requests of raised lines that wait unmasked; lines that were served are

@@ -5,6 +5,7 @@
  * hardware; setting it on several vCPUs one after the other would leave them
  * out of step. */
 #include <errno.h>
+#include <string.h>
 
 #include "vmm/core/sysutil.h"
 #include "vmm/cpu/kvm/kvm-internal.h"
@@ -30,20 +31,26 @@ static const guint32 reset_msrs[] = {
     0x17a, 0x17b,                                   /* MCG_STATUS, MCG_CTL */
 };
 /* clang-format on */
+G_STATIC_ASSERT(G_N_ELEMENTS(reset_msrs) <= KVM_MAX_MSRS);
 
+/* All in one call. KVM stops at the first that the host does not have: that one
+ * is left out, and the call repeated for those behind it. */
 static void
 save_msrs(KvmVcpu *v)
 {
-    v->pristine.msrs = g_array_new(FALSE, TRUE, sizeof(struct kvm_msr_entry));
-    for (gsize i = 0; i < G_N_ELEMENTS(reset_msrs); i++) {
-        KvmOneMsr one = {.room = {0}};
-        struct kvm_msr_entry *entry = &one.head.entries[0];
+    const unsigned n = G_N_ELEMENTS(reset_msrs);
 
-        one.head.nmsrs = 1;
-        entry->index = reset_msrs[i];
-        /* one at a time: a host without the register fails only that one */
-        if (kvm_ioctl(v->fd, KVM_GET_MSRS, &one) == 1)
-            g_array_append_vals(v->pristine.msrs, entry, 1);
+    v->pristine.msrs =
+        g_array_sized_new(FALSE, TRUE, sizeof(struct kvm_msr_entry), n);
+    for (unsigned first = 0; first < n;) {
+        KvmMsrs all = {.head = {.nmsrs = n - first}};
+        for (unsigned i = first; i < n; i++)
+            all.head.entries[i - first].index = reset_msrs[i];
+        int got = kvm_ioctl(v->fd, KVM_GET_MSRS, &all);
+        if (got < 0)
+            return;
+        g_array_append_vals(v->pristine.msrs, all.head.entries, (guint) got);
+        first += (unsigned) got + 1;
     }
 }
 
@@ -89,6 +96,24 @@ kvm_free_pristine(CpuBackend *b)
             g_array_unref(b->vcpus[i].pristine.msrs);
 }
 
+/* The same way back; a register that is read-only is passed over. */
+static void
+restore_msrs(KvmVcpu *v)
+{
+    const GArray *msrs = v->pristine.msrs;
+
+    for (guint first = 0; first < msrs->len;) {
+        KvmMsrs all = {.head = {.nmsrs = msrs->len - first}};
+        memcpy(all.head.entries,
+               &g_array_index(msrs, struct kvm_msr_entry, first),
+               all.head.nmsrs * sizeof all.head.entries[0]);
+        int set = kvm_ioctl(v->fd, KVM_SET_MSRS, &all);
+        if (set < 0)
+            return;
+        first += (guint) set + 1;
+    }
+}
+
 static bool
 reset_vcpu(CpuBackend *b, unsigned index, GError **error)
 {
@@ -110,13 +135,7 @@ reset_vcpu(CpuBackend *b, unsigned index, GError **error)
         (void) kvm_ioctl(v->fd, KVM_SET_XCRS, &p->xcrs); /* as it was */
     if (p->has_debugregs)
         (void) kvm_ioctl(v->fd, KVM_SET_DEBUGREGS, &p->debugregs);
-    for (guint i = 0; i < p->msrs->len; i++) {
-        KvmOneMsr one = {.room = {0}};
-
-        one.head.nmsrs = 1;
-        one.head.entries[0] = g_array_index(p->msrs, struct kvm_msr_entry, i);
-        (void) kvm_ioctl(v->fd, KVM_SET_MSRS, &one); /* read-only ones fail */
-    }
+    restore_msrs(v);
     if (kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp) < 0)
         return sys_error(error, errno, "KVM cannot reset CPU %u", index);
     v->retried_rip = 0;
