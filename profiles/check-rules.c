@@ -22,33 +22,34 @@ section_line(const Profile *profile, const char *section)
     return 0;
 }
 
-/* Runs fn for every section of a numbered kind that the profile has. */
+/* Runs fn for every section of a numbered kind that the profile has, in the
+ * profile's order. */
 static unsigned
 for_each(const Rules *rules, const char *pattern,
          void (*fn)(const Rules *rules, const char *section))
 {
-    const SchemaSection *all;
-    unsigned n, found = 0;
+    const GPtrArray *lines = rules->profile->lines;
+    unsigned found = 0;
 
-    all = schema_sections(&n);
-    for (unsigned i = 0; i < n; i++)
-        for (unsigned k = 0; k < all[i].count; k++) {
-            g_autofree char *name = g_strdup_printf(
-                "%.*s%u", (int) strlen(all[i].section) - 1, all[i].section, k);
-            if (strcmp(all[i].section, pattern) != 0 ||
-                !profile_has_section(rules->profile, name))
-                continue;
-            found++;
-            if (fn != NULL)
-                fn(rules, name);
-        }
+    for (guint i = 0; i < lines->len; i++) {
+        const Line *line = g_ptr_array_index(lines, i);
+        if (line->kind != LINE_SECTION ||
+            section_line(rules->profile, line->section) != i + 1)
+            continue; /* or it was met before */
+        const SchemaSection *row = schema_find_section(line->section);
+        if (row == NULL || strcmp(row->section, pattern) != 0)
+            continue;
+        found++;
+        if (fn != NULL)
+            fn(rules, line->section);
+    }
     return found;
 }
 
 static const char *
 get(const Rules *rules, const char *section, const char *key)
 {
-    g_autofree char *full = g_strdup_printf("%s.%s", section, key);
+    g_autofree char *full = g_strconcat(section, ".", key, NULL);
     return profile_get_string(rules->profile, full);
 }
 
@@ -184,7 +185,9 @@ rule_one_disk_twice(const Rules *rules)
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(writable); i++) {
-        g_autofree char *full = g_strdup_printf("%s.path", writable[i]);
+        if (!profile_has_section(rules->profile, writable[i]))
+            continue;
+        g_autofree char *full = g_strconcat(writable[i], ".path", NULL);
         char *path = profile_get_path(rules->profile, full);
         const char *other =
             path != NULL ? g_hash_table_lookup(users, path) : NULL;

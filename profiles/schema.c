@@ -317,9 +317,10 @@ schema_find(const char *section, const char *key)
 {
     const SchemaSection *s = schema_find_section(section);
 
+    /* the key first: it differs sooner */
     for (unsigned i = 0; s != NULL && i < G_N_ELEMENTS(keys); i++)
-        if (strcmp(keys[i].section, s->section) == 0 &&
-            strcmp(keys[i].key, key) == 0)
+        if (keys[i].key[0] == key[0] && strcmp(keys[i].key, key) == 0 &&
+            strcmp(keys[i].section, s->section) == 0)
             return &keys[i];
     return NULL;
 }

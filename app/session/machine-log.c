@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "vmm/core/sysutil.h"
 
@@ -112,10 +113,15 @@ log_put(MachineLog *log, const void *data, gsize len)
 static void
 log_stamp(GString *out)
 {
-    g_autoptr(GDateTime) now = g_date_time_new_now_local();
-    g_autofree char *text = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
-    g_string_append_printf(out, "%s.%03d", text,
-                           g_date_time_get_microsecond(now) / 1000);
+    struct timespec now;
+    struct tm local;
+    char text[32];
+
+    (void) clock_gettime(CLOCK_REALTIME, &now);
+    if (localtime_r(&now.tv_sec, &local) == NULL ||
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &local) == 0)
+        *text = '\0';
+    g_string_append_printf(out, "%s.%03d", text, (int) (now.tv_nsec / 1000000));
 }
 
 static void

@@ -168,6 +168,20 @@ press_power(void *pm)
     piix4_pm_press_power_button(pm);
 }
 
+static void
+build_devices(void *data)
+{
+    PcBuild *b = data;
+
+    build_chipset(b);
+    build_legacy(b);
+    build_serial(b);
+    build_floppy(b);
+    build_ide(b);
+    build_display(b);
+    build_cards(b);
+}
+
 bool
 pc_i440fx_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
                 GError **error)
@@ -175,13 +189,7 @@ pc_i440fx_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
     PcBuild b = {.build = {vm, error, false}, .spec = spec, .out = ret_devices};
 
     *ret_devices = (PcDevices){NULL};
-    build_chipset(&b);
-    build_legacy(&b);
-    build_serial(&b);
-    build_floppy(&b);
-    build_ide(&b);
-    build_display(&b);
-    build_cards(&b);
+    machine_build_on_loop(vm, build_devices, &b);
     if (b.build.failed)
         return false;
     pc_fill_cmos(spec, b.rtc, b.out->fdc);

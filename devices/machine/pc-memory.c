@@ -70,7 +70,7 @@ load_bios(Vm *vm, GBytes *bios, GError **error)
     }
     MemBacking *rom = mem_backing_new(vm_env(vm)->mem, "bios", padded, error);
     if (rom != NULL) /* the reset vector is at the end */
-        memcpy((guint8 *) mem_backing_host(rom) + padded - len, data, len);
+        mem_backing_fill(rom, padded - len, data, len);
     return rom;
 }
 

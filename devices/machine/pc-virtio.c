@@ -191,17 +191,26 @@ finish(Vm *vm, const PcVirtioSpec *spec)
     return m;
 }
 
+static void
+build_devices(void *data)
+{
+    Build *b = data;
+
+    b->pci = pci_bus_new(vm_env(b->build.vm));
+    build_memory(b);
+    build_serial(b);
+    build_power(b);
+    build_pci(b);
+}
+
 PcVirtio *
 pc_virtio_build(Vm *vm, const PcVirtioSpec *spec, PciBus **ret_pci,
                 GError **error)
 {
     Build b = {.build = {vm, error, false}, .spec = spec};
 
-    *ret_pci = b.pci = pci_bus_new(vm_env(vm));
-    build_memory(&b);
-    build_serial(&b);
-    build_power(&b);
-    build_pci(&b);
+    machine_build_on_loop(vm, build_devices, &b);
+    *ret_pci = b.pci;
     return b.build.failed ? NULL : finish(vm, spec);
 }
 

@@ -151,6 +151,7 @@ typedef struct {
     struct iovec iov[2 * IDE_DMA_SEGS];
     unsigned n_iov;
     bool bounced;      /* a DMA request that goes through buf */
+    bool buf_written;  /* since the last reset; else s->buf is all zero */
     bool error_logged; /* until a request succeeds again */
 } IdeDrive;
 

@@ -331,6 +331,7 @@ write_command(IdeChannel *ch, guint8 value)
     if (d->s->sleeping)
         return;
     d->s->command = value;
+    d->buf_written = true;
     d->s->error = 0;
     d->s->one_by_one = 0;
     bool packet = d->kind == IDE_CD && value == CMD_PACKET;
@@ -630,6 +631,15 @@ ide_channel_unrealize(IdeChannel *ch)
     g_clear_pointer(&ch->line, irq_line_free);
 }
 
+/* Four drives with 64 KiB each are half of what a start would have to write. */
+static void
+clear_state(IdeDrive *d)
+{
+    memset(d->s, 0,
+           d->buf_written ? sizeof *d->s : G_STRUCT_OFFSET(IdeDriveState, buf));
+    d->buf_written = false;
+}
+
 void
 ide_channel_reset(IdeChannel *ch)
 {
@@ -638,7 +648,7 @@ ide_channel_reset(IdeChannel *ch)
     ch->s->bm_prdt = 0;
     timer_arm(ch->timer, -1);
     for (unsigned i = 0; i < 2; i++) {
-        memset(ch->drive[i].s, 0, sizeof(IdeDriveState));
+        clear_state(&ch->drive[i]);
         ch->drive[i].s->unit = ch->drive[i].s->block = IDE_SECTOR;
         if (ch->drive[i].kind != IDE_ABSENT)
             ata_reset(&ch->drive[i]);
@@ -650,8 +660,10 @@ void
 ide_channel_restored(IdeChannel *ch)
 {
     irq_line_adopt(ch->line, wanted_irq(ch));
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         ch->drive[i].generation++;
+        ch->drive[i].buf_written = true;
+    }
     arm_deferred(ch);
 }
 

@@ -200,6 +200,12 @@ test_private_ram(void)
     CU_ASSERT_EQUAL((guintptr) mem_backing_host(ram) % (2 << 20), 0);
     CU_ASSERT_EQUAL(((guint8 *) mem_backing_host(ram))[16 * PAGE - 1], 0);
     CU_ASSERT_EQUAL(guest_mem_total(f.mem), 25 * PAGE);
+    mem_backing_fill(ram, 15 * PAGE + 1, "private", 7);
+    mem_backing_fill(file, PAGE - 6, "shared", 6);
+    CU_ASSERT_NSTRING_EQUAL((char *) mem_backing_host(ram) + 15 * PAGE + 1,
+                            "private", 7);
+    CU_ASSERT_NSTRING_EQUAL((char *) mem_backing_host(file) + PAGE - 6,
+                            "shared", 6);
     end(&f);
 }
 

@@ -281,6 +281,27 @@ test_moving_under_readers(void)
     io_space_free(race.space);
 }
 
+static void
+test_held_space(void)
+{
+    Fixture f = begin();
+    guint64 value = 0;
+
+    io_space_hold(f.space);
+    attach(&f, &byte_ops, 0x100, 1);
+    f.probe.answer = 0x42;
+    CU_ASSERT_EQUAL(io_read(f.space, 0x100, 1), 0xff);
+    io_space_release(f.space);
+    value = io_read(f.space, 0x100, 1);
+    CU_ASSERT_EQUAL(value, 0x42);
+    /* what goes is gone at once, for its memory goes too */
+    io_space_hold(f.space);
+    io_region_free(f.region);
+    CU_ASSERT_EQUAL(io_read(f.space, 0x100, 1), 0xff);
+    io_space_release(f.space);
+    io_space_free(f.space);
+}
+
 CU_MAIN("io", {"unclaimed_addresses_read_all_ones", test_unclaimed},
         {"a_handler_gets_offset_size_and_masked_value", test_offset_and_size},
         {"a_wide_access_is_split", test_split_by_max_size},
@@ -289,6 +310,7 @@ CU_MAIN("io", {"unclaimed_addresses_read_all_ones", test_unclaimed},
         {"the_higher_priority_wins", test_priority},
         {"overlap_of_equal_priority_is_refused", test_overlap_refused},
         {"mapping_again_moves_a_region", test_move},
+        {"a_held_space_shows_new_regions_when_released", test_held_space},
         {"an_eventfd_takes_matching_writes", test_eventfd_without_backend},
         {"string_io_falls_back_to_single_accesses", test_string_falls_back},
         {"an_mmio_miss_reads_guest_memory", test_mmio_miss_reads_memory},

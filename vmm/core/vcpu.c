@@ -84,6 +84,25 @@ vcpu_handle(Vm *vm, Vcpu *v, CpuExit exit)
     }
 }
 
+static void
+vcpu_begin(Vm *vm)
+{
+    g_mutex_lock(&vm->vcpu_lock);
+    vm->n_begun++;
+    g_cond_broadcast(&vm->vcpu_cond);
+    g_mutex_unlock(&vm->vcpu_lock);
+}
+
+/* The caller of vm_start() has things to do that the guest can do without. */
+void
+vm_threads_wait_begun(Vm *vm)
+{
+    g_mutex_lock(&vm->vcpu_lock);
+    while (vm->n_begun < vm->n_vcpus)
+        g_cond_wait(&vm->vcpu_cond, &vm->vcpu_lock);
+    g_mutex_unlock(&vm->vcpu_lock);
+}
+
 static gpointer
 vcpu_main(gpointer data)
 {
@@ -99,6 +118,7 @@ vcpu_main(gpointer data)
         vm_post_op(vm, OP_STOP, RESET_COLD, VM_CRASHED,
                    g_strdup(error->message));
     }
+    vcpu_begin(vm);
     while (vcpu_wait_released(vm, v))
         vcpu_handle(vm, v, vm->ops->vcpu_run(vm->backend, v->index));
     vm->ops->vcpu_done(vm->backend, v->index);

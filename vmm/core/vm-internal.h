@@ -56,10 +56,12 @@ struct Vm {
     guint resets; /* atomic */
 
     /* parking */
-    GMutex vcpu_lock; /* L2 guards park, quit, n_parked, Vcpu.blocked */
+    GMutex vcpu_lock; /* L2 guards park, quit, n_parked, n_begun,
+                         Vcpu.blocked */
     GCond vcpu_cond;  /* parked or released */
     bool park, quit;
     unsigned n_parked;
+    unsigned n_begun; /* threads that are about to run their CPU */
 
     /* operations: one at a time on the loop */
     GMutex op_lock; /* L2 guards VmOp.done */
@@ -86,6 +88,7 @@ bool vm_load(Vm *vm, GError **error);
 
 /* vcpu.c. Loop thread. */
 void vm_threads_start(Vm *vm);
+void vm_threads_wait_begun(Vm *vm);
 void vm_threads_join(Vm *vm);
 /* Parks every vCPU and waits for it; idempotent. */
 void vm_park(Vm *vm);

@@ -462,7 +462,10 @@ vm_start(Vm *vm, bool paused, GError **error)
     VmOp *op = op_new(OP_START);
 
     op->paused = paused;
-    return op_run(vm, op, error);
+    if (!op_run(vm, op, error))
+        return false;
+    vm_threads_wait_begun(vm);
+    return true;
 }
 
 bool

@@ -56,6 +56,8 @@ struct IoSpace {
     IoTable *table; /* atomic: acquire to read, release to publish */
     GMutex lock;    /* L2 guards regions, publishing and eventfds */
     GPtrArray *regions;
+    unsigned held; /* by io_space_hold() */
+    bool stale;    /* regions changed while it was held */
     GuestMem *mem;
     const IoBackendOps *backend_ops;
     void *backend;
@@ -159,10 +161,39 @@ space_publish(IoSpace *space)
 {
     IoTable *old = space->table;
 
+    space->stale = false;
     __atomic_store_n(&space->table, table_build(space->regions, space->kind),
                      __ATOMIC_RELEASE);
     if (old != NULL)
         epoch_retire(space->epoch, g_free, old);
+}
+
+/* Lock held. What is new may wait; what goes may not, for its region ends. */
+static void
+space_publish_new(IoSpace *space)
+{
+    if (space->held > 0)
+        space->stale = true;
+    else
+        space_publish(space);
+}
+
+void
+io_space_hold(IoSpace *space)
+{
+    g_mutex_lock(&space->lock);
+    space->held++;
+    g_mutex_unlock(&space->lock);
+}
+
+void
+io_space_release(IoSpace *space)
+{
+    g_mutex_lock(&space->lock);
+    g_assert(space->held > 0);
+    if (--space->held == 0 && space->stale)
+        space_publish(space);
+    g_mutex_unlock(&space->lock);
 }
 
 /* ---- eventfds ---- */
@@ -330,7 +361,8 @@ io_map(IoSpace *space, IoRegion *r, guint64 base, int priority)
     if (has_conflict(space, r, base, priority)) {
         ret = -EEXIST;
     } else {
-        if (r->mapped)
+        bool moves = r->mapped;
+        if (moves)
             region_eventfds(r, false);
         else
             g_ptr_array_add(space->regions, r);
@@ -338,7 +370,10 @@ io_map(IoSpace *space, IoRegion *r, guint64 base, int priority)
         r->base = base;
         r->priority = priority;
         r->mapped = true;
-        space_publish(space);
+        if (moves)
+            space_publish(space);
+        else
+            space_publish_new(space);
         region_eventfds(r, true);
     }
     g_mutex_unlock(&space->lock);

@@ -69,6 +69,12 @@ typedef struct {
 void io_space_set_backend(IoSpace *space, const IoBackendOps *ops,
                           void *backend);
 
+/* Between the two, which nest, a region that is mapped may not be seen yet: one
+ * table for all of a machine's devices instead of one after each. Any thread,
+ * before the guest runs. */
+void io_space_hold(IoSpace *space);
+void io_space_release(IoSpace *space);
+
 /* Hot path, lock-free look-up. Unclaimed addresses read all-ones. An access
  * that crosses a region's end is split. size: 1, 2, 4, 8. Any thread. */
 guint64 io_read(IoSpace *space, guint64 addr, unsigned size);

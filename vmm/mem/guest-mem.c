@@ -250,6 +250,20 @@ mem_backing_len(const MemBacking *b)
     return b->len;
 }
 
+void
+mem_backing_fill(MemBacking *backing, guint64 offset, const void *data,
+                 gsize len)
+{
+    gssize done = 0;
+
+    g_assert(offset <= backing->len && len <= backing->len - offset);
+    if (backing->fd >= 0)
+        done = SYS_RETRY(pwrite(backing->fd, data, len, (off_t) offset));
+    done = MAX(done, 0); /* what did not go that way */
+    memcpy(backing->host + offset + done, (const guint8 *) data + done,
+           len - (gsize) done);
+}
+
 int
 mem_backing_fd(const MemBacking *b)
 {

@@ -44,6 +44,10 @@ MemBacking *mem_backing_new_private(GuestMem *mem, const char *name,
 void mem_backing_allow_discard(MemBacking *backing);
 void *mem_backing_host(MemBacking *backing); /* host address, len bytes */
 guint64 mem_backing_len(const MemBacking *backing);
+/* Copies len bytes to offset, inside the backing; a ROM's way in, which spares
+ * a page fault each page of it. Set-up thread, before it is mapped. */
+void mem_backing_fill(MemBacking *backing, guint64 offset, const void *data,
+                      gsize len);
 /* The memfd, borrowed; -1: private memory. */
 int mem_backing_fd(const MemBacking *backing);
 
