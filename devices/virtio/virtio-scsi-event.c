@@ -31,9 +31,9 @@ send_event(VirtioScsi *d, VirtqElem *e, guint32 event, int unit, guint32 reason)
             event |= VSCSI_T_EVENTS_MISSED;
         d->s.events_missed = 0;
         pci_put32(b, 0, event);
-        if (unit >= 0) {
-            b[4] = 1; /* then target 0 */
-            scsi_put16(b + 6, 0x4000u | (guint32) unit);
+        if (unit >= 0) { /* in the form of REPORT LUNS, as drivers compare it */
+            b[4] = 1;    /* then target 0 */
+            scsi_put16(b + 6, (guint32) unit);
         }
         pci_put32(b, 12, reason);
         n = iov_write(e->iov + e->n_out, e->n_in, 0, b, sizeof b);

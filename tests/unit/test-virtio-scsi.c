@@ -335,6 +335,7 @@ event(Rig *s, guint32 kind)
         return G_MAXUINT32;
     CU_ASSERT_EQUAL(len, 16);
     CU_ASSERT_EQUAL(p[5], 0); /* target */
+    CU_ASSERT_EQUAL(p[6], 0); /* the unit in the form that REPORT LUNS has */
     return (guint32) p[7] << 8 | vr_get32(&s->r, EVENTS + 12);
 }
 #define TRANSPORT_RESET 1u
