@@ -142,16 +142,6 @@ static const struct {
 };
 
 static void
-reset_unit(VirtioScsi *d, unsigned n)
-{
-    if (d->unit[n].kind == SCSI_ABSENT)
-        return;
-    scsi_unit_cancel_all(&d->unit[n], SCSI_RESET);
-    scsi_unit_reset(&d->unit[n]);
-    d->s.subscribed[n] = 0;
-}
-
-static void
 abort_tasks(const VscsiControl *c, unsigned n)
 {
     for (ScsiTask *t = c->d->unit[n].tasks; t != NULL; t = t->next)
@@ -168,7 +158,7 @@ carry_out(VscsiControl *c, Scope scope, unsigned n)
         abort_tasks(c, n);
     for (unsigned i = 0; i < VIRTIO_SCSI_UNITS; i++)
         if (scope == THE_TARGET || (scope == THE_UNIT && i == n))
-            reset_unit(c->d, i);
+            vscsi_reset_unit(c->d, i);
 }
 
 /* The response; what c is to wait for is in c. */

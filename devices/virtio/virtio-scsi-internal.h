@@ -96,7 +96,7 @@ void vscsi_serve_requests(VirtioScsi *d);
 /* Lock held: one interrupt for all that was pushed. */
 void vscsi_flush(VirtioScsi *d);
 /* Everything as after power-on, what is under way ends. */
-void vscsi_reset_units(VirtioScsi *d);
+void vscsi_reset_unit(VirtioScsi *d, unsigned n);
 /* Interrupts for a disk's requests come in batches. */
 void vscsi_adopt_block(VirtioScsi *d, Block *block);
 

@@ -410,15 +410,20 @@ vscsi_serve_requests(VirtioScsi *d)
 /* ---- a driver's reset ---- */
 
 void
-vscsi_reset_units(VirtioScsi *d)
+vscsi_reset_unit(VirtioScsi *d, unsigned n)
 {
-    for (unsigned i = 0; i < VIRTIO_SCSI_UNITS; i++) {
-        d->s.subscribed[i] = 0;
-        if (d->unit[i].kind == SCSI_ABSENT)
-            continue;
-        scsi_unit_cancel_all(&d->unit[i], SCSI_RESET);
-        scsi_unit_reset(&d->unit[i]);
-    }
+    d->s.subscribed[n] = 0;
+    if (d->unit[n].kind == SCSI_ABSENT)
+        return;
+    scsi_unit_cancel_all(&d->unit[n], SCSI_RESET);
+    scsi_unit_reset(&d->unit[n]);
+}
+
+static void
+reset_units(VirtioScsi *d)
+{
+    for (unsigned i = 0; i < VIRTIO_SCSI_UNITS; i++)
+        vscsi_reset_unit(d, i);
 }
 
 static void
@@ -431,7 +436,7 @@ reset_if_owed(void *data)
     d->reset_owed = false;
     virtio_unlock(&d->virtio);
     if (owed)
-        vscsi_reset_units(d);
+        reset_units(d);
 }
 
 /* The units follow before the next request is looked at. */
@@ -598,7 +603,7 @@ virtio_scsi_reset(Device *dev, ResetKind kind)
 
     virtio_class_reset(dev, kind);
     memset(d->s.unit, 0, sizeof d->s.unit);
-    vscsi_reset_units(d);
+    reset_units(d);
     d->reset_owed = false;
 }
 
