@@ -38,7 +38,7 @@ check "the serial shell's prompt" \
 asks 'mkdir -p /tools; for t in 1 2 3; do mount -o ro /dev/sr0 /tools && break; sleep 2; done; ls /tools/run' \
     '/tools/run' "the tools are on the CD"
 asks 'export RAW=$(named the-raw-one) QCOW2=$(named the-qcow2-one); echo "disks=$RAW,$QCOW2."' \
-    'disks=/dev/[sv]d.,/dev/[sv]d\.' "both disks are found"
+    'disks=/dev/[sv]d.,/dev/[sv]d.\.' "both disks are found" || finish
 asks "export JOBS=$cpus SIZE=$size; /tools/run --version" 'fio-[0-9]' \
     "fio starts" 300
 asks '/tools/run --output=/tmp/fio.out /tools/fio.ini; echo "status=$?,"' \
@@ -52,6 +52,10 @@ asks 'sync; dmesg -r | grep "^<[0-3]>"; echo "end-$((6*7))"' 'end-42' \
     "the kernel has nothing to complain of"
 check "the power button ends it" "$carrel" stop fio --timeout 120
 check "it is gone" gone fio 10
+for image in raw.img two.qcow2; do
+    check "what fio wrote is in $image" \
+        [ "$(stat -c %b "$home/$image")" -gt 4000 ]
+done
 for image in disk two; do
     check "$image.qcow2 is sound" "$carrel" disk check "$home/$image.qcow2" \
         --format qcow2
