@@ -10,6 +10,7 @@
 enum {
     SLOT_DISK = 4, /* disk0..3: 4..7 */
     SLOT_RNG = 8,
+    SLOT_SCSI = 9,
     SLOT_NET = 12, /* net0..3: 12..15 */
     SLOT_CONSOLE = 24,
     SLOT_BALLOON = 25,
@@ -79,6 +80,39 @@ plug_drives(const Plugging *g)
             strcmp(get(g, d->name, "model"), "virtio-blk") == 0 &&
             !plug_virtio_disk(g, d))
             return machine_blame(g->error, d->name, "model");
+    }
+    return true;
+}
+
+static bool
+plug_unit(const Plugging *g, Device *dev, const Drive *d)
+{
+    pc_cards_add_boot(g->cards, d->kind == DRIVE_CD ? PC_BOOT_CD : PC_BOOT_DISK,
+                      d->number, "scsi@%u/channel@0/disk@0,%u", SLOT_SCSI,
+                      d->unit);
+    return machine_set_unit(dev, g->p, d, g->error) ||
+           machine_blame(g->error, d->name, "model");
+}
+
+/* One controller for all that are there at the start; later ones are no cards,
+ * see assemble-scsi.c. */
+static bool
+plug_scsi(const Plugging *g)
+{
+    Device *dev = NULL;
+
+    for (unsigned i = 0; g->only == NULL && i < g->m->n_drives; i++) {
+        const Drive *d = &g->m->drives[i];
+        if (!d->scsi)
+            continue;
+        if (dev == NULL) {
+            g->m->scsi = dev = device_create("virtio-scsi", "scsi");
+            pc_cards_add(g->cards, dev, SLOT_SCSI);
+            if (!set_u64(g, dev, "queues", queues(g)))
+                return false;
+        }
+        if (!plug_unit(g, dev, d))
+            return false;
     }
     return true;
 }
@@ -187,7 +221,8 @@ plug_input(const Plugging *g)
 
 /* One row a kind of card, whether it is there from the start or comes later. */
 static bool (*const kinds[])(const Plugging *g) = {
-    plug_drives, plug_rng, plug_nics, plug_console, plug_balloon, plug_input,
+    plug_drives,  plug_scsi,    plug_rng,   plug_nics,
+    plug_console, plug_balloon, plug_input,
 };
 
 static bool
@@ -210,7 +245,11 @@ machine_plug_cards(Machine *m, const Profile *p, PcCards *cards, GError **error)
     /* the others stay: a guest that ejects their slot is not heeded */
     for (unsigned i = 0; i < cards->n_cards; i++)
         if (machine_plug_models(cards->cards[i].dev->id) != NULL)
-            machine_note_card(m, cards->cards[i].dev->id, cards->cards[i].slot);
+            machine_note_card(m, cards->cards[i].dev->id, cards->cards[i].slot,
+                              false);
+    for (unsigned i = 0; i < m->n_drives; i++)
+        if (m->drives[i].scsi)
+            machine_note_card(m, m->drives[i].name, SLOT_SCSI, true);
     return true;
 }
 

@@ -11,7 +11,8 @@ typedef struct {
     char *name; /* "floppy0", as the profile's section */
     DriveKind kind;
     unsigned number; /* as in its section's name */
-    unsigned unit;   /* floppy 0..1; IDE 0..3 */
+    bool scsi;       /* on the SCSI controller */
+    unsigned unit;   /* floppy 0..1; IDE 0..3; SCSI 0..7 */
     /* What the profile wants of every medium in it. */
     bool read_only, snapshot;
     Block *block; /* NULL: empty */
@@ -44,6 +45,7 @@ struct Machine {
     CharLink *firmware_log;
     CharLink *console[MACHINE_CONSOLES]; /* of the virtio console */
     Device *balloon;                     /* the machine's; NULL: none */
+    Device *scsi;                        /* virtio-scsi; NULL: none */
     MachineNic nics[MACHINE_NETS];
     unsigned n_nics;
     PcDevices pc;
@@ -77,14 +79,33 @@ bool machine_plug_card(Machine *m, const Profile *p, const char *section,
                        PcCards *cards, GError **error);
 
 /* assemble-plug.c: cards that come and go while the guest runs. */
-/* There is one; at start-up, or with media_lock held. */
-void machine_note_card(Machine *m, const char *section, unsigned slot);
+/* There is one; at start-up, or with media_lock held. unit: on the SCSI
+ * controller, whose slot it is. */
+void machine_note_card(Machine *m, const char *section, unsigned slot,
+                       bool unit);
 void machine_plug_init(Machine *m);
 void machine_plug_done(Machine *m);
 /* Set-up thread: from now on, what the guest lets go is taken out. */
 void machine_watch_ejects(Machine *m);
 /* After vm_remove_devices(): waits for what watches them. */
 void machine_plug_settle(Machine *m);
+
+/* assemble-scsi.c: units of the SCSI controller. */
+/* Whether the profile puts this drive there, and as which unit; sets both. */
+void machine_place_scsi(const Profile *p, Drive *d);
+/* Options of the controller, which is not realized yet. */
+bool machine_set_unit(Device *dev, const Profile *p, const Drive *d,
+                      GError **error);
+bool machine_has_scsi(const Machine *m, GError **error);
+/* Units that come and go while the guest runs; the drive is open, and stays
+ * so. With media_lock held, not on the loop thread. The slot; 0 and error
+ * set. */
+unsigned machine_add_unit(Machine *m, const Profile *p, const char *section,
+                          GError **error);
+void machine_remove_unit(Machine *m, const char *section);
+/* On the loop thread. */
+bool machine_change_unit(Machine *m, const Drive *d, Block *block, bool force,
+                         GError **error);
 
 /* assemble-direct.c: whether the profile is for the minimal machine. */
 bool machine_is_minimal(const Profile *p);

@@ -28,6 +28,9 @@ change_on_loop(void *data)
     if (c->drive->kind == DRIVE_FLOPPY)
         c->ok =
             fdc_set_media(c->m->pc.fdc, c->drive->unit, c->block, &c->error);
+    else if (c->drive->scsi)
+        c->ok =
+            machine_change_unit(c->m, c->drive, c->block, c->force, &c->error);
     else
         c->ok = piix3_ide_set_media(c->m->pc.ide, c->drive->unit, c->block,
                                     c->force, &c->error);

@@ -25,6 +25,8 @@ typedef struct {
     void (*close)(Machine *m, const char *section);
 } PlugKind;
 
+#define SCSI "virtio-scsi" /* no card of its own, but a unit of a controller */
+
 static bool
 open_disk(Machine *m, const Profile *p, const char *section, unsigned number,
           GError **error)
@@ -32,11 +34,19 @@ open_disk(Machine *m, const Profile *p, const char *section, unsigned number,
     return machine_open_drive(m, p, section, DRIVE_DISK, number, error);
 }
 
+static bool
+open_cd(Machine *m, const Profile *p, const char *section, unsigned number,
+        GError **error)
+{
+    return machine_open_drive(m, p, section, DRIVE_CD, number, error);
+}
+
 /* One row a kind; nothing else lists them. */
 /* clang-format off */
 static const PlugKind plug_kinds[] = {
-    { "disk#", "virtio-blk", open_disk, machine_close_drive },
-    { "rng",   "virtio-rng", NULL,      NULL },
+    { "disk#", "virtio-blk|" SCSI, open_disk, machine_close_drive },
+    { "cd#",   SCSI,               open_cd,   machine_close_drive },
+    { "rng",   "virtio-rng",       NULL,      NULL },
 };
 /* clang-format on */
 
@@ -89,9 +99,9 @@ say(Machine *m, const char *section, const char *what)
 }
 
 void
-machine_note_card(Machine *m, const char *section, unsigned slot)
+machine_note_card(Machine *m, const char *section, unsigned slot, bool unit)
 {
-    MachineCard card = {.slot = (guint8) slot};
+    MachineCard card = {.slot = (guint8) slot, .unit = unit};
 
     g_strlcpy(card.section, section, sizeof card.section);
     g_mutex_lock(&m->path_lock);
@@ -121,7 +131,7 @@ static MachineCard *
 card_in_slot(Machine *m, unsigned slot)
 {
     for (unsigned i = 0; i < m->n_cards; i++)
-        if (m->cards[i].slot == slot)
+        if (m->cards[i].slot == slot && !m->cards[i].unit)
             return &m->cards[i];
     return NULL;
 }
@@ -179,8 +189,16 @@ insert_card(Machine *m, const Profile *p, const char *section, GError **error)
     pc_cards_clear(&in.cards);
     if (!ok)
         return 0;
-    machine_note_card(m, section, slot);
+    machine_note_card(m, section, slot, false);
     return slot;
+}
+
+static bool
+is_unit(const Profile *p, const char *section)
+{
+    g_autofree char *key = g_strconcat(section, ".model", NULL);
+
+    return strcmp(profile_get_string(p, key), SCSI) == 0;
 }
 
 static bool
@@ -240,9 +258,11 @@ check_attach(Machine *m, const Profile *p, const char *section, GError **error)
                     "'%s' is nothing that can be plugged in while the machine "
                     "runs; what can: %s",
                     section, names);
-    else if (profile_validate(p, error) && has_controller(m, error) &&
-             is_free(m, section, error) &&
-             is_card_model(kind, p, section, error))
+    else if (profile_validate(p, error) &&
+             is_card_model(kind, p, section, error) &&
+             (is_unit(p, section) ? machine_has_scsi(m, error)
+                                  : has_controller(m, error)) &&
+             is_free(m, section, error))
         return kind;
     return NULL;
 }
@@ -266,7 +286,8 @@ attach(Machine *m, const Profile *p, const char *section, GError **error)
         return 0;
     if (kind->open == NULL ||
         kind->open(m, p, section, number_of(section), error))
-        slot = insert_card(m, p, section, error);
+        slot = is_unit(p, section) ? machine_add_unit(m, p, section, error)
+                                   : insert_card(m, p, section, error);
     if (slot == 0 && kind->close != NULL)
         kind->close(m, section);
     return slot;
@@ -281,7 +302,8 @@ machine_attach(Machine *m, const Profile *fragment, const char *section,
     g_mutex_unlock(&m->media_lock);
     if (slot == 0)
         return false;
-    pci_hotplug_inserted(m->pc.hotplug, slot);
+    if (!is_unit(fragment, section))
+        pci_hotplug_inserted(m->pc.hotplug, slot);
     say(m, section, "attached");
     return true;
 }
@@ -303,7 +325,9 @@ take_out(Machine *m, MachineCard *card, GError **error)
     MachineCard gone = *card;
     const PlugKind *kind = find_kind(gone.section);
 
-    if (!vm_with_paused(m->vm, remove_paused, gone.section, error))
+    if (gone.unit)
+        machine_remove_unit(m, gone.section);
+    else if (!vm_with_paused(m->vm, remove_paused, gone.section, error))
         return false;
     drop_card(m, card);
     if (kind != NULL && kind->close != NULL)
@@ -316,6 +340,8 @@ check_detach(Machine *m, const char *section, GError **error)
 {
     MachineCard *card = find_card(m, section);
 
+    if (card != NULL && card->unit)
+        return card;
     if (!has_controller(m, error))
         return NULL;
     if (card == NULL && has_drive(m, section))
@@ -346,33 +372,40 @@ mark_leaving(Machine *m, MachineCard *card, GError **error)
     return true;
 }
 
-/* The slot that it is, or was, in; 0 and error set. */
-static unsigned
-detach(Machine *m, const char *section, bool force, GError **error)
+/* What it is, or was, in *ret_card. A unit cannot be asked. */
+static bool
+detach(Machine *m, const char *section, bool force, MachineCard *ret_card,
+       GError **error)
 {
     MachineCard *card = check_detach(m, section, error);
-    unsigned slot = card != NULL ? card->slot : 0;
 
-    if (card == NULL ||
-        !(force ? take_out(m, card, error) : mark_leaving(m, card, error)))
-        return 0;
-    return slot;
+    if (card == NULL)
+        return false;
+    *ret_card = *card;
+    return force || card->unit ? take_out(m, card, error)
+                               : mark_leaving(m, card, error);
 }
 
 bool
 machine_detach(Machine *m, const char *section, bool force, GError **error)
 {
+    MachineCard card;
+
     g_mutex_lock(&m->media_lock);
-    unsigned slot = detach(m, section, force, error);
+    bool ok = detach(m, section, force, &card, error);
     g_mutex_unlock(&m->media_lock);
-    if (slot == 0)
+    if (!ok)
         return false;
-    if (force)
-        pci_hotplug_removed(m->pc.hotplug, slot);
+    if (card.unit)
+        say(m, section, "detached, and the guest is told");
+    else if (force)
+        say(m, section, "detached by force");
     else
-        pci_hotplug_request_removal(m->pc.hotplug, slot);
-    say(m, section,
-        force ? "detached by force" : "the guest is asked to let it go");
+        say(m, section, "the guest is asked to let it go");
+    if (!card.unit && force)
+        pci_hotplug_removed(m->pc.hotplug, card.slot);
+    else if (!card.unit)
+        pci_hotplug_request_removal(m->pc.hotplug, card.slot);
     return true;
 }
 

@@ -59,6 +59,7 @@ typedef struct {
     char section[16]; /* "disk1" */
     guint8 slot;      /* 3..31 */
     bool leaving;     /* the guest was asked to let it go */
+    bool unit;        /* of the SCSI controller, which has that slot */
 } MachineCard;
 /* What may be plugged in: the models of a section ("disk1") that are cards,
  * "a|b", the usual one first; NULL: nothing of that kind. Any thread. */
@@ -74,7 +75,8 @@ unsigned machine_cards(Machine *machine, MachineCard *ret_cards, unsigned n);
 bool machine_attach(Machine *machine, const Profile *fragment,
                     const char *section, GError **error);
 /* Asks the guest to let it go; machine_cards() tells when it is gone. force:
- * takes it out at once, as pulling it from its slot would. */
+ * takes it out at once, as pulling it from its slot would. Units of the SCSI
+ * controller always go at once, and the guest is told. */
 bool machine_detach(Machine *machine, const char *section, bool force,
                     GError **error);
 

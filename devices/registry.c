@@ -35,6 +35,7 @@ extern const DeviceClass vga_class;
 
 /* virtio */
 extern const DeviceClass virtio_blk_class;
+extern const DeviceClass virtio_scsi_class;
 extern const DeviceClass virtio_net_class;
 extern const DeviceClass virtio_rng_class;
 extern const DeviceClass virtio_balloon_class;
@@ -73,6 +74,7 @@ static const DeviceClass *const registry[] = {
 
     /* virtio */
     &virtio_blk_class,
+    &virtio_scsi_class,
     &virtio_net_class,
     &virtio_rng_class,
     &virtio_balloon_class,

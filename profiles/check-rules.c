@@ -24,12 +24,11 @@ section_line(const Profile *profile, const char *section)
 
 /* Runs fn for every section of a numbered kind that the profile has, in the
  * profile's order. */
-static unsigned
+static void
 for_each(const Rules *rules, const char *pattern,
          void (*fn)(const Rules *rules, const char *section))
 {
     const GPtrArray *lines = rules->profile->lines;
-    unsigned found = 0;
 
     for (guint i = 0; i < lines->len; i++) {
         const Line *line = g_ptr_array_index(lines, i);
@@ -37,13 +36,9 @@ for_each(const Rules *rules, const char *pattern,
             section_line(rules->profile, line->section) != i + 1)
             continue; /* or it was met before */
         const SchemaSection *row = schema_find_section(line->section);
-        if (row == NULL || strcmp(row->section, pattern) != 0)
-            continue;
-        found++;
-        if (fn != NULL)
+        if (row != NULL && strcmp(row->section, pattern) == 0)
             fn(rules, line->section);
     }
-    return found;
 }
 
 static const char *
@@ -94,11 +89,24 @@ rule_serial_paths(const Rules *rules)
         serial_has_path(rules, "firmware-log");
 }
 
+static unsigned
+count_ide(const Rules *rules, const char *stem)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < MAX_IDE_UNITS; i++) {
+        g_autofree char *section = g_strdup_printf("%s%u", stem, i);
+        n += profile_has_section(rules->profile, section) &&
+             strcmp(get(rules, section, "model"), "ide") == 0;
+    }
+    return n;
+}
+
 static void
 rule_ide_units(const Rules *rules)
 {
-    unsigned disks = for_each(rules, "disk#", NULL);
-    unsigned cds = for_each(rules, "cd#", NULL);
+    unsigned disks = count_ide(rules, "disk");
+    unsigned cds = count_ide(rules, "cd");
 
     if (disks + cds > MAX_IDE_UNITS)
         profile_report(rules->findings, true,
@@ -275,9 +283,8 @@ rule_kernel_and_chipset(const Rules *rules)
 static void
 rule_minimal_has_no(const Rules *rules)
 {
-    static const char *const absent[] = {"floppy0", "floppy1", "cd0",
-                                         "cd1",     "cd2",     "cd3",
-                                         "serial1", "serial2", "serial3"};
+    static const char *const absent[] = {"floppy0", "floppy1", "serial1",
+                                         "serial2", "serial3"};
     const Profile *p = rules->profile;
 
     for (unsigned i = 0; is_minimal(p) && i < G_N_ELEMENTS(absent); i++)
@@ -293,7 +300,7 @@ rule_minimal_has_no(const Rules *rules)
 }
 
 static void
-minimal_disk(const Rules *rules, const char *section)
+minimal_drive(const Rules *rules, const char *section)
 {
     g_autofree char *full = g_strdup_printf("%s.model", section);
 
@@ -304,10 +311,12 @@ minimal_disk(const Rules *rules, const char *section)
 }
 
 static void
-rule_minimal_disks(const Rules *rules)
+rule_minimal_drives(const Rules *rules)
 {
-    if (is_minimal(rules->profile))
-        for_each(rules, "disk#", minimal_disk);
+    if (!is_minimal(rules->profile))
+        return;
+    for_each(rules, "disk#", minimal_drive);
+    for_each(rules, "cd#", minimal_drive);
 }
 
 void
@@ -317,7 +326,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_disk_paths,     rule_serial_paths,   rule_ide_units,
         rule_vnc_password,   rule_one_disk_twice, rule_smp_needs_a_pentium,
         rule_smp_needs_acpi, rule_screen_for_vnc, rule_kernel_and_chipset,
-        rule_minimal_has_no, rule_minimal_disks,  rule_networks,
+        rule_minimal_has_no, rule_minimal_drives, rule_networks,
     };
     const Rules context = {profile, findings};
 

@@ -163,7 +163,7 @@ static const SchemaSection sections[] = {
     { "display",      0, 0, "the graphics card" },
     { "vnc",          0, 0, "the screen over the network" },
     { "floppy#",      2, 0, "floppy drives A: and B:; the section makes the drive, path is the disk in it" },
-    { "disk#",        4, 0, "hard disks; disks and CD drives together are at most four" },
+    { "disk#",        4, 0, "hard disks; with model=ide, disks and CD drives together are at most four" },
     { "cd#",          4, 0, "CD drives; the section makes the drive, path is the disc in it" },
     { "rng",          0, 0, "random numbers for the guest" },
     { "balloon",      0, 0, "memory that the guest lends to the host while it runs (carrel memory)" },
@@ -223,7 +223,7 @@ static const SchemaKey keys[] = {
     { "disk#", "backing-format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.1", "format of backing", NULL },
     { "disk#", "backing2", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the image under backing, where that is based on one too", NULL },
     { "disk#", "backing2-format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.1", "format of backing2", NULL },
-    { "disk#", "model", SCHEMA_ENUM, 0, 0, 0, "ide|virtio-blk", "ide", NULL, "0.1", "how the guest sees the disk; virtio-blk is fast and needs a driver in the guest", NULL },
+    { "disk#", "model", SCHEMA_ENUM, 0, 0, 0, "ide|virtio-blk|virtio-scsi", "ide", NULL, "0.1", "how the guest sees the disk; virtio-blk is fast, virtio-scsi joins disks and CD drives on one controller; both need a driver in the guest", NULL },
     { "disk#", "read-only", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "the guest cannot write", NULL },
     { "disk#", "snapshot", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "throw away what the guest writes when the machine ends", NULL },
     { "disk#", "direct", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "bypass the host's page cache (O_DIRECT)", NULL },
@@ -231,7 +231,7 @@ static const SchemaKey keys[] = {
 
     { "cd#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "image of the disc in the drive; empty for no disc", NULL },
     { "cd#", "format", SCHEMA_ENUM, 0, 0, 0, "iso", "iso", NULL, "0.1", "format of the file; never guessed from its content", NULL },
-    { "cd#", "model", SCHEMA_ENUM, 0, 0, 0, "ide", "ide", NULL, "0.1", "how the guest sees the drive", NULL },
+    { "cd#", "model", SCHEMA_ENUM, 0, 0, 0, "ide|virtio-scsi", "ide", NULL, "0.1", "how the guest sees the drive; virtio-scsi needs a driver in the guest", NULL },
 
     { "rng", "model", SCHEMA_ENUM, 0, 0, 0, "none|virtio-rng", "none", NULL, "0.2", "give the guest random numbers of the host; virtio-rng needs a driver in the guest", NULL },
 

@@ -31,6 +31,7 @@ enum {
 #define SCSI_ASC_NO_SAVING      0x3900u
 #define SCSI_ASC_NO_MEDIUM      0x3a01u /* tray closed */
 #define SCSI_ASC_TRAY_OPEN      0x3a02u
+#define SCSI_ASC_LUNS_CHANGED   0x3f0eu
 #define SCSI_ASC_REMOVAL        0x5302u /* prevented */
 #define SCSI_ASC_BAD_MODE       0x6400u
 

@@ -100,6 +100,13 @@ scsi_unit_reset(ScsiUnit *u)
     set_attention(u, SCSI_ASC_POWER_ON);
 }
 
+void
+scsi_unit_luns_changed(ScsiUnit *u)
+{
+    if (!u->s->attention)
+        set_attention(u, SCSI_ASC_LUNS_CHANGED);
+}
+
 bool
 scsi_unit_set_media(ScsiUnit *u, Block *block, bool force, GError **error)
 {

@@ -60,6 +60,9 @@ bool scsi_unit_init(ScsiUnit *u, ScsiUnitState *s, ScsiKind kind, Block *block,
 /* Power-on and bus reset: everything is as at first, and the next command is
  * told so. */
 void scsi_unit_reset(ScsiUnit *u);
+/* The target has other units than before: the next command is told so, unless
+ * it is to hear something else first. */
+void scsi_unit_luns_changed(ScsiUnit *u);
 /* Puts another disc into a CD drive (NULL: takes it out); what is being read
  * fails. False and error set: not a CD drive, not a disc, or the guest has
  * locked the tray and force is not given (it is told that somebody wants the

@@ -202,6 +202,8 @@ reset_registers(VirtioDevice *v)
     memset(s->queue, 0, sizeof s->queue);
     for (unsigned i = 0; i < v->setup.n_queues; i++)
         virtq_reset(&v->queues[i]);
+    if (v->model->reset != NULL)
+        v->model->reset(v);
     v->draining = v->n_out > 0;
     v->transport->update_line(v);
 }

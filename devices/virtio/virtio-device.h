@@ -96,6 +96,9 @@ typedef struct {
      * work on buffers that are out (their push will be dropped). Lock held,
      * vCPU or loop thread; not called unless started. */
     void (*stopped)(VirtioDevice *v);
+    /* Any reset, by the driver or the machine, started or not: assign what the
+     * configuration has at first. Lock held, vCPU or loop thread. */
+    void (*reset)(VirtioDevice *v);
 } VirtioModel;
 
 /* What one instance offers; read during virtio_realize(). */

@@ -37,13 +37,26 @@ if [ ! -s "$disk" ]; then
     mv "$disk.$$" "$disk"
 fi
 
+# For tests of disks: fio on an image of its own; without it they skip.
+fio=
+if [[ " $* " == *test-fio* ]]; then
+    fio=$cache/fio-$({
+        cat "$here/make-fio.sh" "$here/fio.ini"
+        stat -c '%n %s %Y' "$(command -v fio)"
+    } 2>/dev/null | cksum | tr ' ' -).iso
+    if [ ! -s "$fio" ]; then
+        find "$cache" -maxdepth 1 -name 'fio-*.iso' -mtime +7 -delete
+        "$here/make-fio.sh" "$fio" >/dev/null 2>&1 || fio=
+    fi
+fi
+
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
 run_lab() {
     "$here/lab" --topology bare --mem "$memory" --share "$results" \
         --timeout "${LAB_TIMEOUT:-2400}" -- env LAB_DISK="$disk" \
-        LAB_FULL="${LAB_FULL:-}" \
+        LAB_FULL="${LAB_FULL:-}" LAB_FIO="$fio" \
         CARREL_TEST_IMAGES="${CARREL_TEST_IMAGES:-}" \
         bash "$here/several.sh" "$carrel" "$demo_image" "$@" 2>&1
 }

@@ -57,7 +57,7 @@ initramfs() {
     local root=$work/initramfs
     applets "$root"
     copy_modules "$root" ata_piix sd_mod sr_mod ext4 button evdev \
-        virtio_pci virtio_blk virtio_rng virtio_console virtio_balloon \
+        virtio_pci virtio_blk virtio_scsi virtio_rng virtio_console virtio_balloon \
         virtio_input virtio_net af_packet
     mkdir "$root/disk"
     cat >"$root/init" <<'INIT'
@@ -68,7 +68,7 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 for module in $(cat /modules/order); do insmod "/modules/$module"; done
 tries=0
-until root=$(ls /dev/sda1 /dev/vda1 2>/dev/null | head -n 1) &&
+until root=$(ls /dev/sd?1 /dev/vd?1 2>/dev/null | head -n 1) &&
     [ -n "$root" ] || [ $tries = 600 ]; do
     tries=$((tries + 1))
     usleep 100000

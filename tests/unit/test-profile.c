@@ -254,6 +254,24 @@ too_many_drives_and_one_file_twice_are_found(void)
                              "/m/machine.ini:1: serial0.path: "));
 }
 
+/* Places of the IDE controller are not taken by drives on other ones, and the
+ * machine without IDE may have them. */
+static void
+drives_on_other_controllers_do_not_count_for_ide(void)
+{
+    CU_ASSERT_FALSE(complains("[disk0]\npath=a\n[disk1]\npath=b\n[disk2]\n"
+                              "path=c\nmodel=virtio-scsi\n[disk3]\npath=d\n"
+                              "model=virtio-blk\n[cd0]\n[cd1]\n[cd2]\n"
+                              "model=virtio-scsi\n",
+                              ""));
+    CU_ASSERT_TRUE(complains("[machine]\nchipset=pc-virtio\nkernel=k\n"
+                             "[cd0]\n",
+                             "/m/machine.ini:4: cd0.model: "));
+    CU_ASSERT_FALSE(complains("[machine]\nchipset=pc-virtio\nkernel=k\n"
+                              "[cd0]\nmodel=virtio-scsi\n",
+                              ""));
+}
+
 static void
 a_screen_for_other_hosts_needs_a_password(void)
 {
@@ -525,6 +543,7 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(a_lenient_load_reports_every_bad_line),
         CASE(a_later_format_is_refused_as_a_whole),
         CASE(too_many_drives_and_one_file_twice_are_found),
+        CASE(drives_on_other_controllers_do_not_count_for_ide),
         CASE(a_screen_for_other_hosts_needs_a_password),
         CASE(comments_order_and_unknown_keys_survive_a_change),
         CASE(a_bad_change_changes_nothing),

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Drives on the SCSI controller: the firmware starts from a disk and from a CD
+# there, discs change, units come and go.
+. "$(dirname "$0")/lib.sh"
+need_kvm
+
+drives() { "$carrel" media "$1" list; }
+has() { drives "$1" | grep -qxF "$2: $3"; }
+has_no() { ! drives "$1" | grep -q "^$2:"; }
+log_says() { "$carrel" logs "$1" -n 1000 | grep -q "$2"; }
+
+truncate -s 4M "$home/blank.img" "$home/extra.img" "$home/disc.iso"
+
+# Of two disks the one with the lower number comes first.
+cp "$demo_image" "$home/demo.img"
+starts disk --memory 32M --set disk0.model=virtio-scsi \
+    --set disk1.model=virtio-scsi "disk=$home/demo.img" "disk=$home/blank.img"
+sees disk 'Carrel demo ready' 180 "the firmware starts from the SCSI disk" ||
+    finish
+sees disk '1af4:1004 +SCSI controller' 5 "there is one controller"
+check "it is in slot 9" bash -c \
+    "'$carrel' screenshot disk --text | grep -q '00:09.0 *1af4:1004'"
+check "a disk is plugged in" "$carrel" attach disk disk3 model=virtio-scsi \
+    "path=$home/extra.img"
+check "it is in the list of drives" has disk disk3 "$home/extra.img"
+refuses 4 'disk3 is there already' "a second one of its name" \
+    "$carrel" attach disk disk3 model=virtio-scsi "path=$home/extra.img"
+refuses 4 'extra.img' "its image is not opened twice" \
+    "$carrel" attach disk disk2 model=virtio-scsi "path=$home/extra.img"
+check "the disk that failed is not there" has_no disk disk2
+check "it is pulled out, and nobody is asked" "$carrel" detach disk disk3
+check "it is gone" has_no disk disk3
+check "the log says so" log_says disk 'disk3: detached, and the guest is told'
+check "one that was there from the start goes as well" \
+    "$carrel" detach disk disk1
+check "and comes again" "$carrel" attach disk disk1 model=virtio-scsi \
+    "path=$home/blank.img"
+check "a CD drive is plugged in, empty" "$carrel" attach disk cd1
+check "it is there" has disk cd1 '(empty)'
+check "a disc is put in" \
+    "$carrel" media disk insert cd1 "$home/disc.iso"
+check "it is in the drive" has disk cd1 "$home/disc.iso"
+check "it is taken out" "$carrel" media disk eject cd1
+check "the drive is empty" has disk cd1 '(empty)'
+check "the drive goes" "$carrel" detach disk cd1
+refuses 2 'fixed disk' "a disk is no disc" \
+    "$carrel" media disk eject disk0
+check "a reset with changed units" "$carrel" reset disk
+sees disk 'Carrel demo ready' 180 "the firmware starts from the disk again"
+"$carrel" stop disk --force >/dev/null
+
+starts none --memory 32M "disk=$home/blank.img"
+refuses 2 'no SCSI controller.*model=virtio-scsi' "without a controller" \
+    "$carrel" attach none disk1 model=virtio-scsi "path=$home/extra.img"
+refuses 2 'no SCSI controller' "a CD drive without a controller" \
+    "$carrel" attach none cd1
+"$carrel" stop none --force >/dev/null
+
+iso=/usr/lib/grub-rescue/grub-rescue-cdrom.iso
+if [ -r $iso ]; then
+    starts cd --memory 64M --set cd0.model=virtio-scsi "cd=$iso"
+    sees cd 'GNU GRUB +version' 300 "GRUB starts from the SCSI CD drive"
+    "$carrel" stop cd --force >/dev/null
+fi
+finish
