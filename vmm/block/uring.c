@@ -130,6 +130,11 @@ prepare(Uring *uring, struct io_uring_sqe *sqe, BlockReq *req)
                                 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                                 (off_t) at, (off_t) req->len);
         break;
+    case BLOCK_WRITE_ZEROES:
+        io_uring_prep_fallocate(sqe, uring->fd,
+                                block_raw_zero_modes(req->unmap)[0], (off_t) at,
+                                (off_t) req->len);
+        break;
     case BLOCK_FLUSH:
     default: io_uring_prep_fsync(sqe, uring->fd, IORING_FSYNC_DATASYNC); break;
     }
@@ -246,6 +251,7 @@ settle(BlockReq *req, int res, bool cancelled, int *ret_result)
     case -EAGAIN:
     case -EINVAL: /* old kernels, odd file systems: the pool finds out */
     case -EOPNOTSUPP:
+    case -ENOSYS:
     case -ENODEV: return false;
     case -ECANCELED: /* also when the thread that submitted it has ended */
         *ret_result = -ECANCELED;
