@@ -188,24 +188,44 @@ net_dial_free(NetDial *dial)
 }
 
 bool
-net_role_spawn(const char *const *argv, const char *const *tail, const int *fds,
-               unsigned n_fds, GError **error)
+net_spawn_directly(const char *const *argv, const int *fds, unsigned n_fds,
+                   GError **error)
 {
     static const int targets[] = {3, 4};
-    g_autoptr(GPtrArray) words = g_ptr_array_new();
 
     g_return_val_if_fail(n_fds <= G_N_ELEMENTS(targets), false);
-    for (gsize i = 0; argv[i] != NULL; i++)
-        g_ptr_array_add(words, (char *) argv[i]);
-    for (gsize i = 0; tail[i] != NULL; i++)
-        g_ptr_array_add(words, (char *) tail[i]);
-    g_ptr_array_add(words, NULL);
     /* Without DO_NOT_REAP_CHILD GLib forks twice: no zombie is left. */
     if (g_spawn_async_with_pipes_and_fds(
-            "/", (const char *const *) words->pdata, NULL,
-            G_SPAWN_FILE_AND_ARGV_ZERO, NULL, NULL, -1, -1, -1, fds, targets,
-            n_fds, NULL, NULL, NULL, NULL, error))
+            "/", argv, NULL, G_SPAWN_FILE_AND_ARGV_ZERO, NULL, NULL, -1, -1, -1,
+            fds, targets, n_fds, NULL, NULL, NULL, NULL, error))
         return true;
     g_prefix_error(error, "cannot start the process of a network: ");
     return false;
+}
+
+void
+net_role_init(NetRole *role, const NetSpec *spec)
+{
+    role->argv = g_strdupv((char **) spec->role_argv);
+    role->spawn = spec->spawn != NULL ? spec->spawn : net_spawn_directly;
+}
+
+void
+net_role_clear(NetRole *role)
+{
+    g_clear_pointer(&role->argv, g_strfreev);
+}
+
+bool
+net_role_start(const NetRole *role, const char *const *tail, const int *fds,
+               unsigned n_fds, GError **error)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+
+    for (gsize i = 0; role->argv[i] != NULL; i++)
+        g_ptr_array_add(words, role->argv[i]);
+    for (gsize i = 0; tail[i] != NULL; i++)
+        g_ptr_array_add(words, (char *) tail[i]);
+    g_ptr_array_add(words, NULL);
+    return role->spawn((const char *const *) words->pdata, fds, n_fds, error);
 }

@@ -26,8 +26,14 @@ void net_dial_free(NetDial *dial);  /* after stop; NULL is fine */
 /* The connection is of no use any more. Any thread. */
 void net_dial_lost(NetDial *dial);
 
-/* Starts a role process: argv, then the words of tail; fds become 3, 4, ...
- * in it. It is nobody's child to reap; it ends when its sockets do. Any
- * thread. */
-bool net_role_spawn(const char *const *argv, const char *const *tail,
+/* A role: how it is started. */
+typedef struct {
+    char **argv; /* owned; the first words */
+    NetSpawn spawn;
+} NetRole;
+
+void net_role_init(NetRole *role, const NetSpec *spec);
+void net_role_clear(NetRole *role);
+/* With the words of tail appended. Any thread. */
+bool net_role_start(const NetRole *role, const char *const *tail,
                     const int *fds, unsigned n_fds, GError **error);

@@ -15,7 +15,7 @@
 
 typedef struct {
     NetDial *dial;
-    char **argv;
+    NetRole role;
     char *path;
 } NetSwitch;
 
@@ -38,7 +38,7 @@ start_and_connect(NetSwitch *sw, GError **error)
 {
     const char *const tail[] = {sw->path, NULL};
 
-    if (!net_role_spawn((const char *const *) sw->argv, tail, NULL, 0, error))
+    if (!net_role_start(&sw->role, tail, NULL, 0, error))
         return -1;
     for (unsigned i = 0; i < START_TRIES; i++) {
         int fd = try_connect(sw->path);
@@ -76,7 +76,7 @@ switch_destroy(gpointer data)
 {
     NetSwitch *sw = data;
 
-    g_strfreev(sw->argv);
+    net_role_clear(&sw->role);
     g_free(sw->path);
     g_free(sw);
 }
@@ -98,7 +98,7 @@ switch_open(NetLink *link, const NetSpec *spec, GError **error)
         return false;
     }
     NetSwitch *sw = g_new0(NetSwitch, 1);
-    sw->argv = g_strdupv((char **) spec->role_argv);
+    net_role_init(&sw->role, spec);
     sw->path = g_strdup(spec->path);
     NetDial *dial = net_dial_new(link, &dial_ops, sw, error);
     if (dial == NULL)

@@ -21,7 +21,7 @@
 typedef struct {
     NetDial *dial;
     NetLink *link; /* loop */
-    char **argv;
+    NetRole role;
     char *tail[6];     /* words of UserConfig; NULL-terminated */
     int note_fd;       /* loop: a second descriptor of the control socket */
     unsigned offloads; /* loop: as the role knows */
@@ -151,8 +151,8 @@ user_connect(gpointer data, GError **error)
     CARREL_AUTO_FD int control_fd = control[0];
     CARREL_AUTO_FD int control_there = control[1];
     const int fds[] = {frames_there, control_there};
-    if (!net_role_spawn((const char *const *) user->argv,
-                        (const char *const *) user->tail, fds, 2, error))
+    if (!net_role_start(&user->role, (const char *const *) user->tail, fds, 2,
+                        error))
         return -1;
     sys_close(&frames_there); /* else its death would not be seen */
     sys_close(&control_there);
@@ -200,7 +200,7 @@ user_destroy(gpointer data)
     sys_close(&user->control_fd);
     sys_close(&user->fresh_note);
     sys_close(&user->note_fd);
-    g_strfreev(user->argv);
+    net_role_clear(&user->role);
     for (gsize i = 0; i < G_N_ELEMENTS(user->tail); i++)
         g_free(user->tail[i]);
     g_ptr_array_unref(user->rules);
@@ -303,7 +303,7 @@ user_new(NetLink *link, const NetSpec *spec)
     NetUser *user = g_new0(NetUser, 1);
 
     user->link = link;
-    user->argv = g_strdupv((char **) spec->role_argv);
+    net_role_init(&user->role, spec);
     user->tail[0] = g_strdup("frames=3");
     user->tail[1] = g_strdup("control=4");
     user->tail[2] = g_strdup_printf("mtu=%u", link->mtu);
