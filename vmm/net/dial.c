@@ -40,9 +40,9 @@ dial_unref(NetDial *dial)
     g_free(dial);
 }
 
-NetDial *
-net_dial_new(NetLink *link, const NetDialOps *ops, gpointer data,
-             GError **error)
+bool
+net_dial_open(NetLink *link, const NetDialOps *ops, gpointer data,
+              GError **error)
 {
     NetDial *dial = g_new0(NetDial, 1);
 
@@ -57,12 +57,21 @@ net_dial_new(NetLink *link, const NetDialOps *ops, gpointer data,
     dial->fd = ops->connect(data, error);
     if (dial->fd < 0) {
         dial_unref(dial);
-        return NULL;
+        return false;
     }
     net_socket_prepare(dial->fd);
     link->queues[0].fd = dial->fd;
     atomic_store_explicit(&link->carrier, true, memory_order_release);
-    return dial;
+    link->transport = dial;
+    return true;
+}
+
+gpointer
+net_dial_data(const NetLink *link)
+{
+    const NetDial *dial = link->transport;
+
+    return dial->data;
 }
 
 /* A descriptor without events still tells when the other end is gone, also
@@ -156,22 +165,30 @@ timer_fired(void *data)
 }
 
 void
-net_dial_lost(NetDial *dial)
+net_dial_lost(NetQueue *q)
 {
+    NetDial *dial = q->link->transport;
+
     /* by the timer: the caller may be inside a call of the NIC */
     timer_arm(dial->timer, 0);
 }
 
 void
-net_dial_start(NetDial *dial)
+net_dial_start(NetLink *link)
 {
+    NetDial *dial = link->transport;
+
+    if (dial->ops->connected != NULL)
+        dial->ops->connected(dial->data);
     dial->timer = timer_new(dial->loop, CLOCK_HOST, timer_fired, dial);
     watch(dial);
 }
 
 void
-net_dial_stop(NetDial *dial)
+net_dial_stop(NetLink *link)
 {
+    NetDial *dial = link->transport;
+
     net_unwatch(dial->link, &dial->hup_watch);
     timer_free(dial->timer);
     dial->timer = NULL;
@@ -179,8 +196,11 @@ net_dial_stop(NetDial *dial)
 }
 
 void
-net_dial_free(NetDial *dial)
+net_dial_close(NetLink *link)
 {
+    NetDial *dial = link->transport;
+
+    link->transport = NULL;
     if (dial == NULL)
         return;
     sys_close(&dial->fd);

@@ -14,7 +14,6 @@
 #define START_WAIT_US 10000
 
 typedef struct {
-    NetDial *dial;
     NetRole role;
     char *path;
 } NetSwitch;
@@ -100,57 +99,20 @@ switch_open(NetLink *link, const NetSpec *spec, GError **error)
     NetSwitch *sw = g_new0(NetSwitch, 1);
     net_role_init(&sw->role, spec);
     sw->path = g_strdup(spec->path);
-    NetDial *dial = net_dial_new(link, &dial_ops, sw, error);
-    if (dial == NULL)
+    if (!net_dial_open(link, &dial_ops, sw, error))
         return false;
-    sw->dial = dial;
-    link->transport = sw;
     g_autofree char *name = g_path_get_basename(spec->path);
     link->description = g_strdup_printf("switch %s", name);
     return true;
 }
 
-static void
-switch_close(NetLink *link)
-{
-    NetSwitch *sw = link->transport;
-
-    if (sw != NULL)
-        net_dial_free(sw->dial); /* the last thing that uses sw */
-    link->transport = NULL;
-}
-
-static void
-switch_start(NetLink *link)
-{
-    NetSwitch *sw = link->transport;
-
-    net_dial_start(sw->dial);
-}
-
-static void
-switch_stop(NetLink *link)
-{
-    NetSwitch *sw = link->transport;
-
-    net_dial_stop(sw->dial);
-}
-
-static void
-switch_lost(NetQueue *q)
-{
-    NetSwitch *sw = q->link->transport;
-
-    net_dial_lost(sw->dial);
-}
-
 const NetKind net_switch_kind = {
     .name = "switch",
     .open = switch_open,
-    .close = switch_close,
-    .start = switch_start,
-    .stop = switch_stop,
-    .lost = switch_lost,
+    .close = net_dial_close,
+    .start = net_dial_start,
+    .stop = net_dial_stop,
+    .lost = net_dial_lost,
     .send = net_socket_send,
     .receive = net_socket_receive,
     .set_header = net_socket_set_header,
