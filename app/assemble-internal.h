@@ -37,6 +37,7 @@ typedef struct {
 struct Machine {
     char *name, *runtime_dir;
     bool snapshot;
+    NetSpawn spawn;
     Vm *vm;
     Display *display;
     Input *input;

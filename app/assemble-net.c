@@ -117,6 +117,7 @@ open_link(Machine *m, const Profile *p, MachineNic *nic, GError **error)
         .mtu = (guint) number(p, nic->name, "mtu"),
         .path = path,
         .role_argv = user ? user_role : switch_role,
+        .spawn = m->spawn,
         .forwards = (const char *const *) forwards,
         .restricted = flag(p, nic->name, "restrict"),
         .host_access = flag(p, nic->name, "host-access"),

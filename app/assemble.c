@@ -378,6 +378,7 @@ machine_new(const Profile *profile, const MachineOptions *options,
     m->name = g_strdup(options->name);
     m->runtime_dir = g_strdup(options->runtime_dir);
     m->snapshot = options->snapshot;
+    m->spawn = options->spawn;
     g_mutex_init(&m->media_lock);
     g_mutex_init(&m->path_lock);
     machine_plug_init(m);

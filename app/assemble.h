@@ -19,6 +19,7 @@ typedef struct {
     const char *runtime_dir;
     /* Every disk in throw-away mode, as `start --snapshot-mode`. */
     bool snapshot;
+    NetSpawn spawn; /* of networks' processes; NULL: by itself */
 } MachineOptions;
 
 /* Opens images and firmware, creates the Vm and every device, realized and

@@ -190,6 +190,7 @@ static const SchemaKey keys[] = {
     { "machine", "cpu-model", SCHEMA_ENUM, 0, 0, 0, "host|486|pentium|pentium3|qemu64", "host", NULL, "0.1", "the processor that the guest sees; host is the host's own", NULL },
     { "machine", "tsc-khz", SCHEMA_INT, 0, 0, 10000000, NULL, "0", "kHz", "0.1", "speed of the time stamp counter; 0 is the host's; slower helps old programs that count loops", check_tsc },
     { "machine", "hide-hypervisor", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "do not tell the guest that it runs in a virtual machine", NULL },
+    { "machine", "sandbox", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "confine the machine's process to what it needs; false only to find out whether that is what fails", NULL },
     { "machine", "acpi", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "give the guest ACPI tables; false for systems that stumble over them", NULL },
     { "machine", "kernel", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "kernel that chipset=pc-virtio starts: Linux bzImage, ELF with PVH note, or Multiboot 1", NULL },
     { "machine", "initrd", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "initial RAM disk, or first Multiboot module, of the kernel", NULL },

@@ -23,6 +23,7 @@ struct MachineHost {
     GMainLoop *main_loop;
     gint64 started_us;
     guint64 ram; /* bytes */
+    bool sandbox;
     /* For the CPU load: the last look that counted, and its result. */
     gint64 sample_us;
     guint64 sample_cpu_ns;

@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "app/assemble.h"
+#include "app/sandbox/sandbox-roles.h"
 #include "app/session/control-server.h"
 #include "app/session/fatal-signals.h"
+#include "app/session/launcher.h"
 #include "app/session/machine-host-internal.h"
 #include "app/session/machine-log.h"
 #include "app/session/machine-vnc.h"
@@ -207,6 +209,12 @@ build_machine(MachineHost *host, const MachineHostOptions *options,
     MachineOptions machine_options = {.name = host->name,
                                       .runtime_dir = runtime,
                                       .snapshot = options->snapshot};
+    host->sandbox =
+        sandbox_is_wanted() && profile_get_bool(profile, "machine.sandbox");
+    if (host->sandbox)
+        machine_options.spawn = launcher_spawn;
+    else
+        g_setenv("CARREL_SANDBOX", "off", TRUE); /* for its networks */
     host->ram = profile_get_u64(profile, "machine.memory");
     host->machine =
         machine_new(profile, &machine_options, &host_events, host, error);
@@ -220,6 +228,23 @@ on_quit_request(void *data)
 {
     MachineHost *host = data;
     host_end(host, "stopped", "ended by a client's request");
+}
+
+/* All images are open, all threads but the processors' run; the guest has not
+ * begun. */
+static void
+lock_in(MachineHost *host)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!host->sandbox)
+        machine_host_say(host, "warning: the sandbox is off: what takes over "
+                               "this process can do all that you can");
+    else if (!sandbox_enter(SANDBOX_MACHINE, &error)) {
+        g_autofree char *line = g_strdup_printf(
+            "warning: running without a sandbox: %s", error->message);
+        machine_host_say(host, line);
+    }
 }
 
 static void
@@ -256,6 +281,7 @@ machine_host_new(const MachineHostOptions *options, GError **error)
                             .quit_data = host};
     host->server =
         control_server_new(&config, listen_fd, g_main_context_default());
+    lock_in(host);
     if (!vm_start(machine_vm(host->machine), options->paused, error)) {
         machine_host_free(host);
         return NULL;

@@ -17,7 +17,9 @@
 
 #include <glib-unix.h>
 
+#include "app/sandbox/sandbox-roles.h"
 #include "app/session/fatal-signals.h"
+#include "app/session/launcher.h"
 #include "app/session/machine-host.h"
 #include "app/session/message.h"
 #include "app/session/session-dir.h"
@@ -236,5 +238,7 @@ machine_role_main(int argc, char **argv)
     leave_terminal(options.name);
     fatal_signals_catch(options.name);
     fatal_signals_stack();
+    if (sandbox_is_wanted())
+        (void) launcher_start(); /* else networks are started as before */
     return run_machine(&options);
 }

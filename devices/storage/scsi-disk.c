@@ -129,8 +129,8 @@ pattern_is_zero(const ScsiTask *t)
     return true;
 }
 
-/* SBC-3 5.41 and 5.43; no_data: zeros are meant. A hole is made where it reads
- * as the zeros that were to be written. */
+/* SBC-3 5.41 and 5.43; no_data: zeros are meant. UNMAP is leave to give the
+ * room back, where what is read afterwards is what was to be written. */
 static bool
 begin_same(ScsiTask *t, guint64 lba, guint64 n, bool no_data)
 {
@@ -147,10 +147,10 @@ begin_same(ScsiTask *t, guint64 lba, guint64 n, bool no_data)
         t->overrun = true;
         return scsi_bad_field(t);
     }
-    t->from_map = no_data || pattern_is_zero(t);
-    if (unmap && t->from_map && u->info.can_discard && u->info.discard_zeroes)
-        return scsi_begin_blocks(t, SCSI_WORK_DISCARD, lba, n);
-    return scsi_begin_blocks(t, SCSI_WORK_SAME, lba, n);
+    t->block.unmap = unmap;
+    return scsi_begin_blocks(
+        t, no_data || pattern_is_zero(t) ? SCSI_WORK_ZEROES : SCSI_WORK_SAME,
+        lba, n);
 }
 
 static bool

@@ -49,7 +49,7 @@ typedef enum {
     SCSI_WORK_VERIFY,
     SCSI_WORK_UNMAP,
     SCSI_WORK_SAME,
-    SCSI_WORK_DISCARD /* WRITE SAME of zeros */
+    SCSI_WORK_ZEROES /* WRITE SAME of zeros */
 } ScsiWork;
 
 #define SCSI_F_READY     0x01u /* needs a medium that turns */
@@ -79,7 +79,7 @@ bool scsi_params(const ScsiTask *t, gsize at, void *dst, gsize len);
 
 /* Whether a medium is there to be read. */
 bool scsi_has_medium(const ScsiUnit *u);
-/* Begins blocks [lba, lba + n) of READ, WRITE, VERIFY, SAME or DISCARD. */
+/* Begins blocks [lba, lba + n) of READ, WRITE, VERIFY, SAME or ZEROES. */
 bool scsi_begin_blocks(ScsiTask *t, ScsiWork work, guint64 lba, guint64 n);
 bool scsi_begin_flush(ScsiTask *t);
 /* UNMAP's n descriptors, which begin at byte 8 of the parameter data. */

@@ -13,10 +13,9 @@
 
 #define NOW_BYTES (64u << 10) /* the most that is read on the spot */
 
-/* WRITE SAME of zeros and VERIFY are frequent and long. Zeros are read only;
- * what is read to be thrown away goes to a place that nobody looks at. */
-#define CHUNK 65536u
-static const guint8 zeros[CHUNK];
+/* A back end without a quick way to zeros writes them: what it has begun cannot
+ * be stopped, so it is given so much at once. */
+#define ZERO_PIECE (32u << 20)
 
 /* ---- ends of a command ---- */
 
@@ -138,8 +137,6 @@ next_same(ScsiTask *t)
 {
     guint32 whole = SCSI_MAX_BLOCK - SCSI_MAX_BLOCK % t->unit->block_size;
 
-    if (t->from_map)
-        return next_repeat(t, BLOCK_WRITE, zeros, sizeof zeros);
     return next_repeat(t, BLOCK_WRITE, t->pattern, whole);
 }
 
@@ -191,10 +188,10 @@ next_piece(ScsiTask *t)
         break;
     case SCSI_WORK_UNMAP: more = next_unmap(t); break;
     case SCSI_WORK_SAME: more = next_same(t); break;
-    case SCSI_WORK_DISCARD:
-        t->piece = t->left;
-        t->block.op = BLOCK_DISCARD;
-        t->block.len = t->left;
+    case SCSI_WORK_ZEROES:
+        t->piece = MIN(t->left, ZERO_PIECE);
+        t->block.op = BLOCK_WRITE_ZEROES;
+        t->block.len = t->piece;
         break;
     }
     t->block.offset = t->offset;
@@ -243,17 +240,6 @@ go_on(ScsiTask *t)
     return next_piece(t);
 }
 
-/* Without holes, zeros are written; UNMAP is only a wish. */
-static bool
-cannot_discard(ScsiTask *t)
-{
-    if (t->work == SCSI_WORK_UNMAP)
-        return go_on(t);
-    t->work = SCSI_WORK_SAME;
-    t->from_map = true;
-    return next_piece(t);
-}
-
 static bool
 after_piece(ScsiTask *t, int result)
 {
@@ -262,7 +248,7 @@ after_piece(ScsiTask *t, int result)
     if (t->fate != SCSI_LIVE)
         return scsi_fail(t, SCSI_KEY_ABORTED, 0);
     if (result == -EOPNOTSUPP && t->block.op == BLOCK_DISCARD)
-        return cannot_discard(t);
+        return go_on(t); /* UNMAP is only a wish */
     return result == 0 ? go_on(t) : io_failed(t, result);
 }
 
@@ -351,7 +337,7 @@ clear_result(ScsiTask *t)
 {
     t->status = SCSI_GOOD;
     t->sense_key = t->asc = t->ascq = 0;
-    t->overrun = t->in_used = t->fua = t->from_map = false;
+    t->overrun = t->in_used = t->fua = false;
     t->moved = 0;
     t->wanted = MAX(t->in_len, t->out_len);
     t->fate = SCSI_LIVE;

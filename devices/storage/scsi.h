@@ -97,12 +97,12 @@ struct ScsiTask {
     gsize wanted; /* bytes the buffer of the direction has */
     ScsiFate fate;
     /* The layer's own. */
-    guint8 work;        /* ScsiWork */
-    bool fua, from_map; /* flush afterwards; WRITE SAME of zeros by discard */
-    guint64 offset;     /* bytes on the disk, of the next piece */
-    guint64 left;       /* bytes, or descriptors */
-    guint64 piece;      /* of these, under way */
-    gsize data_done;    /* bytes of data moved, or descriptors done */
+    guint8 work;     /* ScsiWork */
+    bool fua;        /* flush afterwards */
+    guint64 offset;  /* bytes on the disk, of the next piece */
+    guint64 left;    /* bytes, or descriptors */
+    guint64 piece;   /* of these, under way */
+    gsize data_done; /* bytes of data moved, or descriptors done */
     IovCut cut;
     ScsiTask *next, **link; /* in unit->tasks */
     struct iovec same_iov[64];

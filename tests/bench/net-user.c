@@ -126,7 +126,7 @@ int
 main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "__net") == 0)
-        return net_user_role_main(argc - 2, argv + 2);
+        return net_user_role_main(argc - 2, argv + 2, NULL);
     gsize len = (gsize) (argc > 1 ? atoi(argv[1]) : 200) << 20;
     if (len == 0)
         return 2;

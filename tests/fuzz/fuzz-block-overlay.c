@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz-block-overlay.c - snapshot mode against a model: reads,
  * writes and discards of any place and shape must see what an array sees, and
  * the image must never change. A discarded whole cluster reads zeros, its
- * edges keep their bytes. */
+ * edges keep their bytes; zeros that are written are exact. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +83,14 @@ do_discard(gpointer overlay, guint8 *model, guint64 offset, gsize len)
     }
 }
 
+static void
+do_zeroes(gpointer overlay, guint8 *model, guint64 offset, gsize len)
+{
+    if (block_overlay_driver.write_zeroes(overlay, offset, len, true) != 0)
+        abort();
+    memset(model + offset, 0, len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
@@ -105,7 +113,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         guint32 n = 1 + next_u16(&in) % (SECTORS - sector);
         guint64 offset = (guint64) sector * BLOCK_SECTOR;
         gsize len = (gsize) n * BLOCK_SECTOR;
-        if (what % 4 == 3)
+        if (what % 8 == 7)
+            do_zeroes(overlay, model, offset, len);
+        else if (what % 8 == 3)
             do_discard(overlay, model, offset, len);
         else
             do_transfer(overlay, model,

@@ -108,8 +108,14 @@ run_ops(BlockImage *image, OpBytes *in)
         at *= BLOCK_SECTOR;
         switch (what & 3) {
         case 0: (void) block_image_read(image, at, mem, len); break;
-        case 1:
         case 2:
+            if ((what & 4) != 0) {
+                bool unmap = (what & 0x8000) != 0;
+                ok &= block_image_write_zeroes(image, at, len, unmap) == 0;
+                break;
+            }
+            G_GNUC_FALLTHROUGH;
+        case 1:
             memset(mem, (int) place, len);
             ok &= block_image_write(image, at, mem, len) == 0;
             break;

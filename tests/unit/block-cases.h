@@ -7,6 +7,7 @@
 #pragma once
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "tests/unit/block-rig.h"
@@ -128,6 +129,7 @@ test_read_only(void)
         CU_ASSERT_FALSE(block_info(rig.block)->can_discard);
         CU_ASSERT_EQUAL(rig_write(&rig, 0, buf, 512), -EROFS);
         CU_ASSERT_EQUAL(rig_run(&rig, BLOCK_DISCARD, 0, NULL, 512), -EROFS);
+        CU_ASSERT_EQUAL(rig_zero(&rig, 0, 512, true), -EROFS);
         CU_ASSERT_EQUAL(rig_run(&rig, BLOCK_FLUSH, 0, NULL, 0), 0);
         CU_ASSERT_EQUAL(rig_read(&rig, 0, buf, 512), 0);
         CU_ASSERT_TRUE(rig_is_original(buf, 0, 512));
@@ -174,6 +176,7 @@ test_shrunk(void)
         CU_ASSERT_EQUAL(rig_read(&rig, 1536, buf, 1024), -EIO);
         CU_ASSERT_EQUAL(rig_read(&rig, 4096, buf, 512), -EIO);
         CU_ASSERT_EQUAL(rig_write(&rig, 4096, buf, 512), -EIO);
+        CU_ASSERT_EQUAL(rig_zero(&rig, 4096, 512, false), -EIO);
         CU_ASSERT_EQUAL(stat(rig.path, &st), 0);
         CU_ASSERT_EQUAL(st.st_size, 2048);
         CU_ASSERT_EQUAL(rig_write(&rig, 0, buf, 512), 0);
@@ -197,6 +200,90 @@ test_discard(void)
         CU_ASSERT_EQUAL(rig_read(&rig, 4096, buf, 4096), 0);
         CU_ASSERT_TRUE(rc != 0 || rig_is_all(buf, 0, 4096));
     }
+    rig_done_all(&rig);
+}
+
+static void
+zero_part(bool unmap)
+{
+    BlockRig rig;
+    guint8 buf[32768];
+
+    rig_init(&rig, sizeof buf);
+    if (cases_open(&rig, (BlockSpec){0})) {
+        CU_ASSERT_EQUAL(rig_zero(&rig, 1536, 20480, unmap), 0);
+        CU_ASSERT_EQUAL(rig_read(&rig, 0, buf, sizeof buf), 0);
+        CU_ASSERT_TRUE(rig_is_original(buf, 0, 1536));
+        CU_ASSERT_TRUE(rig_is_all(buf + 1536, 0, 20480));
+        CU_ASSERT_TRUE(rig_is_original(buf + 22016, 22016, 10752));
+        CU_ASSERT_EQUAL(rig_zero(&rig, 0, 0, unmap), 0);
+        CU_ASSERT_EQUAL(rig_zero(&rig, 32256, 1024, unmap), -EINVAL);
+        CU_ASSERT_EQUAL(rig_zero(&rig, 100, 512, unmap), -EINVAL);
+    }
+    rig_done_all(&rig);
+}
+
+static void
+test_zeroes(void)
+{
+    zero_part(false);
+}
+
+static void
+test_zeroes_unmap(void)
+{
+    zero_part(true);
+}
+
+static gint64
+blocks_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? (gint64) st.st_blocks : -1;
+}
+
+/* File systems that cannot punch holes write zeros: then nothing is freed. */
+static void
+test_zeroes_room(void)
+{
+    BlockRig rig;
+
+    rig_init(&rig, 1 << 20);
+    if (cases_open(&rig, (BlockSpec){0})) {
+        gint64 before = blocks_of(rig.path);
+        CU_ASSERT_EQUAL(rig_zero(&rig, 0, 1 << 20, false), 0);
+        CU_ASSERT_EQUAL(rig_run(&rig, BLOCK_FLUSH, 0, NULL, 0), 0);
+        CU_ASSERT_TRUE(blocks_of(rig.path) >= before);
+        bool holes = rig_run(&rig, BLOCK_DISCARD, 0, NULL, 4096) == 0;
+        CU_ASSERT_EQUAL(rig_zero(&rig, 0, 1 << 20, true), 0);
+        CU_ASSERT_TRUE(!holes || blocks_of(rig.path) < before / 2);
+    }
+    rig_done_all(&rig);
+}
+
+/* A file system without ZERO_RANGE: what is in memory. */
+static void
+test_zeroes_written(void)
+{
+    BlockRig rig;
+    guint8 buf[12288];
+    int fd = memfd_create("zeroes", MFD_CLOEXEC);
+
+    rig_init(&rig, 512);
+    (void) g_remove(rig.path);
+    memset(buf, 0x31, sizeof buf);
+    CU_ASSERT_TRUE_FATAL(fd >= 0 && sys_write_all(fd, buf, sizeof buf));
+    g_free(rig.path);
+    rig.path = g_strdup_printf("/proc/self/fd/%d", fd);
+    if (cases_open(&rig, (BlockSpec){0})) {
+        CU_ASSERT_EQUAL(rig_zero(&rig, 512, 10240, false), 0);
+        CU_ASSERT_EQUAL(rig_read(&rig, 0, buf, sizeof buf), 0);
+        CU_ASSERT_TRUE(rig_is_all(buf, 0x31, 512));
+        CU_ASSERT_TRUE(rig_is_all(buf + 512, 0, 10240));
+        CU_ASSERT_TRUE(rig_is_all(buf + 10752, 0x31, 1536));
+    }
+    (void) close(fd);
     rig_done_all(&rig);
 }
 
@@ -394,6 +481,11 @@ test_close_in_done(void)
     { "unaligned_end_reads_as_zeros_and_can_be_written", test_odd_tail }, \
     { "shrunk_image_is_eio_and_never_grows_back", test_shrunk }, \
     { "discard_leaves_its_neighbours_alone", test_discard }, \
+    { "zeroes_are_exact", test_zeroes }, \
+    { "zeroes_with_unmap_are_exact", test_zeroes_unmap }, \
+    { "zeroes_keep_or_give_back_the_room", test_zeroes_room }, \
+    { "zeroes_are_written_where_there_is_no_quick_way", \
+      test_zeroes_written }, \
     { "full_disk_is_enospc_and_can_be_tried_again", test_full_disk }, \
     { "more_requests_than_slots_all_finish", test_many_requests }, \
     { "cancel_finishes_everything_once", test_cancel }, \

@@ -88,7 +88,7 @@ rig_prepare(RigReq *r, BlockOp op, guint64 offset, void *mem, gsize len)
     *r = (RigReq){.iov = {mem, len}};
     r->req = (BlockReq){.op = op,
                         .offset = offset,
-                        .len = op == BLOCK_DISCARD ? len : 0,
+                        .len = mem == NULL ? len : 0,
                         .iov = mem != NULL ? &r->iov : NULL,
                         .n_iov = mem != NULL,
                         .done = rig_done};
@@ -126,6 +126,20 @@ static inline int
 rig_write(BlockRig *rig, guint64 offset, void *mem, gsize len)
 {
     return rig_run(rig, BLOCK_WRITE, offset, mem, len);
+}
+
+static inline int
+rig_zero(BlockRig *rig, guint64 offset, gsize len, bool unmap)
+{
+    RigReq r;
+    BlockReq *list[] = {&r.req};
+
+    rig_prepare(&r, BLOCK_WRITE_ZEROES, offset, NULL, len);
+    r.req.unmap = unmap;
+    block_submit(rig->block, list, 1);
+    CU_ASSERT_FALSE(r.finished);
+    rig_wait(rig, &r);
+    return r.result;
 }
 
 /* Whether mem holds what rig_init() put at offset. */

@@ -87,13 +87,40 @@ guest_udp(NetGuest *g, guint32 ip, guint16 port, const void *data, gsize len)
 
     g_assert(len <= sizeof frame - 42);
     fill_ip(g, frame, ip, 17, 8 + len);
-    put16(udp, ip == 0xffffffff ? 68 : 4000);
+    put16(udp, ip == 0xffffffff ? 68 : g->udp_port);
     put16(udp + 2, port);
     put16(udp + 4, (guint32) (8 + len));
     put16(udp + 6, 0);
     memcpy(udp + 8, data, len);
     put16(udp + 6, (guint16) ~l4_sum(frame + 14, udp, 8 + len));
     send_frame(g, &hdr, frame, 42 + len);
+}
+
+void
+guest_icmp6(NetGuest *g, const guint8 mac[6], const guint8 ip[16],
+            const void *message, gsize len)
+{
+    static const guint8 own[16] = {0xfe, 0xc0, 0, 0,    0,    0,    0,    0,
+                                   0x50, 0x54, 0, 0xff, 0xfe, 0x12, 0x34, 0x56};
+    guint8 frame[1514] = {0};
+    NetVnetHdr hdr = {0};
+    guint8 *h = frame + 14, *icmp = frame + 54;
+
+    g_assert(len >= 4 && len <= sizeof frame - 54);
+    memcpy(frame, mac, 6);
+    memcpy(frame + 6, g->mac, 6);
+    put16(frame + 12, 0x86dd);
+    h[0] = 0x60;
+    put16(h + 4, (guint32) len);
+    h[6] = 58;
+    h[7] = 255; /* neighbours' messages must not have been routed */
+    memcpy(h + 8, own, 16);
+    memcpy(h + 24, ip, 16);
+    memcpy(icmp, message, len);
+    put16(icmp + 2, 0);
+    guint32 pseudo = offload_sum(h + 8, 32, (guint32) (58 + len));
+    put16(icmp + 2, (guint16) ~offload_sum(icmp, len, pseudo));
+    send_frame(g, &hdr, frame, 54 + len);
 }
 
 /* One segment, or one TSO frame of several. */
@@ -217,7 +244,17 @@ take_dhcp(NetGuest *g, const guint8 *d, gsize len)
 }
 
 static void
-take_udp(NetGuest *g, const guint8 *udp, gsize len)
+take_icmp6(NetGuest *g, const guint8 *ip, gsize len)
+{
+    if (len < 48 || ip[6] != 58)
+        return;
+    g->icmp6_type = ip[40];
+    g->icmp6_len = MIN(len - 40, sizeof g->icmp6);
+    memcpy(g->icmp6, ip + 40, g->icmp6_len);
+}
+
+static void
+take_udp(NetGuest *g, guint32 from, const guint8 *udp, gsize len)
 {
     if (len < 8)
         return;
@@ -225,6 +262,7 @@ take_udp(NetGuest *g, const guint8 *udp, gsize len)
         take_dhcp(g, udp + 8, len - 8);
         return;
     }
+    g->udp_ip = from;
     g->udp_from = get16(udp);
     g->udp_len = MIN(len - 8, sizeof g->udp);
     memcpy(g->udp, udp + 8, g->udp_len);
@@ -315,7 +353,7 @@ take_ip(NetGuest *g, const NetVnetHdr *hdr, const guint8 *ip, gsize len)
         (filled && has_sum && l4_sum(ip, l4, total - 20) != 0xffff))
         g->bad_checksums++;
     if (ip[9] == 17)
-        take_udp(g, l4, total - 20);
+        take_udp(g, get32(ip + 12), l4, total - 20);
     else if (ip[9] == 6 && total >= 40)
         take_tcp(g, get32(ip + 12), l4, total - 20);
     else if (ip[9] == 1 && l4[0] == 3)
@@ -338,6 +376,8 @@ take_frame(NetGuest *g, const guint8 *data, gsize len)
         take_arp(g, f, len);
     else if (get16(f + 12) == 0x0800)
         take_ip(g, &hdr, f + 14, len - 14);
+    else if (get16(f + 12) == 0x86dd)
+        take_icmp6(g, f + 14, len - 14);
 }
 
 static void
@@ -383,6 +423,7 @@ guest_new(Loop *loop, NetLink *link, unsigned offloads)
     g->loop = loop;
     g->offloads = offloads;
     g->mtu = net_mtu(link);
+    g->udp_port = 4000;
     g->buffers = g_malloc((gsize) BATCH * BUFFER_LEN);
     memcpy(g->mac, mac, 6);
     memset(g->gateway_mac, 0xff, 6);
@@ -510,6 +551,12 @@ bool
 guest_has_udp(NetGuest *g)
 {
     return g->udp_len > 0;
+}
+
+bool
+guest_has_icmp6(NetGuest *g)
+{
+    return g->icmp6_type != 0;
 }
 
 bool

@@ -1,5 +1,5 @@
 /* tests/unit/net-guest.h - a guest's network stack in miniature, to speak with
- * the user network: ARP, DHCP, UDP, and one TCP connection in either
+ * the user network: ARP, DHCP, UDP, ICMPv6, and one TCP connection in either
  * direction with or without TSO. In-order only; what is lost is sent again
  * after a while. One thread, that of the link's manual loop. */
 #pragma once
@@ -21,10 +21,15 @@ typedef struct {
     guint16 ip_id;
     unsigned bad_checksums, frames, large_frames;
 
-    guint16 udp_from; /* port of the last datagram */
+    guint16 udp_port; /* ours, of what is sent */
+    guint32 udp_ip;   /* who sent the last datagram, and from which port */
+    guint16 udp_from;
     gsize udp_len;
     guint8 udp[2048];
     bool icmp_unreachable;
+    guint8 icmp6_type; /* of the last ICMPv6 message; 0: none */
+    gsize icmp6_len;
+    guint8 icmp6[512];
 
     /* The connection; host order. */
     guint32 peer_ip;
@@ -51,6 +56,10 @@ bool guest_dhcp(NetGuest *g); /* ip, router, dns, gateway_mac */
 void guest_udp(NetGuest *g, guint32 ip, guint16 port, const void *data,
                gsize len);
 bool guest_has_udp(NetGuest *g);
+/* From our address fec0::5054:ff:fe12:3456. The checksum is filled in. */
+void guest_icmp6(NetGuest *g, const guint8 mac[6], const guint8 ip[16],
+                 const void *message, gsize len);
+bool guest_has_icmp6(NetGuest *g);
 bool guest_connect(NetGuest *g, guint32 ip, guint16 port);
 void guest_listen(NetGuest *g, guint16 port);
 bool guest_is_established(NetGuest *g);

@@ -108,6 +108,28 @@ test_discard(void)
 }
 
 static void
+test_zeroes(void)
+{
+    BlockRig rig;
+    g_autofree guint8 *buf = g_malloc(4 * CLUSTER);
+
+    rig_init(&rig, 4 * CLUSTER);
+    CU_ASSERT_TRUE_FATAL(rig_open(&rig, (BlockSpec){.snapshot = true}));
+    CU_ASSERT_EQUAL(rig_zero(&rig, 512, 3 * CLUSTER, true), 0);
+    CU_ASSERT_EQUAL(rig_zero(&rig, 3 * CLUSTER + 1024, 512, false), 0);
+    CU_ASSERT_EQUAL(rig_read(&rig, 0, buf, 4 * CLUSTER), 0);
+    CU_ASSERT_TRUE(rig_is_original(buf, 0, 512));
+    CU_ASSERT_TRUE(rig_is_all(buf + 512, 0, 3 * CLUSTER));
+    gsize at = 3 * CLUSTER + 512;
+    CU_ASSERT_TRUE(rig_is_original(buf + at, at, 512));
+    CU_ASSERT_TRUE(rig_is_all(buf + at + 512, 0, 512));
+    at += 1024;
+    CU_ASSERT_TRUE(rig_is_original(buf + at, at, 4 * CLUSTER - at));
+    CU_ASSERT_TRUE(file_is_original(&rig, 4 * CLUSTER));
+    rig_done_all(&rig);
+}
+
+static void
 test_base_shrinks(void)
 {
     BlockRig rig;
@@ -189,6 +211,7 @@ CU_MAIN("block-overlay",
         {"a_write_may_cross_clusters", test_across_clusters},
         {"last_cluster_may_be_short", test_short_last_cluster},
         {"discard_zeroes_whole_clusters_only", test_discard},
+        {"zeroes_are_exact", test_zeroes},
         {"shrinking_image_is_eio_for_what_is_gone", test_base_shrinks},
         {"parallel_partial_writes_keep_each_other", test_parallel_writers},
         {"read_only_wins_over_snapshot", test_read_only_stays},

@@ -106,13 +106,15 @@ one_batch(Model *m)
         gsize len = (1 + qrig_random(&m->seed) % most) * 512;
         unsigned what = qrig_random(&m->seed) % 8;
         BlockOp op = what < 3   ? BLOCK_READ
-                     : what < 7 ? BLOCK_WRITE
+                     : what < 6 ? BLOCK_WRITE
+                     : what < 7 ? BLOCK_WRITE_ZEROES
                                 : BLOCK_DISCARD;
+        bool data = op == BLOCK_READ || op == BLOCK_WRITE;
         if (op == BLOCK_WRITE)
             qrig_fill(&m->seed, m->mem[i], len);
-        rig_prepare(&reqs[i], op, at * 512,
-                    op == BLOCK_DISCARD ? NULL : m->mem[i], len);
+        rig_prepare(&reqs[i], op, at * 512, data ? m->mem[i] : NULL, len);
         reqs[i].req.len = len;
+        reqs[i].req.unmap = (qrig_random(&m->seed) & 1) != 0;
         list[i] = &reqs[i].req;
     }
     block_submit(m->rig.block, list, n);
@@ -126,6 +128,8 @@ one_batch(Model *m)
             m->wrong += memcmp(m->mem[i], m->model + at, len) != 0;
         else if (reqs[i].req.op == BLOCK_WRITE)
             memcpy(m->model + at, m->mem[i], len);
+        else if (reqs[i].req.op == BLOCK_WRITE_ZEROES)
+            memset(m->model + at, 0, len);
         else
             model_discard(m, at, len);
     }

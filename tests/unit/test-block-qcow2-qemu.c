@@ -342,6 +342,66 @@ test_damaged(void)
     cross_done(&x);
 }
 
-CU_MAIN("block-qcow2-qemu", {"images_go_both_ways", test_variants},
+/* One cluster of zeros in the middle of data over a backing image, once with
+ * and once without leave to give its room back, and one that is half zeros. */
+static void
+zero_three(BlockRig *rig)
+{
+    const BlockBacking backing = {"base.img", "raw"};
+    g_autofree char *base = g_build_filename(rig->dir, "base.img", NULL);
+    g_autofree guint8 *data = g_malloc(8 << 16);
+    BlockBacking under = {base, backing.format};
+
+    memset(data, 0x5a, 8 << 16);
+    CU_ASSERT_TRUE_FATAL(
+        g_file_set_contents(base, (char *) data, 8 << 16, NULL));
+    CU_ASSERT_TRUE_FATAL(
+        qrig_create(rig, (BlockCreate){.bytes = 8 << 16,
+                                       .backing = backing.path,
+                                       .backing_format = backing.format}));
+    CU_ASSERT_TRUE_FATAL(rig_open(
+        rig,
+        (BlockSpec){.format = "qcow2", .backings = &under, .n_backings = 1}));
+    memset(data, 0xa5, 4 << 16);
+    CU_ASSERT_EQUAL(rig_write(rig, 0, data, 4 << 16), 0);
+    CU_ASSERT_EQUAL(rig_zero(rig, 1 << 16, 1 << 16, true), 0);
+    CU_ASSERT_EQUAL(rig_zero(rig, 2 << 16, 1 << 16, false), 0);
+    CU_ASSERT_EQUAL(rig_zero(rig, 4 << 16, (1 << 16) + 32768, true), 0);
+    block_close(rig->block);
+    rig->block = NULL;
+}
+
+/* What qemu-io finds at each cluster, and qemu-img's map of it: the second
+ * has no place, the third has kept its own. */
+static void
+test_zeroes(void)
+{
+    static const char look[] =
+        "qemu-io -r -f qcow2 -c 'read -P 0xa5 0 64k' -c 'read -P 0 64k 128k' "
+        "-c 'read -P 0xa5 192k 64k' -c 'read -P 0 256k 96k' "
+        "-c 'read -P 0x5a 352k 160k' \"$I\" >io.txt; "
+        "! grep -i -e fail -e error io.txt";
+    static const char map[] =
+        "qemu-img map --output=json -f qcow2 \"$I\" >map.txt && "
+        "grep -q '\"start\": 65536, \"length\": 65536, \"depth\": 0.*"
+        "\"zero\": true, \"data\": false' map.txt && "
+        "grep -q '\"start\": 262144, \"length\": 65536, \"depth\": 0.*"
+        "\"zero\": true, \"data\": false' map.txt && "
+        "grep -q '\"start\": 131072.*\"depth\": 0.*\"data\": true' map.txt || "
+        "{ cat map.txt; exit 1; }";
+    BlockRig rig;
+
+    if (skipped())
+        return;
+    qrig_init(&rig);
+    zero_three(&rig);
+    CU_ASSERT_EQUAL(qrig_shell(&rig, look), 0);
+    CU_ASSERT_EQUAL(qrig_shell(&rig, map), 0);
+    CU_ASSERT_EQUAL(qrig_qemu_check(&rig), 0);
+    qrig_done(&rig);
+}
+
+CU_MAIN("block-qcow2-qemu", {"zeroes_are_what_qemu_says_they_are", test_zeroes},
+        {"images_go_both_ways", test_variants},
         {"image_of_a_killed_qemu_is_mended", test_killed_qemu},
         {"damaged_images_do_not_get_worse", test_damaged})

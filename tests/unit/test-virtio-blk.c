@@ -277,6 +277,7 @@ test_write_zeroes(void)
     CU_ASSERT_EQUAL(image32(&d, 100), 0);
     CU_ASSERT_EQUAL(image32(&d, 1599), 0);
     CU_ASSERT_EQUAL(image32(&d, 1600), 1600);
+    CU_ASSERT_EQUAL(virtio_rig_config(&d.r, 56, 1), 1);
     CU_ASSERT_EQUAL(range(&d, ZEROES, 10, 1, 2), UNSUPP);
     CU_ASSERT_EQUAL(range(&d, ZEROES, SECTORS - 1, 2, 0), IOERR);
     CU_ASSERT_EQUAL(range(&d, ZEROES, 0, G_MAXUINT32, 0), IOERR);

@@ -32,6 +32,11 @@ bool block_iov_total(const struct iovec *iov, unsigned n, gsize *ret_total);
 int block_fd_transfer(int fd, BlockOp op, BlockVec *vec, guint64 offset,
                       gsize len, gsize *ret_moved);
 
+/* Writes len bytes of zeros by a driver's transfer(). 0 or its error. */
+int block_fill_zeros(int (*transfer)(gpointer image, BlockOp op, BlockVec *vec,
+                                     guint64 offset, gsize len),
+                     gpointer image, guint64 offset, guint64 len);
+
 /* Any errno as one that BlockReq.done may see. */
 int block_map_errno(int negative_errno);
 
@@ -50,6 +55,9 @@ typedef struct {
                     gsize len);
     int (*flush)(gpointer image);
     int (*discard)(gpointer image, guint64 offset, guint64 len);
+    /* As BlockReq says; falls back to writing. */
+    int (*write_zeroes)(gpointer image, guint64 offset, guint64 len,
+                        bool unmap);
     /* Descriptor whose offsets are the disk's, for the ring; NULL or -1: there
      * is none and every request goes through the functions above. */
     int (*ring_fd)(gpointer image);
@@ -73,6 +81,8 @@ typedef struct {
 } BlockDriver;
 
 extern const BlockDriver block_raw_driver, block_iso_driver;
+/* raw.c: fallocate() modes that make zeros, best first, ended by 0. */
+const int *block_raw_zero_modes(bool unmap);
 extern const BlockDriver block_qcow2_driver, block_overlay_driver;
 
 /* NULL and error set when no format has that name. path: for the message. */

@@ -198,6 +198,9 @@ block_execute(Block *block, BlockReq *req)
     case BLOCK_FLUSH: return block->driver->flush(block->image);
     case BLOCK_DISCARD:
         return block->driver->discard(block->image, req->offset, req->len);
+    case BLOCK_WRITE_ZEROES:
+        return block->driver->write_zeroes(block->image, req->offset, req->len,
+                                           req->unmap);
     default: return -EINVAL;
     }
 }
@@ -234,6 +237,10 @@ check_request(const Block *block, const BlockReq *req)
             return -EROFS;
         if (!info->can_discard)
             return -EOPNOTSUPP;
+        return check_range(info, req->offset, req->len);
+    case BLOCK_WRITE_ZEROES:
+        if (info->read_only)
+            return -EROFS;
         return check_range(info, req->offset, req->len);
     default: return -EINVAL;
     }

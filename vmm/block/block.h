@@ -5,7 +5,13 @@
 
 #include "vmm/types.h"
 
-typedef enum { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD } BlockOp;
+typedef enum {
+    BLOCK_READ,
+    BLOCK_WRITE,
+    BLOCK_FLUSH,
+    BLOCK_DISCARD,     /* a wish: the content may go, or stay */
+    BLOCK_WRITE_ZEROES /* an order, which every writable disk obeys */
+} BlockOp;
 
 /* Embedded in the device's own request, so submitting allocates nothing.
  * offset and the iov total are bytes and multiples of info.logical_size.
@@ -13,7 +19,10 @@ typedef enum { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD } BlockOp;
 typedef struct BlockReq BlockReq;
 struct BlockReq {
     BlockOp op;
-    guint64 offset, len; /* len: DISCARD only, bytes */
+    guint64 offset, len; /* len: DISCARD and WRITE_ZEROES only, bytes */
+    /* WRITE_ZEROES: the room may be given back; without it what has a place
+     * keeps it, so that writing there later cannot run out of room. */
+    bool unmap;
     const struct iovec *iov;
     unsigned n_iov;
     /* Runs exactly once, on the loop given to block_open(), never inside

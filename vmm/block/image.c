@@ -72,6 +72,15 @@ block_image_write(BlockImage *image, guint64 offset, const void *mem, gsize len)
 }
 
 int
+block_image_write_zeroes(BlockImage *image, guint64 offset, guint64 len,
+                         bool unmap)
+{
+    if (image->info.read_only)
+        return -EROFS;
+    return image->driver->write_zeroes(image->image, offset, len, unmap);
+}
+
+int
 block_image_flush(BlockImage *image)
 {
     return image->info.read_only ? 0 : image->driver->flush(image->image);

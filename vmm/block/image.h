@@ -74,6 +74,9 @@ const BlockInfo *block_image_info(const BlockImage *image);
 int block_image_read(BlockImage *image, guint64 offset, void *mem, gsize len);
 int block_image_write(BlockImage *image, guint64 offset, const void *mem,
                       gsize len);
+/* Zeros in less room, and quicker, than writing them; unmap: see BlockReq. */
+int block_image_write_zeroes(BlockImage *image, guint64 offset, guint64 len,
+                             bool unmap);
 int block_image_flush(BlockImage *image);
 /* Bytes from offset on (at most len, at least a sector) that are alike;
  * *ret_zero: known to read as zeros without looking. */

@@ -124,6 +124,28 @@ block_fd_transfer(int fd, BlockOp op, BlockVec *vec, guint64 offset, gsize len,
 }
 
 int
+block_fill_zeros(int (*transfer)(gpointer image, BlockOp op, BlockVec *vec,
+                                 guint64 offset, gsize len),
+                 gpointer image, guint64 offset, guint64 len)
+{
+    /* aligned for direct I/O; never written, so it costs one page */
+    static const guint8 zeros[64u << 10] __attribute__((aligned(4096)));
+    struct iovec iov[16];
+    int rc = 0;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(iov); i++)
+        iov[i] = (struct iovec){(void *) (guintptr) zeros, sizeof zeros};
+    while (rc == 0 && len > 0) {
+        gsize step = (gsize) MIN(len, sizeof zeros * G_N_ELEMENTS(iov));
+        BlockVec vec = {.iov = iov, .n = G_N_ELEMENTS(iov)};
+        rc = transfer(image, BLOCK_WRITE, &vec, offset, step);
+        offset += step;
+        len -= step;
+    }
+    return rc;
+}
+
+int
 block_map_errno(int negative_errno)
 {
     switch (negative_errno) {

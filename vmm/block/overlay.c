@@ -182,6 +182,26 @@ overlay_discard(gpointer image, guint64 offset, guint64 len)
     return block_map_errno(rc);
 }
 
+/* What has no name needs no room kept for it. The parts at the edges first:
+ * the middle cannot be half done. */
+static int
+overlay_write_zeroes(gpointer image, guint64 offset, guint64 len, bool unmap)
+{
+    Overlay *ov = image;
+    guint64 end = offset + len;
+    guint64 head = MIN((offset + CLUSTER - 1) / CLUSTER * CLUSTER, end);
+    guint64 tail = end == ov->bytes ? end : MAX(end / CLUSTER * CLUSTER, head);
+    int rc = block_fill_zeros(overlay_transfer, ov, offset, head - offset);
+
+    if (rc == 0)
+        rc = block_fill_zeros(overlay_transfer, ov, tail, end - tail);
+    if (rc == 0 && head < tail)
+        rc = overlay_discard(ov, head, tail - head);
+    if (rc == -EOPNOTSUPP || rc == -EIO) /* no holes there */
+        rc = block_fill_zeros(overlay_transfer, ov, head, tail - head);
+    return rc;
+}
+
 /* ---- open ---- */
 
 /* An unnamed file of that size in dir, or -1. */
@@ -275,4 +295,5 @@ const BlockDriver block_overlay_driver = {
     .transfer = overlay_transfer,
     .flush = overlay_flush,
     .discard = overlay_discard,
+    .write_zeroes = overlay_write_zeroes,
 };

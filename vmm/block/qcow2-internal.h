@@ -226,9 +226,15 @@ int qcow2_packed_read(Qcow2 *q, guint64 entry, gsize skip, BlockVec *vec,
 /* qcow2-io.c */
 int qcow2_read(Qcow2 *q, BlockVec *vec, guint64 offset, gsize len);
 int qcow2_write(Qcow2 *q, BlockVec *vec, guint64 offset, gsize len);
-int qcow2_discard(Qcow2 *q, guint64 offset, guint64 len);
 int qcow2_flush(Qcow2 *q);
 int qcow2_preallocate(Qcow2 *q, guint64 offset, guint64 len);
+
+/* Whether the guest may write at all: 0 or -errno. */
+int qcow2_check_writable(const Qcow2 *q);
+
+/* qcow2-zero.c */
+int qcow2_discard(Qcow2 *q, guint64 offset, guint64 len);
+int qcow2_write_zeroes(Qcow2 *q, guint64 offset, guint64 len, bool unmap);
 
 /* qcow2-check.c */
 typedef struct {

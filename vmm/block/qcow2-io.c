@@ -257,9 +257,8 @@ write_new(Qcow2 *q, BlockVec *vec, guint64 offset, gsize len, gsize *ret_done)
     return rc;
 }
 
-/* Whether the guest may write at all. */
-static int
-check_writable(Qcow2 *q)
+int
+qcow2_check_writable(const Qcow2 *q)
 {
     if (!q->writable)
         return -EROFS;
@@ -269,7 +268,7 @@ check_writable(Qcow2 *q)
 int
 qcow2_write(Qcow2 *q, BlockVec *vec, guint64 offset, gsize len)
 {
-    int rc = check_writable(q);
+    int rc = qcow2_check_writable(q);
 
     while (rc == 0 && len > 0) {
         Qcow2Map map;
@@ -296,7 +295,7 @@ qcow2_write(Qcow2 *q, BlockVec *vec, guint64 offset, gsize len)
 int
 qcow2_preallocate(Qcow2 *q, guint64 offset, guint64 len)
 {
-    int rc = check_writable(q);
+    int rc = qcow2_check_writable(q);
 
     while (rc == 0 && len > 0) {
         gsize done = 0, part = (gsize) MIN(len, MAX_RUN);
@@ -309,54 +308,7 @@ qcow2_preallocate(Qcow2 *q, guint64 offset, guint64 len)
     return rc;
 }
 
-/* ---- discard, flush ---- */
-
-/* lock held. n clusters inside one slice. */
-static int
-drop_clusters(Qcow2 *q, guint64 first, guint64 n)
-{
-    guint64 mask = (1u << q->slice_bits) - 1;
-    guint64 empty = q->backing_driver != NULL ? QCOW2_ZERO : 0;
-    Qcow2Slice *slice;
-    bool waited;
-
-    qcow2_busy_wait(q, first, n, &waited);
-    if (q->l1[first >> q->l2_bits] == 0 && empty == 0)
-        return 0;
-    int rc = qcow2_slice_for_write(q, first << q->cluster_bits, &slice);
-    for (guint64 i = 0; rc == 0 && i < n; i++) {
-        unsigned at = (unsigned) ((first + i) & mask);
-        guint64 old = slice->entries[at];
-        if (old == empty || qcow2_kind(q, old) == QCOW2_KIND_BAD)
-            continue;
-        qcow2_slice_set(q, slice, at, empty);
-        qcow2_free_entry_later(q, old);
-    }
-    return rc;
-}
-
-int
-qcow2_discard(Qcow2 *q, guint64 offset, guint64 len)
-{
-    guint64 first = (offset + q->cluster_size - 1) >> q->cluster_bits;
-    guint64 end = (offset + len) >> q->cluster_bits;
-    guint64 mask = (1u << q->slice_bits) - 1;
-    int rc = check_writable(q);
-
-    if (offset + len == q->h.size)
-        end = (q->h.size + q->cluster_size - 1) >> q->cluster_bits;
-    /* version 2 cannot say "zeros" over a backing image: keep the data */
-    if (q->h.version < 3 && q->backing_driver != NULL)
-        return rc;
-    while (rc == 0 && first < end) {
-        guint64 n = MIN(end - first, mask + 1 - (first & mask));
-        g_mutex_lock(&q->lock);
-        rc = drop_clusters(q, first, n);
-        g_mutex_unlock(&q->lock);
-        first += n;
-    }
-    return rc;
-}
+/* ---- flush ---- */
 
 int
 qcow2_flush(Qcow2 *q)

@@ -277,6 +277,12 @@ driver_discard(gpointer image, guint64 offset, guint64 len)
 }
 
 static int
+driver_write_zeroes(gpointer image, guint64 offset, guint64 len, bool unmap)
+{
+    return qcow2_write_zeroes(image, offset, len, unmap);
+}
+
+static int
 driver_ring_fd(gpointer image)
 {
     Qcow2 *q = image;
@@ -378,6 +384,7 @@ const BlockDriver block_qcow2_driver = {
     .transfer = driver_transfer,
     .flush = driver_flush,
     .discard = driver_discard,
+    .write_zeroes = driver_write_zeroes,
     .ring_fd = driver_ring_fd,
     .read_now = driver_read_now,
     .ring_map = driver_ring_map,

@@ -364,6 +364,37 @@ raw_discard(gpointer image, guint64 offset, guint64 len)
                                               : block_map_errno(-errno);
 }
 
+const int *
+block_raw_zero_modes(bool unmap)
+{
+    enum {
+        HOLE = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+        ZERO = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE
+    };
+    static const int giving_back[] = {HOLE, ZERO, 0}, keeping[] = {ZERO, 0};
+
+    return unmap ? giving_back : keeping;
+}
+
+/* File systems and devices differ in what they can and in how they say that
+ * they cannot; only what writing zeros would not mend ends it. */
+static int
+raw_write_zeroes(gpointer image, guint64 offset, guint64 len, bool unmap)
+{
+    RawImage *raw = image;
+
+    if (!write_is_safe(raw, offset + len))
+        return -EIO;
+    for (const int *mode = block_raw_zero_modes(unmap); *mode != 0; mode++) {
+        if (SYS_RETRY(fallocate(raw->fd, *mode, (off_t) offset, (off_t) len)) ==
+            0)
+            return 0;
+        if (errno == ENOSPC || errno == EIO || errno == EDQUOT)
+            return block_map_errno(-errno);
+    }
+    return block_fill_zeros(raw_transfer, raw, offset, len);
+}
+
 static int
 raw_ring_fd(gpointer image)
 {
@@ -393,7 +424,10 @@ raw_ring_map(gpointer image, const BlockReq *req, gsize total, guint64 *offset,
 {
     RawImage *raw = image;
 
-    if (req->op == BLOCK_WRITE && !write_is_safe(raw, *offset + total))
+    if (req->op == BLOCK_WRITE_ZEROES)
+        total = req->len;
+    if ((req->op == BLOCK_WRITE || req->op == BLOCK_WRITE_ZEROES) &&
+        !write_is_safe(raw, *offset + total))
         return false;
     if (req->op != BLOCK_READ && req->op != BLOCK_WRITE)
         return true;
@@ -422,6 +456,7 @@ const BlockDriver block_raw_driver = {
     .transfer = raw_transfer,
     .flush = raw_flush,
     .discard = raw_discard,
+    .write_zeroes = raw_write_zeroes,
     .ring_fd = raw_ring_fd,
     .read_now = raw_read_now,
     .ring_map = raw_ring_map,
@@ -436,6 +471,7 @@ const BlockDriver block_iso_driver = {
     .transfer = raw_transfer,
     .flush = raw_flush,
     .discard = raw_discard,
+    .write_zeroes = raw_write_zeroes,
     .ring_fd = raw_ring_fd,
     .read_now = raw_read_now,
     .ring_map = raw_ring_map,

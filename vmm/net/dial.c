@@ -40,9 +40,9 @@ dial_unref(NetDial *dial)
     g_free(dial);
 }
 
-NetDial *
-net_dial_new(NetLink *link, const NetDialOps *ops, gpointer data,
-             GError **error)
+bool
+net_dial_open(NetLink *link, const NetDialOps *ops, gpointer data,
+              GError **error)
 {
     NetDial *dial = g_new0(NetDial, 1);
 
@@ -57,12 +57,21 @@ net_dial_new(NetLink *link, const NetDialOps *ops, gpointer data,
     dial->fd = ops->connect(data, error);
     if (dial->fd < 0) {
         dial_unref(dial);
-        return NULL;
+        return false;
     }
     net_socket_prepare(dial->fd);
     link->queues[0].fd = dial->fd;
     atomic_store_explicit(&link->carrier, true, memory_order_release);
-    return dial;
+    link->transport = dial;
+    return true;
+}
+
+gpointer
+net_dial_data(const NetLink *link)
+{
+    const NetDial *dial = link->transport;
+
+    return dial->data;
 }
 
 /* A descriptor without events still tells when the other end is gone, also
@@ -156,22 +165,30 @@ timer_fired(void *data)
 }
 
 void
-net_dial_lost(NetDial *dial)
+net_dial_lost(NetQueue *q)
 {
+    NetDial *dial = q->link->transport;
+
     /* by the timer: the caller may be inside a call of the NIC */
     timer_arm(dial->timer, 0);
 }
 
 void
-net_dial_start(NetDial *dial)
+net_dial_start(NetLink *link)
 {
+    NetDial *dial = link->transport;
+
+    if (dial->ops->connected != NULL)
+        dial->ops->connected(dial->data);
     dial->timer = timer_new(dial->loop, CLOCK_HOST, timer_fired, dial);
     watch(dial);
 }
 
 void
-net_dial_stop(NetDial *dial)
+net_dial_stop(NetLink *link)
 {
+    NetDial *dial = link->transport;
+
     net_unwatch(dial->link, &dial->hup_watch);
     timer_free(dial->timer);
     dial->timer = NULL;
@@ -179,8 +196,11 @@ net_dial_stop(NetDial *dial)
 }
 
 void
-net_dial_free(NetDial *dial)
+net_dial_close(NetLink *link)
 {
+    NetDial *dial = link->transport;
+
+    link->transport = NULL;
     if (dial == NULL)
         return;
     sys_close(&dial->fd);
@@ -188,24 +208,44 @@ net_dial_free(NetDial *dial)
 }
 
 bool
-net_role_spawn(const char *const *argv, const char *const *tail, const int *fds,
-               unsigned n_fds, GError **error)
+net_spawn_directly(const char *const *argv, const int *fds, unsigned n_fds,
+                   GError **error)
 {
     static const int targets[] = {3, 4};
-    g_autoptr(GPtrArray) words = g_ptr_array_new();
 
     g_return_val_if_fail(n_fds <= G_N_ELEMENTS(targets), false);
-    for (gsize i = 0; argv[i] != NULL; i++)
-        g_ptr_array_add(words, (char *) argv[i]);
-    for (gsize i = 0; tail[i] != NULL; i++)
-        g_ptr_array_add(words, (char *) tail[i]);
-    g_ptr_array_add(words, NULL);
     /* Without DO_NOT_REAP_CHILD GLib forks twice: no zombie is left. */
     if (g_spawn_async_with_pipes_and_fds(
-            "/", (const char *const *) words->pdata, NULL,
-            G_SPAWN_FILE_AND_ARGV_ZERO, NULL, NULL, -1, -1, -1, fds, targets,
-            n_fds, NULL, NULL, NULL, NULL, error))
+            "/", argv, NULL, G_SPAWN_FILE_AND_ARGV_ZERO, NULL, NULL, -1, -1, -1,
+            fds, targets, n_fds, NULL, NULL, NULL, NULL, error))
         return true;
     g_prefix_error(error, "cannot start the process of a network: ");
     return false;
+}
+
+void
+net_role_init(NetRole *role, const NetSpec *spec)
+{
+    role->argv = g_strdupv((char **) spec->role_argv);
+    role->spawn = spec->spawn != NULL ? spec->spawn : net_spawn_directly;
+}
+
+void
+net_role_clear(NetRole *role)
+{
+    g_clear_pointer(&role->argv, g_strfreev);
+}
+
+bool
+net_role_start(const NetRole *role, const char *const *tail, const int *fds,
+               unsigned n_fds, GError **error)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+
+    for (gsize i = 0; role->argv[i] != NULL; i++)
+        g_ptr_array_add(words, role->argv[i]);
+    for (gsize i = 0; tail[i] != NULL; i++)
+        g_ptr_array_add(words, (char *) tail[i]);
+    g_ptr_array_add(words, NULL);
+    return role->spawn((const char *const *) words->pdata, fds, n_fds, error);
 }

@@ -76,6 +76,14 @@ typedef enum {
     CARREL_NET_ERROR_FAILED
 } CarrelNetError;
 
+/* Starts a role process: argv[0] is the program, argv[1] what it is called; fds
+ * become 3, 4, ... in it. It is nobody's child to reap; it ends when its
+ * sockets do. Any thread. */
+typedef bool (*NetSpawn)(const char *const *argv, const int *fds,
+                         unsigned n_fds, GError **error);
+bool net_spawn_directly(const char *const *argv, const int *fds, unsigned n_fds,
+                        GError **error);
+
 /* What to open. Strings and arrays are only read during the call. */
 typedef struct {
     const char *kind; /* "null", "tap", "socket", "switch", "user" */
@@ -93,6 +101,7 @@ typedef struct {
     /* switch, user: how to start the role process; what a descriptor is
      * called in it is appended. NULL-terminated, argv[0] is the program. */
     const char *const *role_argv;
+    NetSpawn spawn; /* NULL: net_spawn_directly() */
     /* user */
     const char *const *forwards; /* rules, see forward.h; NULL: none */
     bool restricted;  /* the guest reaches nothing but forwards' answers */

@@ -213,7 +213,7 @@ make_socket(const char *path)
 }
 
 int
-net_switch_role_main(const char *path)
+net_switch_role_main(const char *path, void (*lock_in)(const char *path))
 {
     const struct rlimit no_core = {0, 0};
     bool ended = false;
@@ -233,6 +233,8 @@ net_switch_role_main(const char *path)
     s->listen_fd = make_socket(path);
     s->in = g_malloc((gsize) IN_BATCH * NET_WIRE_MAX);
     bool ok = s->listen_fd >= 0;
+    if (lock_in != NULL)
+        lock_in(path);
     while (ok && !ended)
         turn(s, &ended);
     g_free(s->in);

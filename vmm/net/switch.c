@@ -14,8 +14,7 @@
 #define START_WAIT_US 10000
 
 typedef struct {
-    NetDial *dial;
-    char **argv;
+    NetRole role;
     char *path;
 } NetSwitch;
 
@@ -38,7 +37,7 @@ start_and_connect(NetSwitch *sw, GError **error)
 {
     const char *const tail[] = {sw->path, NULL};
 
-    if (!net_role_spawn((const char *const *) sw->argv, tail, NULL, 0, error))
+    if (!net_role_start(&sw->role, tail, NULL, 0, error))
         return -1;
     for (unsigned i = 0; i < START_TRIES; i++) {
         int fd = try_connect(sw->path);
@@ -76,7 +75,7 @@ switch_destroy(gpointer data)
 {
     NetSwitch *sw = data;
 
-    g_strfreev(sw->argv);
+    net_role_clear(&sw->role);
     g_free(sw->path);
     g_free(sw);
 }
@@ -98,59 +97,22 @@ switch_open(NetLink *link, const NetSpec *spec, GError **error)
         return false;
     }
     NetSwitch *sw = g_new0(NetSwitch, 1);
-    sw->argv = g_strdupv((char **) spec->role_argv);
+    net_role_init(&sw->role, spec);
     sw->path = g_strdup(spec->path);
-    NetDial *dial = net_dial_new(link, &dial_ops, sw, error);
-    if (dial == NULL)
+    if (!net_dial_open(link, &dial_ops, sw, error))
         return false;
-    sw->dial = dial;
-    link->transport = sw;
     g_autofree char *name = g_path_get_basename(spec->path);
     link->description = g_strdup_printf("switch %s", name);
     return true;
 }
 
-static void
-switch_close(NetLink *link)
-{
-    NetSwitch *sw = link->transport;
-
-    if (sw != NULL)
-        net_dial_free(sw->dial); /* the last thing that uses sw */
-    link->transport = NULL;
-}
-
-static void
-switch_start(NetLink *link)
-{
-    NetSwitch *sw = link->transport;
-
-    net_dial_start(sw->dial);
-}
-
-static void
-switch_stop(NetLink *link)
-{
-    NetSwitch *sw = link->transport;
-
-    net_dial_stop(sw->dial);
-}
-
-static void
-switch_lost(NetQueue *q)
-{
-    NetSwitch *sw = q->link->transport;
-
-    net_dial_lost(sw->dial);
-}
-
 const NetKind net_switch_kind = {
     .name = "switch",
     .open = switch_open,
-    .close = switch_close,
-    .start = switch_start,
-    .stop = switch_stop,
-    .lost = switch_lost,
+    .close = net_dial_close,
+    .start = net_dial_start,
+    .stop = net_dial_stop,
+    .lost = net_dial_lost,
     .send = net_socket_send,
     .receive = net_socket_receive,
     .set_header = net_socket_set_header,

@@ -162,7 +162,8 @@ adopt_fds(NetLink *link, NetTap *tap, const NetSpec *spec, GError **error)
 static int
 if_ioctl(unsigned long request, struct ifreq *ifr)
 {
-    CARREL_AUTO_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    /* any socket will do: this is the kind that a sandbox leaves us */
+    CARREL_AUTO_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -errno;

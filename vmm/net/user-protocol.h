@@ -34,5 +34,7 @@ typedef struct {
 bool user_config_parse(int argc, char **argv, UserConfig *ret_config);
 
 /* user-role.c: the role process itself; its exit status. Needs libslirp:
- * else it says so and returns 1. */
-int net_user_role_main(int argc, char **argv);
+ * else it says so and returns 1. lock_in: once it has all it needs but the
+ * files of folder (NULL: none); NULL: it is left as it is. */
+int net_user_role_main(int argc, char **argv,
+                       void (*lock_in)(const char *folder));

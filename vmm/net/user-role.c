@@ -518,7 +518,7 @@ limit_myself(void)
 }
 
 int
-net_user_role_main(int argc, char **argv)
+net_user_role_main(int argc, char **argv, void (*lock_in)(const char *folder))
 {
     Role *role = g_new0(Role, 1);
 
@@ -540,6 +540,8 @@ net_user_role_main(int argc, char **argv)
     (void) setsockopt(role->config.frames_fd, SOL_SOCKET, SO_SNDBUF, &size,
                       sizeof size);
     role->slirp = make_slirp(role);
+    if (lock_in != NULL)
+        lock_in(NULL);
     say(role, role->slirp != NULL ? "ready" : "failed 12");
     while (!role->ended && role->slirp != NULL)
         turn(role);
@@ -558,7 +560,7 @@ net_user_role_main(int argc, char **argv)
 #include <sys/socket.h>
 
 int
-net_user_role_main(int argc, char **argv)
+net_user_role_main(int argc, char **argv, void (*lock_in)(const char *folder))
 {
     static const char answer[] = "missing libslirp";
     UserConfig config;

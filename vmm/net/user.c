@@ -19,9 +19,7 @@
 #define MAX_FORWARDS 256
 
 typedef struct {
-    NetDial *dial;
-    NetLink *link; /* loop */
-    char **argv;
+    NetRole role;
     char *tail[6];     /* words of UserConfig; NULL-terminated */
     int note_fd;       /* loop: a second descriptor of the control socket */
     unsigned offloads; /* loop: as the role knows */
@@ -151,8 +149,8 @@ user_connect(gpointer data, GError **error)
     CARREL_AUTO_FD int control_fd = control[0];
     CARREL_AUTO_FD int control_there = control[1];
     const int fds[] = {frames_there, control_there};
-    if (!net_role_spawn((const char *const *) user->argv,
-                        (const char *const *) user->tail, fds, 2, error))
+    if (!net_role_start(&user->role, (const char *const *) user->tail, fds, 2,
+                        error))
         return -1;
     sys_close(&frames_there); /* else its death would not be seen */
     sys_close(&control_there);
@@ -200,7 +198,7 @@ user_destroy(gpointer data)
     sys_close(&user->control_fd);
     sys_close(&user->fresh_note);
     sys_close(&user->note_fd);
-    g_strfreev(user->argv);
+    net_role_clear(&user->role);
     for (gsize i = 0; i < G_N_ELEMENTS(user->tail); i++)
         g_free(user->tail[i]);
     g_ptr_array_unref(user->rules);
@@ -268,7 +266,7 @@ remove_rule(NetUser *user, const NetForward *f, GError **error)
 static bool
 user_forward(NetLink *link, bool plus, const char *rule, GError **error)
 {
-    NetUser *user = link->transport;
+    NetUser *user = net_dial_data(link);
     NetForward f;
 
     if (!net_forward_parse(rule, &f, error))
@@ -283,7 +281,7 @@ user_forward(NetLink *link, bool plus, const char *rule, GError **error)
 static char **
 user_forwards(NetLink *link)
 {
-    NetUser *user = link->transport;
+    NetUser *user = net_dial_data(link);
     GPtrArray *list = g_ptr_array_new();
 
     g_mutex_lock(&user->lock);
@@ -302,8 +300,7 @@ user_new(NetLink *link, const NetSpec *spec)
 {
     NetUser *user = g_new0(NetUser, 1);
 
-    user->link = link;
-    user->argv = g_strdupv((char **) spec->role_argv);
+    net_role_init(&user->role, spec);
     user->tail[0] = g_strdup("frames=3");
     user->tail[1] = g_strdup("control=4");
     user->tail[2] = g_strdup_printf("mtu=%u", link->mtu);
@@ -330,54 +327,16 @@ user_open(NetLink *link, const NetSpec *spec, GError **error)
             return false;
         }
     }
-    NetDial *dial = net_dial_new(link, &dial_ops, user, error);
-    if (dial == NULL)
+    if (!net_dial_open(link, &dial_ops, user, error))
         return false;
-    user->dial = dial;
-    link->transport = user;
     link->description = g_strdup("user 10.0.2.0/24");
     return true;
-}
-
-static void
-user_close(NetLink *link)
-{
-    NetUser *user = link->transport;
-
-    if (user != NULL)
-        net_dial_free(user->dial); /* the last thing that uses user */
-    link->transport = NULL;
-}
-
-static void
-user_start(NetLink *link)
-{
-    NetUser *user = link->transport;
-
-    user_connected(user);
-    net_dial_start(user->dial);
-}
-
-static void
-user_stop(NetLink *link)
-{
-    NetUser *user = link->transport;
-
-    net_dial_stop(user->dial);
-}
-
-static void
-user_lost(NetQueue *q)
-{
-    NetUser *user = q->link->transport;
-
-    net_dial_lost(user->dial);
 }
 
 static unsigned
 user_set_offloads(NetLink *link, unsigned wanted)
 {
-    NetUser *user = link->transport;
+    NetUser *user = net_dial_data(link);
 
     user->offloads = wanted & NET_SOCKET_OFFLOADS;
     tell_offloads(user);
@@ -388,10 +347,10 @@ user_set_offloads(NetLink *link, unsigned wanted)
 const NetKind net_user_kind = {
     .name = "user",
     .open = user_open,
-    .close = user_close,
-    .start = user_start,
-    .stop = user_stop,
-    .lost = user_lost,
+    .close = net_dial_close,
+    .start = net_dial_start,
+    .stop = net_dial_stop,
+    .lost = net_dial_lost,
     .send = net_socket_send,
     .receive = net_socket_receive,
     .set_header = net_socket_set_header,
