@@ -15,6 +15,7 @@
 #include "app/session/control-server.h"
 #include "app/session/fatal-signals.h"
 #include "app/session/machine-host-internal.h"
+#include "app/session/machine-ladder.h"
 #include "app/session/machine-log.h"
 #include "app/session/machine-vnc.h"
 #include "app/session/session-dir.h"
@@ -65,6 +66,7 @@ note_arrived(gpointer data)
 
     if (note->reset) {
         machine_host_stop_reset(host);
+        machine_ladder_reset(host->ladder);
     } else if (note->state == VM_STOPPED || note->state == VM_CRASHED) {
         host_end(host, note->state == VM_STOPPED ? "stopped" : "crashed",
                  note->reason);
@@ -202,10 +204,12 @@ static bool
 build_machine(MachineHost *host, const MachineHostOptions *options,
               GError **error)
 {
+    host->ladder = machine_ladder_begin(host);
     Profile *profile = load_profile(host->name, error);
     if (profile == NULL)
         return false;
     log_warnings(host, profile);
+    profile = machine_ladder_profile(host->ladder, profile);
     g_autofree char *runtime = session_runtime_dir(host->name);
     MachineOptions machine_options = {.name = host->name,
                                       .runtime_dir = runtime,
@@ -264,6 +268,7 @@ machine_host_new(const MachineHostOptions *options, GError **error)
         machine_host_free(host);
         return NULL;
     }
+    machine_ladder_watch(host->ladder);
     return host;
 }
 
@@ -329,6 +334,7 @@ machine_host_free(MachineHost *host)
      * machine: both go with the process. */
     if (!end_workers(host))
         return;
+    machine_ladder_end(host->ladder);
     machine_free(host->machine);
     /* The ports are closed: what the guest said last is in the pipes, and
      * notes of the loop thread are in the context. */
