@@ -115,9 +115,6 @@ add_look(LadderCheck *check, const char *model, const GuestLook *look)
     GuestDriver driver = guest_look_driver(look, model, &why);
 
     check->result = results[driver];
-    if (look->kind != GUEST_BLANK && look->kind != GUEST_UNKNOWN)
-        add(check, "its disk has %s%s%s", guest_kind_name(look->kind),
-            *look->name != '\0' ? ": " : "", look->name);
     add(check, "%s", why);
 }
 
@@ -163,6 +160,12 @@ ladder_check(const char *name, const Profile *profile, const char *key,
         return check;
     }
     LadderCheck *check = ladder_check_model(name, profile, model, look, why);
+    if (look != NULL && look->kind != GUEST_BLANK &&
+        look->kind != GUEST_UNKNOWN)
+        g_ptr_array_insert(
+            check->reasons, 0,
+            g_strdup_printf("its disk has %s%s%s", guest_kind_name(look->kind),
+                            *look->name != '\0' ? ": " : "", look->name));
     if (!row->replaces) {
         check->result = CHECK_NO_TRIAL;
         add(check, "it comes beside what there is; a guest without a driver "

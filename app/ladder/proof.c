@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <glib/gstdio.h>
+
 #include "app/json.h"
 #include "profiles/paths.h"
 
@@ -130,4 +132,13 @@ proof_add(const char *name, const char *model, const char *disk)
     proof->last = g_get_real_time() / G_USEC_PER_SEC;
     g_ptr_array_add(all, proof);
     save(name, all);
+}
+
+void
+proof_forget(const char *name)
+{
+    g_autofree char *dir = paths_machine_state(name);
+    g_autofree char *file = g_build_filename(dir, FILE_NAME, NULL);
+
+    (void) g_unlink(file); /* or there was none */
 }

@@ -23,3 +23,5 @@ char *proof_boot_section(const Profile *profile);
 Proof *proof_find(const char *name, const char *model, const char *disk);
 /* Best effort: a full disk is no reason to disturb a machine. */
 void proof_add(const char *name, const char *model, const char *disk);
+/* The name belongs to another machine now. */
+void proof_forget(const char *name);
