@@ -18,9 +18,11 @@
 
 /* How often a trial is looked at; once it is decided nobody looks. */
 #define WATCH_S 2
-/* A partition table and what looks for file systems take some hundred. */
-#define LIVING_BUFFERS 1000
-#define HELPER_BYTES   (G_GINT64_CONSTANT(1) << 20)
+/* Requests of a system that lives on its disk without a write that was seen:
+ * a partition table and what looks for file systems take some hundred. */
+#define LIVING_BUFFERS           4000
+#define LIVING_BUFFERS_READ_ONLY 1000 /* nothing better will come */
+#define HELPER_BYTES             (G_GINT64_CONSTANT(1) << 20)
 
 struct MachineLadder {
     MachineHost *host;
@@ -184,8 +186,10 @@ look_at_row(const MachineLadder *ladder, const LadderRow *row,
     sight->by_firmware |= use->by_firmware;
     sight->by_system |= use->by_system;
     sight->is_boot = g_strcmp0(id, ladder->boot_section) == 0;
-    sight->lives |= use->writes > 0 ||
-                    (ladder->boot_read_only && use->buffers >= LIVING_BUFFERS);
+    sight->lives |=
+        use->writes > 0 ||
+        use->buffers >= (ladder->boot_read_only ? LIVING_BUFFERS_READ_ONLY
+                                                : LIVING_BUFFERS);
 }
 
 static void
