@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/ladder/change.h"
 #include "app/session/control-client.h"
 #include "app/session/session-dir.h"
 #include "app/store.h"
@@ -22,6 +23,7 @@ machine_info_free(MachineInfo *info)
     g_free(info->reason);
     g_free(info->summary);
     g_free(info->view);
+    g_free(info->ladder);
     for (gsize i = 0; i < G_N_ELEMENTS(info->serial); i++)
         g_free(info->serial[i]);
     g_free(info);
@@ -70,6 +72,7 @@ machine_info_offline(const char *name)
     info->reason = g_strdup("");
     info->summary = g_strdup("");
     info->view = g_strdup("");
+    info->ladder = ladder_summary(name);
     info->pid = running ? pid : 0;
     if (!running && record != NULL) {
         if (strcmp(record->state, "crashed") == 0)

@@ -13,6 +13,7 @@ typedef struct {
     char *state;
     char *reason;             /* "" or why it crashed or did not start */
     char *summary;            /* description or template, "" */
+    char *ladder;             /* a class being tried, "" (ladder_summary()) */
     char *view;               /* address for a VNC viewer, "" */
     char *serial[4];          /* "pty:/dev/pts/7"; NULL: no port, not running */
     gint64 pid;               /* 0: not running */

@@ -20,6 +20,7 @@ static const Verb verbs[] = {
     { "set",        NULL,  "NAME section.key=value... [--unset KEY]", "Change settings of a machine", verb_set, CHANGES | NAME },
     { "edit",       NULL,  "NAME", "Edit machine.ini in $VISUAL or $EDITOR, checked before it is saved", verb_edit, CHANGES | NAME },
     { "check",      NULL,  "NAME|FILE...", "Look for mistakes in machines, with file and line", verb_check, NAME },
+    { "advise",     NULL,  "NAME", "Say what each device of a machine could be, and should", verb_advise, NAME },
     { "clone",      NULL,  "NAME NEW-NAME", "Copy a machine with the disks in its folder", verb_clone, CHANGES | NAME },
     { "rename",     NULL,  "NAME NEW-NAME", "Give a machine another name", verb_rename, CHANGES | NAME },
     { "protect",    NULL,  "NAME on|off", "Guard a machine against delete, rename and overwrite", verb_protect, CHANGES | NAME },

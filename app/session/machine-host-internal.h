@@ -18,6 +18,7 @@ struct MachineHost {
     ControlServer *server;
     MachineLog *log;
     struct VncServer *vnc; /* NULL: none */
+    struct MachineLadder *ladder;
     SerialTap *taps[MACHINE_MAX_SERIAL];
     SerialTap *firmware_tap;
     GMainLoop *main_loop;

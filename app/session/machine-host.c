@@ -17,6 +17,7 @@
 #include "app/session/fatal-signals.h"
 #include "app/session/launcher.h"
 #include "app/session/machine-host-internal.h"
+#include "app/session/machine-ladder.h"
 #include "app/session/machine-log.h"
 #include "app/session/machine-vnc.h"
 #include "app/session/session-dir.h"
@@ -67,6 +68,7 @@ note_arrived(gpointer data)
 
     if (note->reset) {
         machine_host_stop_reset(host);
+        machine_ladder_reset(host->ladder);
     } else if (note->state == VM_STOPPED || note->state == VM_CRASHED) {
         host_end(host, note->state == VM_STOPPED ? "stopped" : "crashed",
                  note->reason);
@@ -201,10 +203,12 @@ static bool
 build_machine(MachineHost *host, const MachineHostOptions *options,
               GError **error)
 {
+    host->ladder = machine_ladder_begin(host);
     Profile *profile = load_profile(host->name, error);
     if (profile == NULL)
         return false;
     log_warnings(host, profile);
+    profile = machine_ladder_profile(host->ladder, profile);
     g_autofree char *runtime = session_runtime_dir(host->name);
     MachineOptions machine_options = {.name = host->name,
                                       .runtime_dir = runtime,
@@ -287,6 +291,7 @@ machine_host_new(const MachineHostOptions *options, GError **error)
         return NULL;
     }
     open_taps(host); /* the guest runs; what it has said is replayed */
+    machine_ladder_watch(host->ladder);
     return host;
 }
 
@@ -352,6 +357,7 @@ machine_host_free(MachineHost *host)
      * machine: both go with the process. */
     if (!end_workers(host))
         return;
+    machine_ladder_end(host->ladder);
     machine_free(host->machine);
     /* The ports are closed: what the guest said last is in the pipes, and
      * notes of the loop thread are in the context. */

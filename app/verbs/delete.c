@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/ladder/change.h"
+#include "app/ladder/proof.h"
 #include "app/machines.h"
 #include "app/names.h"
 #include "app/session/session-stop.h"
@@ -234,6 +236,18 @@ verb_rename(App *app, int argc, char **argv)
     return ok ? report_pair(app, "renamed", args) : app_fail_error(app, error);
 }
 
+/* A change that waits for its trial goes with the settings. */
+static bool
+clone_machine(const char *name, const char *new_name, GError **error)
+{
+    if (!store_clone(name, new_name, error))
+        return false;
+    g_autoptr(LadderChange) change = ladder_load(name);
+    proof_forget(new_name); /* of a deleted machine with this name */
+    ladder_forget(new_name);
+    return change == NULL || ladder_save(new_name, change, error);
+}
+
 int
 verb_clone(App *app, int argc, char **argv)
 {
@@ -244,6 +258,6 @@ verb_clone(App *app, int argc, char **argv)
     if (code >= 0)
         return code;
     bool ok = app->dry_run ? store_require(args[0], &error)
-                           : store_clone(args[0], args[1], &error);
+                           : clone_machine(args[0], args[1], &error);
     return ok ? report_pair(app, "copied", args) : app_fail_error(app, error);
 }

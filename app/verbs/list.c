@@ -39,6 +39,9 @@ format_notes(const MachineInfo *info)
     GString *notes = g_string_new(info->throw_away ? "throw-away" : "");
     if (info->is_protected)
         g_string_append_printf(notes, "%sprotected", notes->len ? ", " : "");
+    if (*info->ladder != '\0')
+        g_string_append_printf(notes, "%s%s", notes->len ? ", " : "",
+                               info->ladder);
     const char *text = *info->reason != '\0' ? info->reason : info->summary;
     gsize line = strcspn(text, "\n");
     if (line > 0)
@@ -85,6 +88,7 @@ put_info(JsonWriter *w, const MachineInfo *info)
     json_put_optional(w, "reason", info->reason);
     json_put_optional(w, "summary", info->summary);
     json_put_optional(w, "view", info->view);
+    json_put_optional(w, "ladder", info->ladder);
     put_serial(w, info);
     json_put_int(w, "pid", info->pid);
     json_put_u64(w, "memory", info->memory);
@@ -170,6 +174,8 @@ verb_status(App *app, int argc, char **argv)
         return EXIT_OK;
     }
     printf("%s\n", info->state);
+    if (app->verbose > 0 && *info->ladder != '\0')
+        printf("%s\n", info->ladder);
     if (app->verbose > 0 && *info->reason != '\0') {
         g_autofree char *reason = app_clean(info->reason);
         printf("%s\n", reason);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/ladder/change.h"
+#include "app/ladder/proof.h"
 #include "app/names.h"
 #include "app/store.h"
 #include "app/verbs/findings.h"
@@ -193,6 +195,8 @@ write_machine(New *n, const char *file, GError **error)
 
     if (!ok)
         return false;
+    ladder_forget(n->name); /* of a deleted machine with this name */
+    proof_forget(n->name);
     for (guint i = 0; ok && i < n->disk_paths->len; i++)
         ok = create_disk(n, folder, g_ptr_array_index(n->disk_paths, i),
                          g_array_index(n->disk_sizes, guint64, i), error);

@@ -5,6 +5,7 @@
 #include "app/app.h"
 
 /* machines on disk */
+int verb_advise(App *app, int argc, char **argv);
 int verb_check(App *app, int argc, char **argv);
 int verb_clone(App *app, int argc, char **argv);
 int verb_disk(App *app, int argc, char **argv);

@@ -1,6 +1,7 @@
 /* app/verbs/set.c - carrel set NAME section.key=value... [--unset KEY]:
  * checked before anything is written; --dry-run shows the difference. Also
- * carrel protect NAME on|off, which is one such change. */
+ * carrel protect NAME on|off, which is one such change. Where the class of a
+ * device changes, set-class.c has a say. */
 #include "app/verbs/settings.h"
 
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include "app/store.h"
 #include "app/verbs/findings.h"
 #include "app/verbs/run.h"
+#include "app/verbs/set-class.h"
 #include "profiles/paths.h"
 
 bool
@@ -72,41 +74,70 @@ load_any(const char *name, GError **error)
                                       : NULL;
 }
 
-/* Saves what differs from before; with --dry-run shows it instead. keys: what
- * was changed. Everything is reported; an exit code. */
+typedef struct {
+    const char *name;
+    Profile *profile;
+    const Profile *original;
+    const SetClass *classes; /* NULL: none changes */
+} Change;
+
+static void
+put_answer(const App *app, const Change *c, bool changed, const char *text)
+{
+    JsonWriter *w = json_writer_new();
+
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", c->name);
+    json_put_bool(w, "changed", changed);
+    json_put_bool(w, "dry-run", app->dry_run);
+    json_put_bool(w, "needs-restart", changed && store_is_running(c->name));
+    if (c->classes != NULL)
+        set_class_put(w, c->classes);
+    json_put_string(w, "text", text);
+    app_print_json(w);
+}
+
+static bool
+write_change(const Change *c, GError **error)
+{
+    g_autofree char *file = g_strdup(profile_get_file(c->profile));
+
+    if (c->classes != NULL &&
+        !set_class_note(c->classes, c->original, c->profile, error))
+        return false;
+    if (profile_save(c->profile, file, error))
+        return true;
+    if (c->classes != NULL)
+        set_class_forget(c->classes);
+    return false;
+}
+
+/* Saves what differs from before; with --dry-run shows it instead. Everything
+ * is reported; an exit code. */
 static int
-settings_save(const App *app, const char *name, Profile *profile,
-              const Profile *original, const char *const *keys)
+settings_save(const App *app, const Change *c)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *before = profile_to_text(original);
-    g_autofree char *after = profile_to_text(profile);
-    g_autofree char *file = g_strdup(profile_get_file(profile));
+    g_autofree char *before = profile_to_text(c->original);
+    g_autofree char *after = profile_to_text(c->profile);
     bool changed = strcmp(before, after) != 0;
 
-    if (!profile_validate_change(original, profile, keys, &error))
-        return app_fail_error(app, error);
     if (app->dry_run && !app->json) {
         print_lines(before, after, '-');
         print_lines(after, before, '+');
     }
-    if (!app->dry_run && changed && !profile_save(profile, file, &error))
+    if (!app->dry_run && changed && !write_change(c, &error))
         return app_fail_error(app, error);
-    findings_warn(app, profile);
-    bool running = store_is_running(name);
+    findings_warn(app, c->profile);
     if (app->json) {
-        JsonWriter *w = json_writer_new();
-        json_begin_object(w, NULL);
-        json_put_string(w, "name", name);
-        json_put_bool(w, "changed", changed);
-        json_put_bool(w, "dry-run", app->dry_run);
-        json_put_bool(w, "needs-restart", changed && running);
-        json_put_string(w, "text", after);
-        app_print_json(w);
-    } else if (changed && running && !app->dry_run) {
-        app_say(app, "%s is running: the change counts from its next start",
-                name);
+        put_answer(app, c, changed, after);
+        return EXIT_OK;
     }
+    if (c->classes != NULL)
+        set_class_print(app, c->classes);
+    if (changed && !app->dry_run && store_is_running(c->name))
+        app_say(app, "%s is running: the change counts from its next start",
+                c->name);
     return EXIT_OK;
 }
 
@@ -125,34 +156,64 @@ collect_keys(char **settings, char **unset)
     return (char **) g_ptr_array_free(keys, FALSE);
 }
 
-int
-verb_set(App *app, int argc, char **argv)
+static int
+set(const App *app, char **args, char **unset, const SetClassOptions *options)
 {
-    g_auto(GStrv) args = NULL;
-    g_auto(GStrv) unset = NULL;
     g_autoptr(GError) error = NULL;
-    const GOptionEntry entries[] = {
-        {"unset", 'u', 0, G_OPTION_ARG_STRING_ARRAY, &unset,
-         "Back to the default; a whole section without '.key'",
-         "SECTION[.KEY]"},
-        {NULL, 0, 0, 0, NULL, NULL, NULL}};
-
-    int code = app_parse(app, argv, entries, 1, -1, &args);
-    if (code >= 0)
-        return code;
-    if (args[1] == NULL && unset == NULL)
-        return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel help settings",
-                        "set: say what to set: section.key=value");
+    g_autoptr(SetClass) classes = NULL;
     g_autoptr(Profile) profile = load_any(args[0], &error);
+
     if (profile == NULL)
         return app_fail_error(app, error);
     g_autoptr(Profile) original = profile_copy(profile);
     g_auto(GStrv) keys = collect_keys(args + 1, unset);
     if (!settings_unset(profile, unset, &error) ||
-        !settings_apply(profile, args + 1, &error))
+        !settings_apply(profile, args + 1, &error) ||
+        !profile_validate_change(original, profile, (const char *const *) keys,
+                                 &error))
         return app_fail_error(app, error);
-    return settings_save(app, args[0], profile, original,
-                         (const char *const *) keys);
+    int code =
+        set_class_check(app, args[0], original, profile, options, &classes);
+    if (code >= 0)
+        return code;
+    const Change change = {args[0], profile, original, classes};
+    return settings_save(app, &change);
+}
+
+int
+verb_set(App *app, int argc, char **argv)
+{
+    g_auto(GStrv) args = NULL;
+    g_auto(GStrv) unset = NULL;
+    gboolean undo = FALSE, try_it = FALSE, no_trial = FALSE, prepare = FALSE;
+    const GOptionEntry entries[] = {
+        {"unset", 'u', 0, G_OPTION_ARG_STRING_ARRAY, &unset,
+         "Back to the default; a whole section without '.key'",
+         "SECTION[.KEY]"},
+        {"undo", 0, 0, G_OPTION_ARG_NONE, &undo,
+         "Take back the last change of a device's class", NULL},
+        {"prepare", 0, 0, G_OPTION_ARG_NONE, &prepare,
+         "First start the guest with both devices, to get its driver", NULL},
+        {"try", 0, 0, G_OPTION_ARG_NONE, &try_it,
+         "Make the trial although the check says no", NULL},
+        {"no-trial", 0, 0, G_OPTION_ARG_NONE, &no_trial,
+         "Change the class for good, whatever the guest does", NULL},
+        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+
+    int code = app_parse(app, argv, entries, 1, -1, &args);
+    if (code >= 0)
+        return code;
+    bool settings = args[1] != NULL || unset != NULL;
+    if (settings == undo || try_it + no_trial + prepare + undo > 1)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel help settings",
+                        "set: say what to set: section.key=value; of --undo, "
+                        "--prepare, --try and --no-trial at most one, and "
+                        "--undo alone");
+    if (undo)
+        return set_class_undo(app, args[0]);
+    const SetClassOptions options = {
+        .try_it = try_it, .no_trial = no_trial, .prepare = prepare};
+    return set(app, args, unset, &options);
 }
 
 int
@@ -175,5 +236,8 @@ verb_protect(App *app, int argc, char **argv)
     g_autoptr(Profile) original = profile_copy(profile);
     if (!profile_set(profile, keys[0], on ? "true" : NULL, &error))
         return app_fail_error(app, error);
-    return settings_save(app, args[0], profile, original, keys);
+    if (!profile_validate_change(original, profile, keys, &error))
+        return app_fail_error(app, error);
+    const Change change = {args[0], profile, original, NULL};
+    return settings_save(app, &change);
 }

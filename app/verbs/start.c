@@ -1,6 +1,7 @@
 /* app/verbs/start.c - carrel start, stop, restart: a machine's process. */
 #include <string.h>
 
+#include "app/ladder/change.h"
 #include "app/linger.h"
 #include "app/machines.h"
 #include "app/session/session-dir.h"
@@ -29,6 +30,29 @@ print_result(const App *app, const char *name, const char *state, bool changed)
     app_print_json(w);
 }
 
+/* What the last start made of a change of a device's class, and what this one
+ * will try: the machine's log has it too, but nobody looks there. */
+static void
+tell_trials(const App *app, const char *name)
+{
+    g_autoptr(LadderChange) change = ladder_load(name);
+
+    for (guint i = 0; change != NULL && i < change->rows->len; i++) {
+        const LadderRow *row = g_ptr_array_index(change->rows, i);
+        if (row->stage == LADDER_FALLEN_BACK || row->stage == LADDER_TRIAL)
+            app_note(app, "%s=%s did not work, it is %s again: %s", row->key,
+                     row->to, row->from, row->note);
+        else if (row->stage == LADDER_PROPOSED)
+            app_note(app,
+                     "this start is a trial of %s=%s; unless the guest "
+                     "takes it, %s is back afterwards",
+                     row->key, row->to, row->from);
+        else if (row->stage == LADDER_PREPARE)
+            app_note(app, "this start prepares the guest for %s=%s", row->key,
+                     row->to);
+    }
+}
+
 /* Its warnings are shown now: once the machine runs nobody looks for them. */
 static int
 look_at_profile(const App *app, const char *name)
@@ -39,6 +63,7 @@ look_at_profile(const App *app, const char *name)
     if (profile == NULL || !profile_validate(profile, &error))
         return app_fail_error(app, error);
     findings_warn(app, profile);
+    tell_trials(app, name);
     return EXIT_OK;
 }
 
@@ -228,8 +253,10 @@ verb_restart(App *app, int argc, char **argv)
     const SpawnOptions options = {.paused = false};
     if (running)
         code = running_stop(app, args[0], force, timeout);
-    if (code <= EXIT_OK)
+    if (code <= EXIT_OK) {
+        tell_trials(app, args[0]);
         code = running_start(app, args[0], &options);
+    }
     if (code != EXIT_OK)
         return code;
     print_result(app, args[0], "running", true);

@@ -132,6 +132,8 @@ finish(Request *r)
                    r->elem.out_len, r->elem.in_len);
     else if (!virtq_is_stale(q, &r->elem))
         *r->status_at = r->status;
+    if (r->type == T_OUT && !r->bad && r->status == S_OK)
+        virtio_count_write(&r->d->virtio);
     virtq_push(q, &r->elem, r->elem.in_len);
     r->d->to_flush |= 1u << virtq_index(q);
     give(r);

@@ -158,12 +158,57 @@ is_configured(const VirtioDevice *v)
     return (s->status & need) == need && !virtio_is_broken(v);
 }
 
+/* See VirtioUse. Without a bus there is no firmware. */
+static bool
+is_driven_by_system(const VirtioDevice *v)
+{
+    if (v->pci.bus == NULL || v->n_starts > 1 ||
+        virtio_has_feature(v, VIRTIO_F_EVENT_IDX))
+        return true;
+    for (unsigned i = 0; pci_msix_is_enabled(&v->msix) && i < v->setup.n_queues;
+         i++)
+        if (v->s->queue[i].vector != VIRTQ_NO_VECTOR)
+            return true;
+    return false;
+}
+
+static void
+note_driver(VirtioDevice *v)
+{
+    v->n_starts++;
+    v->is_system = is_driven_by_system(v);
+    if (v->is_system)
+        v->use.by_system = true;
+    else
+        v->use.by_firmware = true;
+}
+
+void
+virtio_count_write(VirtioDevice *v)
+{
+    v->use.writes += v->is_system;
+}
+
+bool
+virtio_get_use(Device *dev, VirtioUse *ret_use)
+{
+    VirtioDevice *v = VIRTIO_OF(VirtioDevice, dev);
+
+    if (!g_str_has_prefix(dev->klass->name, "virtio-"))
+        return false;
+    virtio_lock(v);
+    *ret_use = v->use;
+    virtio_unlock(v);
+    return true;
+}
+
 static void
 start(VirtioDevice *v)
 {
     if (v->started || v->draining || !is_configured(v))
         return;
     v->started = true;
+    note_driver(v);
     for (unsigned i = 0; i < v->setup.n_queues; i++)
         if (v->s->queue[i].enabled && !virtio_is_broken(v))
             virtq_start(&v->queues[i], v->transport->dma(v),
@@ -218,6 +263,7 @@ void
 virtio_buffer_returned(VirtioDevice *v)
 {
     v->n_out--;
+    v->use.buffers += v->is_system;
     if (v->n_out == 0 && v->draining) {
         v->draining = false;
         start(v); /* a legacy driver does not wait */
@@ -506,6 +552,8 @@ virtio_class_reset(Device *dev, ResetKind kind)
 
     virtio_lock(v);
     reset_registers(v);
+    v->n_starts = 0;
+    v->is_system = false;
     virtio_unlock(v);
     v->transport->reset(v);
 }

@@ -122,6 +122,18 @@ typedef struct {
 } VirtioState;
 extern const StateDesc virtio_state_desc;
 
+/* Who has driven the device since it was made. A guest's firmware may drive it
+ * before its operating system does, or instead of it (DOS reads its disk by the
+ * BIOS): only the second kind proves that the guest has a driver. Firmware
+ * polls, takes no feature that it can do without, and starts a device once
+ * after each reset of the machine. */
+typedef struct {
+    bool by_firmware; /* or what cannot be told from it */
+    bool by_system;
+    guint64 buffers; /* that the system's driver has had back */
+    guint64 writes;  /* disks: written by the system's driver */
+} VirtioUse;
+
 struct VirtioDevice {
     PciDevice pci; /* first; pci.dev is the Device, also without a bus */
     /* Options. */
@@ -142,6 +154,9 @@ struct VirtioDevice {
     bool paused;    /* between quiesce and resume */
     bool draining;  /* reset, but old buffers are still out */
     unsigned n_out; /* buffers out, also those from before a reset */
+    VirtioUse use;
+    unsigned n_starts; /* since the machine's reset */
+    bool is_system;    /* what drives it now is no firmware */
     /* The transports' own. */
     PciMsix msix;
     PciIds ids;
@@ -208,6 +223,11 @@ void virtio_config_changed(VirtioDevice *v);
 void virtio_kick(VirtioDevice *v, unsigned queue);
 /* Something no driver may do, beyond what virtq_fail() says. Lock held. */
 void virtio_fail(VirtioDevice *v, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+/* The driver has written to a disk. Lock held. */
+void virtio_count_write(VirtioDevice *v);
+/* False: dev is no virtio device. Any thread while dev lives. */
+bool virtio_get_use(Device *dev, VirtioUse *ret_use);
 
 /* ---- for back ends in the kernel (vhost) ---- */
 

@@ -151,6 +151,23 @@ test_round_trip(void)
 
 /* 2.7.4.1: where the header ends and data begins is the driver's business. */
 static void
+test_writes_are_counted(void)
+{
+    VirtioUse use;
+    Disk d;
+
+    begin(&d);
+    CU_ASSERT_EQUAL(request(&d, 0, 3, 512, true), 0);
+    CU_ASSERT_TRUE(virtio_get_use(d.r.dev, &use));
+    CU_ASSERT_EQUAL(use.writes, 0);
+    CU_ASSERT_EQUAL(request(&d, 1, 3, 512, false), 0);
+    CU_ASSERT_EQUAL(request(&d, 1, SECTORS, 512, false), 1); /* past the end */
+    CU_ASSERT_TRUE(virtio_get_use(d.r.dev, &use));
+    CU_ASSERT_EQUAL(use.writes, 1);
+    end(&d);
+}
+
+static void
 test_any_framing(void)
 {
     Disk d;
@@ -418,6 +435,7 @@ test_pause_and_restore(void)
 }
 
 CU_MAIN("virtio-blk", {"reads_and_writes_on_every_transport", test_round_trip},
+        {"a_systems_writes_are_counted", test_writes_are_counted},
         {"header_data_and_status_may_be_cut_anywhere", test_any_framing},
         {"requests_outside_the_disk_fail", test_bad_ranges},
         {"a_request_without_header_or_status_stops_it",

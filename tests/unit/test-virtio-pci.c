@@ -383,6 +383,75 @@ test_restore_while_running(void)
     end(&f);
 }
 
+static VirtioUse
+use_of(Fixture *f)
+{
+    VirtioUse use = {.writes = 99};
+
+    CU_ASSERT_TRUE(virtio_get_use(f->r.dev, &use));
+    return use;
+}
+
+/* Polls, takes nothing that it can do without, once after a reset. */
+static void
+test_firmware_is_no_system(void)
+{
+    Fixture f;
+
+    begin(&f, VR_PCI);
+    CU_ASSERT_FALSE(use_of(&f).by_firmware);
+    virtio_rig_start(&f.r, VIRTIO_F_VERSION_1, 1);
+    serve_one(&f);
+    CU_ASSERT_TRUE(use_of(&f).by_firmware);
+    CU_ASSERT_FALSE(use_of(&f).by_system);
+    CU_ASSERT_EQUAL(use_of(&f).buffers, 0);
+    device_reset(f.r.dev, RESET_WARM); /* and again after each reset */
+    virtio_rig_start(&f.r, VIRTIO_F_VERSION_1, 1);
+    CU_ASSERT_FALSE(use_of(&f).by_system);
+    end(&f);
+}
+
+static void
+test_second_driver_is_a_system(void)
+{
+    Fixture f;
+
+    begin(&f, VR_PCI);
+    virtio_rig_start(&f.r, VIRTIO_F_VERSION_1, 1);
+    virtio_rig_set_status(&f.r, 0);
+    virtio_rig_start(&f.r, VIRTIO_F_VERSION_1, 1);
+    CU_ASSERT_TRUE(use_of(&f).by_system);
+    serve_one(&f);
+    CU_ASSERT_EQUAL(use_of(&f).buffers, 1);
+    device_reset(f.r.dev, RESET_WARM); /* what was seen stays seen */
+    CU_ASSERT_TRUE(use_of(&f).by_system);
+    end(&f);
+}
+
+static void
+test_event_index_is_a_system(void)
+{
+    Fixture f;
+
+    begin(&f, VR_PCI);
+    virtio_rig_start(&f.r, VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX, 1);
+    CU_ASSERT_TRUE(use_of(&f).by_system);
+    CU_ASSERT_FALSE(use_of(&f).by_firmware);
+    end(&f);
+}
+
+static void
+test_messages_are_a_system(void)
+{
+    Fixture f;
+
+    begin(&f, VR_PCI);
+    vr_enable_msix(&f.r, 3);
+    virtio_rig_start(&f.r, VIRTIO_F_VERSION_1, 1);
+    CU_ASSERT_TRUE(use_of(&f).by_system);
+    end(&f);
+}
+
 CU_MAIN("virtio-pci", {"numbers_say_transitional_or_modern", test_identity},
         {"capabilities_lead_to_the_registers", test_capabilities},
         {"features_are_settled_once", test_features},
@@ -394,4 +463,8 @@ CU_MAIN("virtio-pci", {"numbers_say_transitional_or_modern", test_identity},
         {"configuration_space_reaches_the_bar", test_config_window},
         {"the_legacy_ports_work", test_legacy},
         {"legacy_drivers_forget_driver_ok", test_legacy_without_driver_ok},
-        {"a_running_device_is_restored", test_restore_while_running})
+        {"a_running_device_is_restored", test_restore_while_running},
+        {"a_driver_that_polls_is_firmware", test_firmware_is_no_system},
+        {"a_second_driver_is_a_system", test_second_driver_is_a_system},
+        {"messages_are_a_systems", test_messages_are_a_system},
+        {"the_event_index_is_a_systems", test_event_index_is_a_system})

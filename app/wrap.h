@@ -1,0 +1,9 @@
+/* app/wrap.h - longer texts for people, in lines that fit a terminal. */
+#pragma once
+
+#include "app/app.h"
+
+/* Prints head, then text, broken at blanks so that no line is longer than 79
+ * columns and further lines begin under the text. Silent with --quiet and
+ * --json. */
+void app_say_wrapped(const App *app, const char *head, const char *text);
