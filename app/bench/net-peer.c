@@ -25,7 +25,7 @@
 #define BATCH       32u
 #define FULL_US     20 /* until a full switch is tried again */
 #define FULL_TRIES  50000
-#define STOP_US     100000
+#define IDLE_MS     250 /* then what is under way is lost */
 
 /* 52:54:00:00:02:02, one that is administered locally */
 static const guint8 own_mac[MAC_LEN] = {0x52, 0x54, 0, 0, 2, 2};
@@ -37,6 +37,7 @@ struct BenchPeer {
     NetLink *link;
     guint8 frames[BATCH][FRAME_MAX];
     guint8 request[HEADERS]; /* of the datagram that is answered */
+    Timer *idle;
     /* on the loopback */
     GThread *thread;
     int fd;
@@ -85,6 +86,12 @@ bench_peer_take(BenchPeerState *state, const guint8 *payload, gsize len,
         break;
     default: break;
     }
+}
+
+void
+bench_peer_idle(const BenchPeerState *state, BenchPeerSend send, void *data)
+{
+    answer('t', state->received, MIN_PAYLOAD, send, data);
 }
 
 /* ---- on a switch ---- */
@@ -165,6 +172,22 @@ send_on_switch(void *data, const guint8 *payload, gsize len)
 }
 
 static void
+arm_idle(BenchPeer *p)
+{
+    timer_arm(p->idle, loop_now_ns(p->loop, CLOCK_HOST) +
+                           IDLE_MS * G_GINT64_CONSTANT(1000000));
+}
+
+static void
+on_idle(void *data)
+{
+    BenchPeer *p = data;
+
+    bench_peer_idle(&p->state, send_on_switch, p);
+    arm_idle(p);
+}
+
+static void
 take_frame(BenchPeer *p, const guint8 *frame, gsize len)
 {
     guint32 type = len < ETH_LEN ? 0 : get16(frame + 2 * MAC_LEN);
@@ -175,6 +198,7 @@ take_frame(BenchPeer *p, const guint8 *frame, gsize len)
         frame[ETH_LEN + 9] != PROTO_UDP)
         return;
     memcpy(p->request, frame, HEADERS);
+    arm_idle(p);
     bench_peer_take(&p->state, frame + HEADERS, len - HEADERS, send_on_switch,
                     p);
 }
@@ -204,6 +228,7 @@ start_on_loop(void *data)
     static const NetOps ops = {.readable = readable};
     BenchPeer *p = data;
 
+    p->idle = timer_new(p->loop, CLOCK_HOST, on_idle, p);
     net_set_ops(p->link, &ops, p);
     net_set_receiving(p->link, 0, true);
 }
@@ -247,13 +272,17 @@ serve_loopback(void *data)
 {
     BenchPeer *p = data;
     guint8 payload[2048];
+    bool known = false; /* whom to tell */
 
     while (!__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) {
         socklen_t from_len = sizeof p->from;
         ssize_t n = recvfrom(p->fd, payload, sizeof payload, 0,
                              (struct sockaddr *) &p->from, &from_len);
+        known = known || n > 0;
         if (n > 0)
             bench_peer_take(&p->state, payload, (gsize) n, send_on_loopback, p);
+        else if (known)
+            bench_peer_idle(&p->state, send_on_loopback, p);
     }
     return NULL;
 }
@@ -263,7 +292,7 @@ bind_loopback(BenchPeer *p)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const struct timeval timeout = {.tv_usec = STOP_US};
+    const struct timeval timeout = {.tv_usec = IDLE_MS * 1000};
     socklen_t len = sizeof address;
 
     p->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -296,6 +325,14 @@ bench_peer_port(const BenchPeer *p)
     return p->port;
 }
 
+static void
+stop_on_loop(void *data)
+{
+    BenchPeer *p = data;
+
+    g_clear_pointer(&p->idle, timer_free);
+}
+
 void
 bench_peer_close(BenchPeer *p)
 {
@@ -304,6 +341,8 @@ bench_peer_close(BenchPeer *p)
     __atomic_store_n(&p->stop, 1, __ATOMIC_RELEASE);
     if (p->thread != NULL)
         g_thread_join(p->thread);
+    if (p->loop != NULL)
+        loop_call(p->loop, stop_on_loop, p);
     net_close(p->link);
     if (p->loop != NULL)
         loop_free(p->loop);

@@ -20,6 +20,10 @@ typedef void (*BenchPeerSend)(void *data, const guint8 *payload, gsize len);
 void bench_peer_take(BenchPeerState *state, const guint8 *payload, gsize len,
                      BenchPeerSend send, void *data);
 
+/* Nothing came for a while: tells what did, so that the guest goes on. */
+void bench_peer_idle(const BenchPeerState *state, BenchPeerSend send,
+                     void *data);
+
 typedef struct BenchPeer BenchPeer;
 
 /* path: socket of the switch. NULL and error set. */

@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
 # tests/host/bench.sh - carrel bench on this host's KVM, in its shortest form:
 # every row measures something, keeps it, and leaves nothing behind.
-# usage: bench.sh CARREL DEMO-IMAGE [ROW...]; without rows: exit disk
+# usage: bench.sh CARREL DEMO-IMAGE [ROW-ROW...]; without rows: exit-disk
 . "$(dirname "$0")/lib.sh"
 need_kvm
-shift 2
-rows=("$@")
-[ ${#rows[@]} -gt 0 ] || rows=(exit disk)
+IFS=- read -ra rows <<<"${3:-exit-disk}"
 export XDG_CACHE_HOME=$home/cache
 
 results=$home/state/carrel/bench.json

@@ -292,6 +292,19 @@ as_many_are_sent_as_were_asked_for_up_to_a_limit(void)
 }
 
 static void
+a_quiet_guest_is_told_how_many_have_come(void)
+{
+    BenchPeerState state = {0};
+    Sent sent = {0};
+
+    (void) ask(&state, 'D', 0, 100);
+    bench_peer_idle(&state, count_sent, &sent);
+    CU_ASSERT_EQUAL(sent.n, 1);
+    CU_ASSERT_EQUAL(sent.kind, 't');
+    CU_ASSERT_EQUAL(sent.number, 1);
+}
+
+static void
 what_the_guest_does_not_say_is_ignored(void)
 {
     BenchPeerState state = {0};
@@ -320,5 +333,6 @@ CU_MAIN("bench",
     { "damaged_or_foreign_results_are_dropped", damaged_or_foreign_results_are_dropped },
     { "a_group_of_data_is_answered_once", a_group_of_data_is_answered_once },
     { "as_many_are_sent_as_were_asked_for_up_to_a_limit", as_many_are_sent_as_were_asked_for_up_to_a_limit },
+    { "a_quiet_guest_is_told_how_many_have_come", a_quiet_guest_is_told_how_many_have_come },
     { "what_the_guest_does_not_say_is_ignored", what_the_guest_does_not_say_is_ignored })
 /* clang-format on */
