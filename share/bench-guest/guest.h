@@ -82,6 +82,13 @@ const char *args_word(const Args *args, u32 i); /* "": not there */
 
 /* Runs between its own marks. NULL, or what went wrong. */
 typedef const char *(*CommandFn)(const Args *args);
+typedef struct {
+    const char *name;
+    CommandFn run;
+} Command;
+/* commands.c of each guest that is built from these files; ends with NULL. */
+extern const Command guest_commands[];
+
 const char *command_exit(const Args *args);
 const char *command_memory(const Args *args);
 const char *command_disk(const Args *args);

@@ -1,5 +1,5 @@
 /* share/bench-guest/main.c - reads commands from the serial port and runs
- * them. The answer to each is "<", what it prints, ">", then "ok" or "error
+ * those of guest_commands. The answer to each is "<", what it prints, ">", then "ok" or "error
  * TEXT" and the end of the line. */
 #include "share/bench-guest/guest.h"
 #include "share/bench-guest/irq.h"
@@ -14,16 +14,6 @@
 extern char bss_end[];
 
 static char *free_memory = bss_end;
-
-static const struct {
-    const char *name;
-    CommandFn run;
-} commands[] = {
-    {"exit", command_exit},
-    {"memory", command_memory},
-    {"disk", command_disk},
-    {"net", command_net},
-};
 
 void *
 memory_take(u32 len, u32 align)
@@ -162,9 +152,9 @@ split(char *line, Args *args)
 static const char *
 run(const Args *args)
 {
-    for (u32 i = 0; i < COUNT(commands); i++)
-        if (text_is(commands[i].name, args_word(args, 0)))
-            return commands[i].run(args);
+    for (const Command *c = guest_commands; c->name != NULL; c++)
+        if (text_is(c->name, args_word(args, 0)))
+            return c->run(args);
     return "no such command";
 }
 

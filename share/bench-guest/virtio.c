@@ -12,21 +12,9 @@
 #define FEATURE               0x04u
 #define DRIVER_FEATURE_SELECT 0x08u
 #define DRIVER_FEATURE        0x0cu
-#define CONFIG_VECTOR         0x10u
-#define STATUS                0x14u
-#define QUEUE_SELECT          0x16u
-#define QUEUE_SIZE            0x18u
-#define QUEUE_VECTOR          0x1au
-#define QUEUE_ENABLE          0x1cu
-#define QUEUE_NOTIFY          0x1eu
-#define QUEUE_DESC            0x20u
-#define QUEUE_DRIVER          0x28u
-#define QUEUE_DEVICE          0x30u
 
 #define ACKNOWLEDGE           1u
 #define DRIVER                2u
-#define DRIVER_OK             4u
-#define FEATURES_OK           8u
 #define VERSION_1             1u /* bit 32 */
 #define NO_VECTOR             0xffffu
 
@@ -36,7 +24,11 @@ find(VirtioDev *dev, u32 kind, u32 nth)
 {
     static const struct {
         u32 kind, device;
-    } old[] = {{VIRTIO_NET, 0x1000}, {VIRTIO_BLK, 0x1001}};
+    } old[] = {{VIRTIO_NET, 0x1000},
+               {VIRTIO_BLK, 0x1001},
+               {VIRTIO_BALLOON, 0x1002},
+               {VIRTIO_CONSOLE, 0x1003},
+               {VIRTIO_RNG, 0x1005}};
 
     if (pci_find(VENDOR, MODERN + kind, nth, &dev->pci))
         return true;
@@ -70,7 +62,8 @@ find_registers(VirtioDev *dev)
 static void
 add_status(VirtioDev *dev, u32 bits)
 {
-    REG8(dev->common + STATUS) = (u8) (REG8(dev->common + STATUS) | bits);
+    REG8(dev->common + VIRTIO_STATUS) =
+        (u8) (REG8(dev->common + VIRTIO_STATUS) | bits);
 }
 
 bool
@@ -82,8 +75,8 @@ virtio_open(VirtioDev *dev, u32 kind, u32 nth, u32 features)
     pci_enable(dev->pci);
     if (dev->common == 0 || dev->notify == 0)
         return false;
-    REG8(dev->common + STATUS) = 0;
-    while (REG8(dev->common + STATUS) != 0)
+    REG8(dev->common + VIRTIO_STATUS) = 0;
+    while (REG8(dev->common + VIRTIO_STATUS) != 0)
         ;
     add_status(dev, ACKNOWLEDGE | DRIVER);
     REG32(dev->common + FEATURE_SELECT) = 0;
@@ -92,9 +85,9 @@ virtio_open(VirtioDev *dev, u32 kind, u32 nth, u32 features)
     REG32(dev->common + DRIVER_FEATURE) = dev->features;
     REG32(dev->common + DRIVER_FEATURE_SELECT) = 1;
     REG32(dev->common + DRIVER_FEATURE) = VERSION_1;
-    add_status(dev, FEATURES_OK);
-    REG16(dev->common + CONFIG_VECTOR) = NO_VECTOR;
-    return (REG8(dev->common + STATUS) & FEATURES_OK) != 0;
+    add_status(dev, VIRTIO_STATUS_FEATURES_OK);
+    REG16(dev->common + VIRTIO_CONFIG_VECTOR) = NO_VECTOR;
+    return (REG8(dev->common + VIRTIO_STATUS) & VIRTIO_STATUS_FEATURES_OK) != 0;
 }
 
 static void
@@ -109,8 +102,8 @@ virtq_open(VirtioDev *dev, Virtq *q, u32 index, u32 vector)
 {
     u32 c = dev->common;
 
-    REG16(c + QUEUE_SELECT) = (u16) index;
-    u32 size = REG16(c + QUEUE_SIZE);
+    REG16(c + VIRTIO_QUEUE_SELECT) = (u16) index;
+    u32 size = REG16(c + VIRTIO_QUEUE_SIZE);
     if (size == 0 || !pci_msix_route(dev->pci, index, vector))
         return false;
     q->size = size < VIRTQ_MAX ? size : VIRTQ_MAX;
@@ -120,26 +113,27 @@ virtq_open(VirtioDev *dev, Virtq *q, u32 index, u32 vector)
     q->desc = memory_take(q->size * sizeof *q->desc, 4096);
     q->avail = memory_take(sizeof *q->avail, 4096);
     q->used = memory_take(sizeof *q->used, 4096);
-    q->doorbell = dev->notify + REG16(c + QUEUE_NOTIFY) * dev->multiplier;
-    REG16(c + QUEUE_SIZE) = (u16) q->size;
-    REG16(c + QUEUE_VECTOR) = (u16) index;
-    write64(c + QUEUE_DESC, q->desc);
-    write64(c + QUEUE_DRIVER, q->avail);
-    write64(c + QUEUE_DEVICE, q->used);
-    REG16(c + QUEUE_ENABLE) = 1;
-    return REG16(c + QUEUE_VECTOR) == index;
+    q->doorbell =
+        dev->notify + REG16(c + VIRTIO_QUEUE_NOTIFY) * dev->multiplier;
+    REG16(c + VIRTIO_QUEUE_SIZE) = (u16) q->size;
+    REG16(c + VIRTIO_QUEUE_VECTOR) = (u16) index;
+    write64(c + VIRTIO_QUEUE_DESC, q->desc);
+    write64(c + VIRTIO_QUEUE_DRIVER, q->avail);
+    write64(c + VIRTIO_QUEUE_DEVICE, q->used);
+    REG16(c + VIRTIO_QUEUE_ENABLE) = 1;
+    return REG16(c + VIRTIO_QUEUE_VECTOR) == index;
 }
 
 void
 virtio_start(VirtioDev *dev)
 {
-    add_status(dev, DRIVER_OK);
+    add_status(dev, VIRTIO_STATUS_DRIVER_OK);
 }
 
 u32
 virtio_status(const VirtioDev *dev)
 {
-    return REG8(dev->common + STATUS);
+    return REG8(dev->common + VIRTIO_STATUS);
 }
 
 void

@@ -4,12 +4,34 @@
 
 #include "share/bench-guest/pci.h"
 
-enum { VIRTIO_NET = 1, VIRTIO_BLK = 2 };
+enum {
+    VIRTIO_NET = 1,
+    VIRTIO_BLK = 2,
+    VIRTIO_CONSOLE = 3,
+    VIRTIO_RNG = 4,
+    VIRTIO_BALLOON = 5
+};
 
-#define VIRTQ_MAX       256u
-#define VIRTQ_NEXT      1u
-#define VIRTQ_WRITE     2u /* the device writes */
-#define VIRTQ_NO_NOTICE 1u
+#define VIRTQ_MAX                 256u
+#define VIRTQ_NEXT                1u
+#define VIRTQ_WRITE               2u /* the device writes */
+#define VIRTQ_INDIRECT            4u
+#define VIRTQ_NO_NOTICE           1u
+
+#define VIRTIO_STATUS_DRIVER_OK   4u
+#define VIRTIO_STATUS_FEATURES_OK 8u
+#define VIRTIO_STATUS_NEEDS_RESET 0x40u
+/* Common configuration, 4.1.4.3 */
+#define VIRTIO_CONFIG_VECTOR 0x10u
+#define VIRTIO_STATUS        0x14u
+#define VIRTIO_QUEUE_SELECT  0x16u
+#define VIRTIO_QUEUE_SIZE    0x18u
+#define VIRTIO_QUEUE_VECTOR  0x1au
+#define VIRTIO_QUEUE_ENABLE  0x1cu
+#define VIRTIO_QUEUE_NOTIFY  0x1eu
+#define VIRTIO_QUEUE_DESC    0x20u
+#define VIRTIO_QUEUE_DRIVER  0x28u
+#define VIRTIO_QUEUE_DEVICE  0x30u
 
 typedef struct {
     u64 addr;
