@@ -107,7 +107,7 @@ bench_add(Bench *bench, const BenchMeasure *m, double *values, unsigned n)
     g_array_append_val(bench->results, r);
 }
 
-/* One line that is written over; where nobody looks, a line for each row. */
+/* One line that is written over. */
 void
 bench_step(Bench *bench, const char *device, const char *label)
 {

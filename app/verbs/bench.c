@@ -9,6 +9,7 @@
 #include "app/bench/bench.h"
 #include "app/verbs/run.h"
 #include "profiles/paths.h"
+#include "vmm/core/vm.h"
 
 #define DEFAULT_REPS 5
 #define MAX_REPS     99
@@ -149,6 +150,27 @@ code_of(const GError *error)
     return EXIT_FAILED;
 }
 
+/* Fails as a machine would, before anything is made for one. */
+static bool
+host_can(GError **error)
+{
+    const VmConfig config = {.name = "bench",
+                             .cpu = {.model = "host", .n_vcpus = 1}};
+    const VmEvents events = {NULL, NULL, NULL};
+    Vm *vm = vm_new(&config, &events, NULL, error);
+
+    vm_free(vm);
+    return vm != NULL;
+}
+
+/* The line that is written over is for terminals. */
+static void
+tell_row(const Bench *bench, const BenchRow *row)
+{
+    if (!bench->app->quiet && !isatty(STDERR_FILENO))
+        fprintf(stderr, "bench: %s\n", row->name);
+}
+
 /* A row that fails does not take the others with it. */
 static ExitCode
 run_rows(Bench *bench, const GPtrArray *rows)
@@ -159,6 +181,7 @@ run_rows(Bench *bench, const GPtrArray *rows)
         const BenchRow *row = g_ptr_array_index(rows, i);
         g_autoptr(GError) error = NULL;
         bench->row = row->name;
+        tell_row(bench, row);
         bool ok = row->run(bench, &error);
         clear_progress(bench);
         if (ok) {
@@ -222,6 +245,8 @@ verb_bench(App *app, int argc, char **argv)
     tell_plan(&bench, rows);
     if (app->dry_run)
         return EXIT_OK;
+    if (!host_can(&error))
+        return app_fail_error(app, error);
     bench_catch_interrupts();
     bench.dir = make_folder(dir, &error);
     if (bench.dir == NULL)

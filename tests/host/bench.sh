@@ -72,6 +72,8 @@ interrupted() {
 set -m # a background job without it ignores SIGINT
 check "Ctrl-C ends it, and its images go" interrupted
 set +m
+refuses 6 'nowhere' "a host without KVM is told" \
+    env CARREL_KVM_DEVICE=/nowhere "$carrel" bench
 refuses 2 "there is no 'gpu'" "an unknown row is a mistake" "$carrel" bench gpu
 refuses 2 "1 to 99" "as is no repetition" "$carrel" bench --reps 0
 finish
