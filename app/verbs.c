@@ -56,10 +56,12 @@ static const Verb verbs[] = {
     { "wait",       NULL,  "NAME off|running|paused|crashed", "Wait for a state", verb_wait, NAME },
     { "__net",      NULL,  "WORD...", "Be the process of a user network", verb_net_role, HIDDEN },
     { "__switch",   NULL,  "PATH", "Be the process of a switch", verb_switch_role, HIDDEN },
+    { "__bench-boot", NULL, "START DIR", "Be a machine of which the start is measured", verb_bench_boot, HIDDEN },
     { "__machine",  NULL,  "NAME", "Be the process of a machine", verb_machine, HIDDEN },
 
     /* the program */
     { "info",       NULL,  "", "Print where things are and what the host offers", verb_info, 0 },
+    { "bench",      NULL,  "[boot|exit|disk|net|mem]... [--reps N]", "Measure emulated and virtio devices on this host", verb_bench, 0 },
     { "helper",     NULL,  "tap-create|tap-delete|macvtap-create|macvtap-delete NAME | list | undo ID", "Change this host's network for machines, as root", verb_helper, CHANGES },
     { "keys",       NULL,  "", "Print the keys of the terminal interface", verb_keys, 0 },
     { "help",       NULL,  "[VERB | settings [SECTION]]", "Explain a verb, or list the settings of machine.ini", verb_help, 0 },

@@ -156,6 +156,9 @@ static const struct {
     unsigned n;
     const char *words;
 } fixed[] = {
+    {"bench", 1, "boot exit disk net mem"},
+    {"bench", 2, "boot exit disk net mem"},
+    {"bench", 3, "boot exit disk net mem"},
     {"completion", 1, "bash zsh fish"},
     {"helper", 1,
      "tap-create tap-delete macvtap-create macvtap-delete list undo"},

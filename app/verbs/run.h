@@ -22,6 +22,8 @@ int verb_templates(App *app, int argc, char **argv);
 int verb_trash(App *app, int argc, char **argv);
 
 /* the program */
+int verb_bench(App *app, int argc, char **argv);
+int verb_bench_boot(App *app, int argc, char **argv);
 int verb_complete(App *app, int argc, char **argv);
 int verb_completion(App *app, int argc, char **argv);
 int verb_help(App *app, int argc, char **argv);

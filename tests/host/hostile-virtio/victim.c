@@ -1,0 +1,116 @@
+/* tests/host/hostile-virtio/victim.c - see victim.h. */
+#include "tests/host/hostile-virtio/victim.h"
+
+#include "share/bench-guest/irq.h"
+
+#define PAGE       4096u
+#define PATIENCE   20000u /* looks at the status until it is "ignored" */
+#define VECTOR     IRQ_MSI_BASE
+#define BLK_HEADER 16u
+
+const Victim victims[] = {
+    {"virtio-blk", VIRTIO_BLK, 0, 0, false, 0, 0},
+    {"virtio-net", VIRTIO_NET, 0, 1, false, 76, 0},
+    {"virtio-console", VIRTIO_CONSOLE, 0, 1, false, 1, 0},
+    {"virtio-rng", VIRTIO_RNG, 0, 0, true, 64, 0},
+    {"virtio-balloon", VIRTIO_BALLOON, 0, 0, false, 4, 0},
+    {NULL, 0, 0, 0, false, 0, 0},
+};
+
+/* Kept from one attack to the next, or memory would end. */
+static u8 *page, *spare;
+
+static void
+lay_out(Target *t)
+{
+    if (page == NULL) {
+        page = memory_take(16 * PAGE, PAGE);
+        spare = memory_take(16 * PAGE, PAGE);
+    }
+    memory_set(page, 0, 16 * PAGE);
+    t->page = page;
+    t->spare = spare;
+}
+
+bool
+target_open(Target *t, const Victim *v, u32 features)
+{
+    memory_set(t, 0, sizeof *t);
+    t->victim = v;
+    lay_out(t);
+    return virtio_open(&t->dev, v->kind, v->nth, features | v->features) &&
+           virtq_open(&t->dev, &t->q, v->queue, VECTOR);
+}
+
+void
+target_start(Target *t)
+{
+    virtio_start(&t->dev);
+}
+
+u32
+target_outcome(Target *t)
+{
+    virtq_ring_doorbell(&t->q);
+    for (u32 i = 0; i < PATIENCE; i++) {
+        if (virtio_status(&t->dev) & VIRTIO_STATUS_NEEDS_RESET)
+            return RESET;
+        if (t->q.used->idx != t->q.seen)
+            return USED;
+    }
+    return IGNORED;
+}
+
+u32
+target_offer(Target *t, u32 head)
+{
+    virtq_offer(&t->q, head);
+    return target_outcome(t);
+}
+
+void
+target_desc(Target *t, u32 i, u64 addr, u32 len, u32 flags, u32 next)
+{
+    t->q.desc[i] = (VirtqDesc){addr, len, (u16) flags, (u16) next};
+}
+
+u32
+target_flag(const Target *t)
+{
+    return t->victim->writable ? VIRTQ_WRITE : 0;
+}
+
+/* Header, one sector, status. */
+static u32
+read_sector(Target *t)
+{
+    u8 *status = t->page + 2 * PAGE;
+
+    *status = 0xff;
+    target_desc(t, 0, (u32) t->page, BLK_HEADER, VIRTQ_NEXT, 1);
+    target_desc(t, 1, (u32) t->page + PAGE, 512, VIRTQ_NEXT | VIRTQ_WRITE, 2);
+    target_desc(t, 2, (u32) status, 1, VIRTQ_WRITE, 0);
+    u32 outcome = target_offer(t, 0);
+    return outcome == USED && *(volatile u8 *) status == 0 ? USED : IGNORED;
+}
+
+static u32
+one_buffer(Target *t)
+{
+    if (t->victim->kind == VIRTIO_BALLOON)
+        *(u32 *) t->page = (u32) t->spare / PAGE;
+    target_desc(t, 0, (u32) t->page, t->victim->good_len, target_flag(t), 0);
+    return target_offer(t, 0);
+}
+
+const char *
+target_works(const Victim *v)
+{
+    Target t;
+
+    if (!target_open(&t, v, 0))
+        return "cannot be set up again";
+    target_start(&t);
+    u32 outcome = v->kind == VIRTIO_BLK ? read_sector(&t) : one_buffer(&t);
+    return outcome == USED ? NULL : "does no good request any more";
+}

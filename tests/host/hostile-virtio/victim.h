@@ -1,0 +1,61 @@
+/* tests/host/hostile-virtio/victim.h - a device under attack: what a good
+ * request to each is, and how the device took a bad one. */
+#pragma once
+
+#include "share/bench-guest/virtio.h"
+
+#define FEATURE_INDIRECT (1u << 28)
+
+/* What may come of an attack; a case allows one or several. */
+enum {
+    RESET = 1 << 0,   /* NEEDS_RESET, and nothing more until reset */
+    USED = 1 << 1,    /* the buffer came back, with an error if it has one */
+    IGNORED = 1 << 2, /* no sign */
+    REFUSED = 1 << 3  /* the set-up was not accepted */
+};
+
+typedef struct Victim {
+    const char *name;
+    u32 kind, nth;
+    u32 queue;     /* that the attacks go to */
+    bool writable; /* what the device does with a buffer there */
+    u32 good_len;  /* of good[] */
+    u32 features;
+} Victim;
+
+typedef struct {
+    const Victim *victim;
+    VirtioDev dev;
+    Virtq q;
+    u8 *page;  /* of ours, to be a buffer */
+    u8 *spare; /* one that the balloon may have */
+} Target;
+
+/* Of a table that ends with name NULL. */
+extern const Victim victims[];
+
+/* Reset, features, the queue laid out, not started. */
+bool target_open(Target *t, const Victim *v, u32 features);
+void target_start(Target *t);
+/* head is in the ring: tell the device and wait for what comes of it. */
+u32 target_outcome(Target *t);
+u32 target_offer(Target *t, u32 head);
+/* One buffer of the attack's kind. */
+void target_desc(Target *t, u32 i, u64 addr, u32 len, u32 flags, u32 next);
+u32 target_flag(const Target *t); /* VIRTQ_WRITE or 0, as the queue's are */
+/* After anything: the device, reset, does what it is for. NULL, or why not. */
+const char *target_works(const Victim *v);
+
+/* An attack, from a fresh device on; returns the outcome. */
+typedef u32 (*AttackFn)(Target *t);
+typedef struct {
+    const char *name; /* "VQ01-self-loop" */
+    const char *only; /* a victim's name; NULL: all */
+    u32 allowed;      /* outcomes */
+    u32 features;
+    bool started; /* DRIVER_OK was set before */
+    AttackFn run;
+} Attack;
+
+/* Each ends with name NULL. */
+extern const Attack ring_attacks[], transport_attacks[], device_attacks[];
