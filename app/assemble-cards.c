@@ -112,10 +112,11 @@ plug_nic(const Plugging *g, const MachineNic *nic)
 static bool
 plug_nics(const Plugging *g)
 {
-    for (unsigned i = 0; i < g->m->n_nics; i++) {
-        const MachineNic *nic = &g->m->nics[i];
-        if (is_wanted(g, nic->name) && !plug_nic(g, nic))
-            return machine_blame(g->error, nic->name, "model");
+    /* only a change of cards changes them, and that is this */
+    for (unsigned i = 0; i < MACHINE_NETS; i++) {
+        const OpenNic *o = g->m->nics[i];
+        if (o != NULL && is_wanted(g, o->nic.name) && !plug_nic(g, &o->nic))
+            return machine_blame(g->error, o->nic.name, "model");
     }
     return true;
 }

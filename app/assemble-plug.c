@@ -35,8 +35,9 @@ open_disk(Machine *m, const Profile *p, const char *section, unsigned number,
 /* One row a kind; nothing else lists them. */
 /* clang-format off */
 static const PlugKind plug_kinds[] = {
-    { "disk#", "virtio-blk", open_disk, machine_close_drive },
-    { "rng",   "virtio-rng", NULL,      NULL },
+    { "disk#", "virtio-blk", open_disk,        machine_close_drive },
+    { "net#",  "virtio-net", machine_open_net, machine_close_net },
+    { "rng",   "virtio-rng", NULL,             NULL },
 };
 /* clang-format on */
 

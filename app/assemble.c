@@ -379,6 +379,7 @@ machine_new(const Profile *profile, const MachineOptions *options,
     m->snapshot = options->snapshot;
     g_mutex_init(&m->media_lock);
     g_mutex_init(&m->path_lock);
+    g_cond_init(&m->nic_idle);
     machine_plug_init(m);
     if (profile_validate(profile, error) &&
         create_vm(m, profile, events, data, error) &&
@@ -435,6 +436,7 @@ machine_free(Machine *m)
     g_clear_pointer(&m->vga_bios, g_bytes_unref);
     g_mutex_clear(&m->media_lock);
     g_mutex_clear(&m->path_lock);
+    g_cond_clear(&m->nic_idle);
     machine_plug_done(m);
     g_free(m->runtime_dir);
     g_free(m->name);
