@@ -25,6 +25,7 @@ typedef struct {
     MachineNic nic; /* first; constant while the card is in the list */
     unsigned users; /* path_lock: who holds it; it is closed when none do */
     char made[16];  /* macvtap to delete after the link; "": none */
+    GBytes *rom;    /* firmware starts from the card by it; NULL: it does not */
 } OpenNic;
 
 #define MACHINE_DRIVES (PC_FLOPPIES + 2 * PC_IDE)

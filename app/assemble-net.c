@@ -6,6 +6,7 @@
 #include "app/assemble-internal.h"
 #include "app/helper/host-net.h"
 #include "devices/registry.h"
+#include "vmm/boot/firmware.h"
 #include "vmm/loop/loop.h"
 
 static const char *const user_role[] = {"/proc/self/exe", "carrel", "__net",
@@ -102,12 +103,37 @@ model_is_there(const char *model, GError **error)
     return false;
 }
 
+/* NULL: none. */
+static char *
+tftp_folder(const Profile *p, const MachineNic *nic)
+{
+    g_autofree char *key = g_strconcat(nic->name, ".tftp", NULL);
+
+    return profile_get_path(p, key);
+}
+
+static bool
+tftp_is_there(const Profile *p, const MachineNic *nic, GError **error)
+{
+    g_autofree char *folder = tftp_folder(p, nic);
+
+    if (folder == NULL || strcmp(nic->kind, "user") != 0 ||
+        g_file_test(folder, G_FILE_TEST_IS_DIR))
+        return true;
+    g_set_error(error, CARREL_NET_ERROR, CARREL_NET_ERROR_MISSING,
+                "'%s' is no folder; name the one with the files that guests "
+                "start from",
+                folder);
+    return false;
+}
+
 static NetLink *
 open_link(Machine *m, const Profile *p, OpenNic *o, GError **error)
 {
     const MachineNic *nic = &o->nic;
     g_auto(GStrv) forwards = read_forwards(p, nic->name);
     g_autofree char *path = switch_path(m, setting(p, nic->name, "switch"));
+    g_autofree char *tftp = tftp_folder(p, nic);
     bool user = strcmp(nic->kind, "user") == 0;
     bool none = strcmp(nic->kind, "none") == 0;
     NetSpec spec = {
@@ -121,6 +147,8 @@ open_link(Machine *m, const Profile *p, OpenNic *o, GError **error)
         .forwards = (const char *const *) forwards,
         .restricted = flag(p, nic->name, "restrict"),
         .host_access = flag(p, nic->name, "host-access"),
+        .tftp = tftp,
+        .bootfile = setting(p, nic->name, "bootfile"),
     };
     HostNet host = {.machine = m->name,
                     .nic = nic->name,
@@ -150,6 +178,41 @@ start_capture(const Profile *p, const MachineNic *nic, GError **error)
            net_capture_start(nic->link, path, nic->capture_limit, error);
 }
 
+static bool
+boots_from_nets(const Profile *p)
+{
+    g_auto(GStrv) kinds =
+        g_strsplit_set(profile_get_string(p, "machine.boot"), ", ", -1);
+
+    return g_strv_contains((const char *const *) kinds, "net");
+}
+
+/* A ROM that is not there keeps no machine from starting: it has other ways, or
+ * its firmware says that it found nothing. Where nothing starts from networks
+ * there is none, for it takes its time at every start. */
+static bool
+load_rom(Machine *m, const Profile *p, OpenNic *o, GError **error)
+{
+    g_autofree char *key = g_strconcat(o->nic.name, ".boot-rom", NULL);
+    g_autofree char *name = profile_get_path(p, key);
+    DeviceEnv *env = vm_env(m->vm);
+
+    if (name == NULL || *name == '\0' || !boots_from_nets(p))
+        return true;
+    g_autofree char *file = firmware_find(name);
+    if (file != NULL) {
+        o->rom = firmware_load(file, error);
+        return o->rom != NULL;
+    }
+    g_autofree char *line = g_strdup_printf(
+        "%s: '%s' was not found, so nothing starts from this network; install "
+        "it (Debian: ipxe-qemu; Fedora: ipxe-roms-qemu; Arch: qemu-common) or "
+        "name its folder in CARREL_FIRMWARE_PATH",
+        key, name);
+    env->log(env, "machine", line);
+    return true;
+}
+
 /* What is open after a failure is the caller's. */
 static bool
 open_nic(Machine *m, const Profile *p, OpenNic *o, GError **error)
@@ -158,6 +221,10 @@ open_nic(Machine *m, const Profile *p, OpenNic *o, GError **error)
 
     if (!model_is_there(nic->model, error))
         return machine_blame(error, nic->name, "model");
+    if (!load_rom(m, p, o, error))
+        return machine_blame(error, nic->name, "boot-rom");
+    if (!tftp_is_there(p, nic, error))
+        return machine_blame(error, nic->name, "tftp");
     nic->link = open_link(m, p, o, error);
     if (nic->link == NULL)
         return machine_blame(error, nic->name, "kind");
@@ -174,6 +241,7 @@ close_nic(OpenNic *o)
     net_close(o->nic.link);
     if (o->made[0] != '\0')
         (void) host_net_delete(o->made, "macvtap"); /* may be gone */
+    g_clear_pointer(&o->rom, g_bytes_unref);
     g_free(o->nic.name);
     g_free(o->nic.kind);
     g_free(o->nic.model);

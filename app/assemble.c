@@ -282,7 +282,11 @@ read_boot_order(const Profile *p, PcSpec *spec)
         const char *name;
         PcBoot boot;
     } names[] = {
-        {"floppy", PC_BOOT_FLOPPY}, {"cd", PC_BOOT_CD}, {"disk", PC_BOOT_DISK}};
+        {"floppy", PC_BOOT_FLOPPY},
+        {"cd", PC_BOOT_CD},
+        {"disk", PC_BOOT_DISK},
+        {"net", PC_BOOT_NET},
+    };
     g_auto(GStrv) words =
         g_strsplit_set(profile_get_string(p, "machine.boot"), ", ", -1);
     unsigned n = 0;
