@@ -25,8 +25,9 @@ echo "# Linux $version"
 ram=$home/ram
 mkdir -p "$ram/bin" "$ram/modules" "$ram/proc" "$ram/sys" "$ram/dev" "$ram/disk"
 cp "$(command -v busybox)" "$ram/bin/busybox"
+# The power button and who reads it are modules as well.
 for name in rng-core failover net_failover virtio_blk virtio_net virtio-rng \
-    virtio_balloon; do
+    virtio_balloon button evdev; do
     file=$(find "$modules" -name "$name.ko*" | head -n 1)
     case $file in
     '') continue ;; # built in
