@@ -127,8 +127,9 @@ plug_rng(const Plugging *g)
 }
 
 static bool
-plug_nic(const Plugging *g, const MachineNic *nic)
+plug_nic(const Plugging *g, const OpenNic *o)
 {
+    const MachineNic *nic = &o->nic;
     const guint8 *mac = nic->mac;
     g_autofree char *text =
         g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
@@ -137,6 +138,11 @@ plug_nic(const Plugging *g, const MachineNic *nic)
 
     device_set_link(dev, "net", nic->link);
     pc_cards_add(g->cards, dev, SLOT_NET + nic->number);
+    if (o->rom != NULL) {
+        device_set_link(dev, "rom", o->rom);
+        pc_cards_add_boot(g->cards, PC_BOOT_NET, nic->number, "ethernet@%x",
+                          SLOT_NET + nic->number);
+    }
     return device_set_string(dev, "mac", text, g->error) &&
            device_set_string(dev, "vhost", get(g, nic->name, "vhost"),
                              g->error) &&
@@ -146,10 +152,11 @@ plug_nic(const Plugging *g, const MachineNic *nic)
 static bool
 plug_nics(const Plugging *g)
 {
-    for (unsigned i = 0; i < g->m->n_nics; i++) {
-        const MachineNic *nic = &g->m->nics[i];
-        if (is_wanted(g, nic->name) && !plug_nic(g, nic))
-            return machine_blame(g->error, nic->name, "model");
+    /* only a change of cards changes them, and that is this */
+    for (unsigned i = 0; i < MACHINE_NETS; i++) {
+        const OpenNic *o = g->m->nics[i];
+        if (o != NULL && is_wanted(g, o->nic.name) && !plug_nic(g, o))
+            return machine_blame(g->error, o->nic.name, "model");
     }
     return true;
 }

@@ -19,18 +19,15 @@ typedef struct {
     char *path;   /* of block, for people */
 } Drive;
 
-#define MACHINE_NETS     4
 #define MACHINE_CONSOLES 8
 
+/* One of machine_hold_nets() and what only these files need. */
 typedef struct {
-    char *name; /* "net0", as the profile's section */
-    unsigned number;
-    char *kind, *model;
-    guint8 mac[6];
-    guint64 capture_limit; /* bytes; 0: none */
-    NetLink *link;
-    char made[16]; /* macvtap to delete after the link; "": none */
-} MachineNic;
+    MachineNic nic; /* first; constant while the card is in the list */
+    unsigned users; /* path_lock: who holds it; it is closed when none do */
+    char made[16];  /* macvtap to delete after the link; "": none */
+    GBytes *rom;    /* firmware starts from the card by it; NULL: it does not */
+} OpenNic;
 
 #define MACHINE_DRIVES (PC_FLOPPIES + 2 * PC_IDE)
 
@@ -47,8 +44,6 @@ struct Machine {
     CharLink *console[MACHINE_CONSOLES]; /* of the virtio console */
     Device *balloon;                     /* the machine's; NULL: none */
     Device *scsi;                        /* virtio-scsi; NULL: none */
-    MachineNic nics[MACHINE_NETS];
-    unsigned n_nics;
     PcDevices pc;
     /* chipset=pc-virtio: these, and of pc only the bus */
     Kernel *kernel;
@@ -56,7 +51,9 @@ struct Machine {
     GMutex media_lock; /* L1 guards drives[].block; held during a change */
     /* Which drives and cards there are changes under both, so that either is
      * enough to look. */
-    GMutex path_lock; /* L2 guards drives[].path, drives, cards */
+    GMutex path_lock; /* L2 guards drives[].path, drives, cards, nics */
+    GCond nic_idle;   /* a card of nics has one user less */
+    OpenNic *nics[MACHINE_NETS]; /* by number; NULL: there is none */
     Drive drives[MACHINE_DRIVES];
     unsigned n_drives;
     MachineCard cards[PC_MAX_CARDS];
@@ -116,6 +113,13 @@ bool machine_build_minimal(Machine *m, const Profile *p, GError **error);
 /* assemble-net.c: opens the links that the profile names, before the devices
  * are made; close after them. */
 bool machine_open_nets(Machine *m, const Profile *p, GError **error);
+/* One of them. At start-up, or with media_lock held; blocks. */
+bool machine_open_net(Machine *m, const Profile *p, const char *section,
+                      unsigned number, GError **error);
+/* Waits until nobody holds it, ends its process. No device may use it any
+ * more. With media_lock held, not on the loop thread. */
+void machine_close_net(Machine *m, const char *section);
+/* All, when nobody can hold one. */
 void machine_close_nets(Machine *m);
 
 /* assemble.c: opens a section's image and adds the drive, which is there on

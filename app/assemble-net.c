@@ -6,6 +6,7 @@
 #include "app/assemble-internal.h"
 #include "app/helper/host-net.h"
 #include "devices/registry.h"
+#include "vmm/boot/firmware.h"
 #include "vmm/loop/loop.h"
 
 static const char *const user_role[] = {"/proc/self/exe", "carrel", "__net",
@@ -102,11 +103,37 @@ model_is_there(const char *model, GError **error)
     return false;
 }
 
-static NetLink *
-open_link(Machine *m, const Profile *p, MachineNic *nic, GError **error)
+/* NULL: none. */
+static char *
+tftp_folder(const Profile *p, const MachineNic *nic)
 {
+    g_autofree char *key = g_strconcat(nic->name, ".tftp", NULL);
+
+    return profile_get_path(p, key);
+}
+
+static bool
+tftp_is_there(const Profile *p, const MachineNic *nic, GError **error)
+{
+    g_autofree char *folder = tftp_folder(p, nic);
+
+    if (folder == NULL || strcmp(nic->kind, "user") != 0 ||
+        g_file_test(folder, G_FILE_TEST_IS_DIR))
+        return true;
+    g_set_error(error, CARREL_NET_ERROR, CARREL_NET_ERROR_MISSING,
+                "'%s' is no folder; name the one with the files that guests "
+                "start from",
+                folder);
+    return false;
+}
+
+static NetLink *
+open_link(Machine *m, const Profile *p, OpenNic *o, GError **error)
+{
+    const MachineNic *nic = &o->nic;
     g_auto(GStrv) forwards = read_forwards(p, nic->name);
     g_autofree char *path = switch_path(m, setting(p, nic->name, "switch"));
+    g_autofree char *tftp = tftp_folder(p, nic);
     bool user = strcmp(nic->kind, "user") == 0;
     bool none = strcmp(nic->kind, "none") == 0;
     NetSpec spec = {
@@ -121,6 +148,8 @@ open_link(Machine *m, const Profile *p, MachineNic *nic, GError **error)
         .forwards = (const char *const *) forwards,
         .restricted = flag(p, nic->name, "restrict"),
         .host_access = flag(p, nic->name, "host-access"),
+        .tftp = tftp,
+        .bootfile = setting(p, nic->name, "bootfile"),
     };
     HostNet host = {.machine = m->name,
                     .nic = nic->name,
@@ -134,14 +163,14 @@ open_link(Machine *m, const Profile *p, MachineNic *nic, GError **error)
     if (strcmp(nic->kind, "macvtap") == 0) {
         NetLink *link =
             host_net_open_macvtap(&host, &spec, vm_loop(m->vm), error);
-        g_strlcpy(nic->made, host.made, sizeof nic->made);
+        g_strlcpy(o->made, host.made, sizeof o->made);
         return link;
     }
     return net_open(&spec, vm_loop(m->vm), error);
 }
 
 static bool
-start_capture(const Profile *p, MachineNic *nic, GError **error)
+start_capture(const Profile *p, const MachineNic *nic, GError **error)
 {
     g_autofree char *full = g_strdup_printf("%s.capture", nic->name);
     g_autofree char *path = profile_get_path(p, full);
@@ -151,10 +180,81 @@ start_capture(const Profile *p, MachineNic *nic, GError **error)
 }
 
 static bool
-open_nic(Machine *m, const Profile *p, unsigned number_of_nic,
-         const char *section, GError **error)
+boots_from_nets(const Profile *p)
 {
-    MachineNic *nic = &m->nics[m->n_nics++];
+    g_auto(GStrv) kinds =
+        g_strsplit_set(profile_get_string(p, "machine.boot"), ", ", -1);
+
+    return g_strv_contains((const char *const *) kinds, "net");
+}
+
+/* A ROM that is not there keeps no machine from starting: it has other ways, or
+ * its firmware says that it found nothing. Where nothing starts from networks
+ * there is none, for it takes its time at every start. */
+static bool
+load_rom(Machine *m, const Profile *p, OpenNic *o, GError **error)
+{
+    g_autofree char *key = g_strconcat(o->nic.name, ".boot-rom", NULL);
+    g_autofree char *name = profile_get_path(p, key);
+    DeviceEnv *env = vm_env(m->vm);
+
+    if (name == NULL || *name == '\0' || !boots_from_nets(p))
+        return true;
+    g_autofree char *file = firmware_find(name);
+    if (file != NULL) {
+        o->rom = firmware_load(file, error);
+        return o->rom != NULL;
+    }
+    g_autofree char *line = g_strdup_printf(
+        "%s: '%s' was not found, so nothing starts from this network; install "
+        "it (Debian: ipxe-qemu; Fedora: ipxe-roms-qemu; Arch: qemu-common) or "
+        "name its folder in CARREL_FIRMWARE_PATH",
+        key, name);
+    env->log(env, "machine", line);
+    return true;
+}
+
+/* What is open after a failure is the caller's. */
+static bool
+open_nic(Machine *m, const Profile *p, OpenNic *o, GError **error)
+{
+    MachineNic *nic = &o->nic;
+
+    if (!model_is_there(nic->model, error))
+        return machine_blame(error, nic->name, "model");
+    if (!load_rom(m, p, o, error))
+        return machine_blame(error, nic->name, "boot-rom");
+    if (!tftp_is_there(p, nic, error))
+        return machine_blame(error, nic->name, "tftp");
+    nic->link = open_link(m, p, o, error);
+    if (nic->link == NULL)
+        return machine_blame(error, nic->name, "kind");
+    if (strcmp(nic->kind, "none") == 0 ||
+        strcmp(setting(p, nic->name, "link"), "down") == 0)
+        net_set_plugged(nic->link, false);
+    return start_capture(p, nic, error) ||
+           machine_blame(error, nic->name, "capture");
+}
+
+static void
+close_nic(OpenNic *o)
+{
+    net_close(o->nic.link);
+    if (o->made[0] != '\0')
+        (void) host_net_delete(o->made, "macvtap"); /* may be gone */
+    g_clear_pointer(&o->rom, g_bytes_unref);
+    g_free(o->nic.name);
+    g_free(o->nic.kind);
+    g_free(o->nic.model);
+    g_free(o);
+}
+
+bool
+machine_open_net(Machine *m, const Profile *p, const char *section,
+                 unsigned number_of_nic, GError **error)
+{
+    OpenNic *o = g_new0(OpenNic, 1);
+    MachineNic *nic = &o->nic;
 
     nic->number = number_of_nic;
     nic->name = g_strdup(section);
@@ -162,22 +262,14 @@ open_nic(Machine *m, const Profile *p, unsigned number_of_nic,
     nic->model = g_strdup(setting(p, section, "model"));
     nic->capture_limit = number(p, section, "capture-limit");
     read_mac(m, p, nic);
-    if (!model_is_there(nic->model, error)) {
-        g_prefix_error(error, "%s.model: ", section);
+    if (!open_nic(m, p, o, error)) {
+        close_nic(o);
         return false;
     }
-    nic->link = open_link(m, p, nic, error);
-    if (nic->link == NULL) {
-        g_prefix_error(error, "%s.kind: ", section);
-        return false;
-    }
-    if (strcmp(nic->kind, "none") == 0 ||
-        strcmp(setting(p, section, "link"), "down") == 0)
-        net_set_plugged(nic->link, false);
-    if (start_capture(p, nic, error))
-        return true;
-    g_prefix_error(error, "%s.capture: ", section);
-    return false;
+    g_mutex_lock(&m->path_lock);
+    m->nics[number_of_nic] = o;
+    g_mutex_unlock(&m->path_lock);
+    return true;
 }
 
 bool
@@ -186,41 +278,88 @@ machine_open_nets(Machine *m, const Profile *p, GError **error)
     for (unsigned i = 0; i < MACHINE_NETS; i++) {
         g_autofree char *section = g_strdup_printf("net%u", i);
         if (profile_has_section(p, section) &&
-            !open_nic(m, p, i, section, error))
+            !machine_open_net(m, p, section, i, error))
             return false;
     }
     return true;
 }
 
+/* With path_lock held. NULL: there is none. */
+static OpenNic **
+find_nic(Machine *m, const char *section)
+{
+    for (unsigned i = 0; i < MACHINE_NETS; i++)
+        if (m->nics[i] != NULL && strcmp(m->nics[i]->nic.name, section) == 0)
+            return &m->nics[i];
+    return NULL;
+}
+
+/* Out of the list first, so that nobody new comes to it. */
+void
+machine_close_net(Machine *m, const char *section)
+{
+    OpenNic *gone = NULL;
+
+    g_mutex_lock(&m->path_lock);
+    OpenNic **at = find_nic(m, section);
+    if (at != NULL)
+        gone = g_steal_pointer(at);
+    while (gone != NULL && gone->users > 0)
+        g_cond_wait(&m->nic_idle, &m->path_lock);
+    g_mutex_unlock(&m->path_lock);
+    if (gone != NULL)
+        close_nic(gone);
+}
+
 void
 machine_close_nets(Machine *m)
 {
-    for (unsigned i = 0; i < m->n_nics; i++) {
-        MachineNic *nic = &m->nics[i];
-        net_close(nic->link);
-        if (nic->made[0] != '\0')
-            (void) host_net_delete(nic->made, "macvtap"); /* may be gone */
-        g_free(nic->name);
-        g_free(nic->kind);
-        g_free(nic->model);
+    for (unsigned i = 0; i < MACHINE_NETS; i++)
+        if (m->nics[i] != NULL)
+            close_nic(g_steal_pointer(&m->nics[i]));
+}
+
+/* ---- who works with a card ---- */
+
+unsigned
+machine_hold_nets(Machine *m, const MachineNic *ret_nets[MACHINE_NETS])
+{
+    unsigned n = 0;
+
+    g_mutex_lock(&m->path_lock);
+    for (unsigned i = 0; i < MACHINE_NETS; i++)
+        if (m->nics[i] != NULL) {
+            m->nics[i]->users++;
+            ret_nets[n++] = &m->nics[i]->nic;
+        }
+    g_mutex_unlock(&m->path_lock);
+    return n;
+}
+
+const MachineNic *
+machine_hold_net(Machine *m, const char *name)
+{
+    const MachineNic *nic = NULL;
+
+    g_mutex_lock(&m->path_lock);
+    OpenNic **at = find_nic(m, name);
+    if (at != NULL) {
+        (*at)->users++;
+        nic = &(*at)->nic;
     }
-    m->n_nics = 0;
+    g_mutex_unlock(&m->path_lock);
+    return nic;
 }
 
-NetLink *
-machine_net(Machine *m, unsigned n)
+void
+machine_release_net(Machine *m, const MachineNic *nic)
 {
-    return n < m->n_nics ? m->nics[n].link : NULL;
-}
+    OpenNic *o = (OpenNic *) nic; /* its first member, made above */
 
-MachineNetInfo
-machine_net_info(Machine *m, unsigned n)
-{
-    const MachineNic *nic = &m->nics[n];
-
-    return (MachineNetInfo){.name = nic->name,
-                            .kind = nic->kind,
-                            .model = nic->model,
-                            .mac = nic->mac,
-                            .capture_limit = nic->capture_limit};
+    if (nic == NULL)
+        return;
+    g_mutex_lock(&m->path_lock);
+    o->users--;
+    g_cond_broadcast(&m->nic_idle);
+    g_mutex_unlock(&m->path_lock);
 }

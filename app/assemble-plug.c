@@ -44,9 +44,10 @@ open_cd(Machine *m, const Profile *p, const char *section, unsigned number,
 /* One row a kind; nothing else lists them. */
 /* clang-format off */
 static const PlugKind plug_kinds[] = {
-    { "disk#", "virtio-blk|" SCSI, open_disk, machine_close_drive },
-    { "cd#",   SCSI,               open_cd,   machine_close_drive },
-    { "rng",   "virtio-rng",       NULL,      NULL },
+    { "disk#", "virtio-blk|" SCSI, open_disk,        machine_close_drive },
+    { "cd#",   SCSI,               open_cd,          machine_close_drive },
+    { "net#",  "virtio-net",       machine_open_net, machine_close_net },
+    { "rng",   "virtio-rng",       NULL,             NULL },
 };
 /* clang-format on */
 

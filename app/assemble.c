@@ -283,7 +283,11 @@ read_boot_order(const Profile *p, PcSpec *spec)
         const char *name;
         PcBoot boot;
     } names[] = {
-        {"floppy", PC_BOOT_FLOPPY}, {"cd", PC_BOOT_CD}, {"disk", PC_BOOT_DISK}};
+        {"floppy", PC_BOOT_FLOPPY},
+        {"cd", PC_BOOT_CD},
+        {"disk", PC_BOOT_DISK},
+        {"net", PC_BOOT_NET},
+    };
     g_auto(GStrv) words =
         g_strsplit_set(profile_get_string(p, "machine.boot"), ", ", -1);
     unsigned n = 0;
@@ -381,6 +385,7 @@ machine_new(const Profile *profile, const MachineOptions *options,
     m->spawn = options->spawn;
     g_mutex_init(&m->media_lock);
     g_mutex_init(&m->path_lock);
+    g_cond_init(&m->nic_idle);
     machine_plug_init(m);
     if (profile_validate(profile, error) &&
         create_vm(m, profile, events, data, error) &&
@@ -437,6 +442,7 @@ machine_free(Machine *m)
     g_clear_pointer(&m->vga_bios, g_bytes_unref);
     g_mutex_clear(&m->media_lock);
     g_mutex_clear(&m->path_lock);
+    g_cond_clear(&m->nic_idle);
     machine_plug_done(m);
     g_free(m->runtime_dir);
     g_free(m->name);

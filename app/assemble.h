@@ -45,15 +45,25 @@ CharLink *machine_console(Machine *machine, unsigned n);
 /* For virtio-balloon.h, or NULL. */
 Device *machine_balloon(Machine *machine);
 
-/* Network card n (0..), or NULL. */
-NetLink *machine_net(Machine *machine, unsigned n);
+/* A network card. Its address may be changed by the guest; mac is the first. */
+#define MACHINE_NETS 4
 typedef struct {
-    const char *name, *kind, *model; /* "net0", "user", "virtio-net" */
-    const guint8 *mac;
-    guint64 capture_limit;
-} MachineNetInfo;
-/* Of card n, which exists; borrowed. */
-MachineNetInfo machine_net_info(Machine *machine, unsigned n);
+    char *name, *kind, *model; /* "net0", "user", "virtio-net" */
+    unsigned number;           /* 0..MACHINE_NETS - 1 */
+    guint8 mac[6];
+    guint64 capture_limit; /* bytes; 0: none */
+    NetLink *link;         /* open as long as it is held */
+} MachineNic;
+/* Cards come and go while the guest runs. Whoever works with one holds it
+ * meanwhile, and taking it out waits for that: hold it shortly, and nothing
+ * that waits for a change of cards. */
+/* All there are, by number, to ret_nets; how many. Any thread. */
+unsigned machine_hold_nets(Machine *machine,
+                           const MachineNic *ret_nets[MACHINE_NETS]);
+/* The one of that name; NULL: there is none. Any thread. */
+const MachineNic *machine_hold_net(Machine *machine, const char *name);
+/* NULL is fine. Any thread. */
+void machine_release_net(Machine *machine, const MachineNic *net);
 
 /* A thing on a PCI card, which may come and go while the guest runs. */
 typedef struct {

@@ -115,10 +115,23 @@ check_kernel(const Profile *profile, GPtrArray *findings)
 }
 
 static void
+check_tftp(const Profile *profile, GPtrArray *findings)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        g_autofree char *key = g_strdup_printf("net%u.tftp", i);
+        g_autofree char *path = profile_get_path(profile, key);
+        if (path != NULL && !g_file_test(path, G_FILE_TEST_IS_DIR))
+            profile_report(findings, true, profile_get_line(profile, key), key,
+                           g_strdup_printf("'%s' is no folder", path));
+    }
+}
+
+static void
 check_firmware(const Profile *profile, GPtrArray *findings)
 {
-    static const char *const keys[] = {"machine.firmware",
-                                       "machine.vga-firmware"};
+    static const char *const keys[] = {
+        "machine.firmware", "machine.vga-firmware", "net0.boot-rom",
+        "net1.boot-rom",    "net2.boot-rom",        "net3.boot-rom"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
         g_autofree char *path = profile_get_path(profile, keys[i]);
@@ -169,6 +182,7 @@ profile_check_files(const Profile *profile)
     check_media(profile, findings);
     check_kernel(profile, findings);
     check_firmware(profile, findings);
+    check_tftp(profile, findings);
     check_permissions(profile, findings);
     return findings;
 }

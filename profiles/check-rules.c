@@ -22,13 +22,14 @@ section_line(const Profile *profile, const char *section)
     return 0;
 }
 
-/* Runs fn for every section of a numbered kind that the profile has, in the
- * profile's order. */
-static void
+/* Runs fn (NULL: none) for every section of a numbered kind that the profile
+ * has, in its order; their number. */
+static unsigned
 for_each(const Rules *rules, const char *pattern,
          void (*fn)(const Rules *rules, const char *section))
 {
     const GPtrArray *lines = rules->profile->lines;
+    unsigned found = 0;
 
     for (guint i = 0; i < lines->len; i++) {
         const Line *line = g_ptr_array_index(lines, i);
@@ -36,9 +37,13 @@ for_each(const Rules *rules, const char *pattern,
             section_line(rules->profile, line->section) != i + 1)
             continue; /* or it was met before */
         const SchemaSection *row = schema_find_section(line->section);
-        if (row != NULL && strcmp(row->section, pattern) == 0)
+        if (row == NULL || strcmp(row->section, pattern) != 0)
+            continue;
+        found++;
+        if (fn != NULL)
             fn(rules, line->section);
     }
+    return found;
 }
 
 static const char *
@@ -140,23 +145,65 @@ net_has_names(const Rules *rules, const char *section)
 }
 
 static void
-net_uses_forwards(const Rules *rules, const char *section)
+net_is_user_network(const Rules *rules, const char *section)
 {
-    g_autofree char *full = g_strdup_printf("%s.forward", section);
+    static const struct {
+        const char *key, *what;
+    } rows[] = {
+        {"forward", "port forwards"},
+        {"tftp", "a TFTP server; others need one in their network"},
+        {"bootfile", "a DHCP server of its own"},
+    };
 
-    if (strcmp(get(rules, section, "kind"), "user") != 0 &&
-        *profile_get_string(rules->profile, full) != '\0')
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *full = g_strdup_printf("%s.%s", section, rows[i].key);
+        if (strcmp(get(rules, section, "kind"), "user") != 0 &&
+            *profile_get_string(rules->profile, full) != '\0')
+            profile_report(rules->findings, false,
+                           profile_get_line(rules->profile, full), full,
+                           g_strdup_printf("has no effect; only kind=user has "
+                                           "%s",
+                                           rows[i].what));
+    }
+}
+
+/* A plain name without the folder that it is in leads nowhere. */
+static void
+net_bootfile_is_somewhere(const Rules *rules, const char *section)
+{
+    const char *file = get(rules, section, "bootfile");
+    g_autofree char *full = g_strdup_printf("%s.bootfile", section);
+
+    if (*file != '\0' && strstr(file, "://") == NULL &&
+        *get(rules, section, "tftp") == '\0')
         profile_report(rules->findings, false,
                        profile_get_line(rules->profile, full), full,
-                       g_strdup("has no effect; only kind=user has port "
-                                "forwards"));
+                       g_strdup_printf("nobody serves it: set %s.tftp to the "
+                                       "folder that it is in",
+                                       section));
+}
+
+static void
+rule_boot_from_net(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+    g_auto(GStrv) kinds =
+        g_strsplit_set(profile_get_string(p, "machine.boot"), ", ", -1);
+
+    if (g_strv_contains((const char *const *) kinds, "net") &&
+        for_each(rules, "net#", NULL) == 0)
+        profile_report(rules->findings, false,
+                       profile_get_line(p, "machine.boot"), "machine.boot",
+                       g_strdup("there is no network card to start from; add "
+                                "[net0]"));
 }
 
 static void
 rule_networks(const Rules *rules)
 {
     for_each(rules, "net#", net_has_names);
-    for_each(rules, "net#", net_uses_forwards);
+    for_each(rules, "net#", net_is_user_network);
+    for_each(rules, "net#", net_bootfile_is_somewhere);
 }
 
 /* Not loopback: everybody who can reach the host sees the screen. */
@@ -327,6 +374,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_vnc_password,   rule_one_disk_twice, rule_smp_needs_a_pentium,
         rule_smp_needs_acpi, rule_screen_for_vnc, rule_kernel_and_chipset,
         rule_minimal_has_no, rule_minimal_drives, rule_networks,
+        rule_boot_from_net,
     };
     const Rules context = {profile, findings};
 

@@ -177,6 +177,7 @@ static const SchemaSection sections[] = {
 
 #define BOOLS "true|false"
 #define DRIVES "floppy|cd|disk"
+#define BOOT_FROM DRIVES "|net"
 #define T SCHEMA_TEMPLATE
 
 /* section, key, type, flags, min, max, choices, default, unit, since, help, check */
@@ -198,7 +199,7 @@ static const SchemaKey keys[] = {
     { "machine", "kernel-unpack", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "unpack a bzImage on the host and keep the result in the cache folder; false: it unpacks itself in the guest, at an address of its own choice (KASLR)", NULL },
     { "machine", "firmware", SCHEMA_FILE, 0, 1, MAX_PATH, NULL, "bios-256k.bin", NULL, "0.1", "BIOS: a name looked up in the firmware folders, or a path", NULL },
     { "machine", "vga-firmware", SCHEMA_FILE, 0, 0, MAX_PATH, NULL, "vgabios-stdvga.bin", NULL, "0.1", "BIOS of the graphics card: a name or a path", NULL },
-    { "machine", "boot", SCHEMA_LIST, 0, 1, 0, DRIVES, "floppy,cd,disk", NULL, "0.1", "kinds of drives to start from, in order", NULL },
+    { "machine", "boot", SCHEMA_LIST, 0, 1, 0, BOOT_FROM, "floppy,cd,disk", NULL, "0.1", "what to start from, in order; net is the network cards (PXE)", NULL },
     { "machine", "boot-menu", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "let the BIOS offer a choice of drives at start (Esc)", NULL },
     { "machine", "rtc", SCHEMA_ENUM, 0, 0, 0, "utc|localtime", "utc", NULL, "0.1", "what the guest's clock shows; DOS and Windows want localtime", NULL },
     { "machine", "debug-exit", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "add a port by which a test program in the guest ends the machine", NULL },
@@ -256,6 +257,9 @@ static const SchemaKey keys[] = {
     { "net#", "forward", SCHEMA_STRING, 0, 0, 4095, NULL, "", NULL, "0.2", "user: ports of the host that lead to the guest: tcp:127.0.0.1:2222->22, separated by commas", check_forwards },
     { "net#", "restrict", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "user: the guest reaches nothing outside, only who comes by a forward is answered", NULL },
     { "net#", "host-access", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "user: the guest may connect to services of this host's loopback, as 10.0.2.2", NULL },
+    { "net#", "boot-rom", SCHEMA_FILE, 0, 0, MAX_PATH, NULL, "efi-virtio.rom", NULL, "0.2", "where machine.boot has net: the program that starts the guest from this card, a name looked up in the firmware folders or a path; empty for none", NULL },
+    { "net#", "tftp", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "user: folder whose files the guest may read by TFTP from 10.0.2.2", NULL },
+    { "net#", "bootfile", SCHEMA_STRING, SCHEMA_ASCII, 0, 127, NULL, "", NULL, "0.2", "user: what a guest that starts from the network is told to load: a file in the folder of tftp, or what its boot program understands, such as a URL", NULL },
     { "net#", "mtu", SCHEMA_INT, 0, 0, 65521, NULL, "0", "bytes", "0.2", "largest packet; 0 is the interface's own, else 1500", check_mtu },
     { "net#", "queues", SCHEMA_INT, 0, 1, 8, NULL, "1", NULL, "0.2", "tap, bridge, macvtap: pairs of queues, for guests with several processors", NULL },
     { "net#", "vhost", SCHEMA_ENUM, 0, 0, 0, "auto|on|off", "auto", NULL, "0.2", "tap, bridge, macvtap: let the host's kernel move the frames: faster, and no figures or filters; auto where the host can", NULL },

@@ -5,39 +5,54 @@
 #include "app/session/machine-host-internal.h"
 #include "app/session/session-error.h"
 
+G_STATIC_ASSERT(MACHINE_NETS <= MACHINE_MAX_NETS);
+
+static void
+describe(const MachineNic *nic, MachineNet *ret)
+{
+    const guint8 *a = nic->mac;
+    NetLink *link = nic->link;
+
+    *ret = (MachineNet){.name = g_strdup(nic->name),
+                        .kind = g_strdup(nic->kind),
+                        .model = g_strdup(nic->model),
+                        .description = g_strdup(net_describe(link)),
+                        .capture = net_capture_path(link),
+                        .forwards = net_forwards(link),
+                        .up = net_is_up(link),
+                        .plugged = net_is_plugged(link),
+                        .mtu = net_mtu(link)};
+    ret->mac = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", a[0], a[1],
+                               a[2], a[3], a[4], a[5]);
+    net_stats(link, &ret->stats);
+}
+
 unsigned
 machine_host_nets(void *m, MachineNet *ret_nets)
 {
     MachineHost *host = m;
-    unsigned n = 0;
+    const MachineNic *nics[MACHINE_NETS];
+    unsigned n = machine_hold_nets(host->machine, nics);
 
-    for (NetLink *link;
-         n < MACHINE_MAX_NETS && (link = machine_net(host->machine, n)) != NULL;
-         n++) {
-        MachineNetInfo info = machine_net_info(host->machine, n);
-        const guint8 *a = info.mac;
-        MachineNet *net = &ret_nets[n];
-        *net = (MachineNet){.name = g_strdup(info.name),
-                            .kind = g_strdup(info.kind),
-                            .model = g_strdup(info.model),
-                            .description = g_strdup(net_describe(link)),
-                            .capture = net_capture_path(link),
-                            .forwards = net_forwards(link),
-                            .up = net_is_up(link),
-                            .plugged = net_is_plugged(link),
-                            .mtu = net_mtu(link)};
-        net->mac = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", a[0], a[1],
-                                   a[2], a[3], a[4], a[5]);
-        net_stats(link, &net->stats);
+    for (unsigned i = 0; i < n; i++) {
+        describe(nics[i], &ret_nets[i]);
+        machine_release_net(host->machine, nics[i]);
     }
     return n;
+}
+
+static GError *
+no_such_net(MachineHost *host, const char *name)
+{
+    return g_error_new(CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_NOT_FOUND,
+                       "machine '%s' has no network '%s'; `carrel net list "
+                       "%s` shows what it has",
+                       host->name, name, host->name);
 }
 
 /* What may block: a role process is asked, a file is opened. */
 typedef struct {
     MachineHost *host;
-    NetLink *link;
-    guint64 limit;
     NetChange change;
     char *net, *value;
     MachineDone done;
@@ -46,29 +61,43 @@ typedef struct {
 } NetJob;
 
 static void
-net_work(void *data)
+change_net(NetJob *job, const MachineNic *nic)
 {
-    NetJob *job = data;
-
     switch (job->change) {
     case NET_FORWARD_ADD:
-        (void) net_forward_add(job->link, job->value, &job->error);
+        (void) net_forward_add(nic->link, job->value, &job->error);
         break;
     case NET_FORWARD_REMOVE:
-        (void) net_forward_remove(job->link, job->value, &job->error);
+        (void) net_forward_remove(nic->link, job->value, &job->error);
         break;
     case NET_CAPTURE:
         if (job->value != NULL)
-            (void) net_capture_start(job->link, job->value, job->limit,
+            (void) net_capture_start(nic->link, job->value, nic->capture_limit,
                                      &job->error);
         else
-            net_capture_stop(job->link);
+            net_capture_stop(nic->link);
         break;
     case NET_PLUG:
-        net_set_plugged(job->link, strcmp(job->value, "up") == 0);
+        net_set_plugged(nic->link, strcmp(job->value, "up") == 0);
         break;
     default: break;
     }
+}
+
+/* The card is looked up here, for it may have been taken out meanwhile, and
+ * the jobs before this one do not wait for who holds it. */
+static void
+net_work(void *data)
+{
+    NetJob *job = data;
+    Machine *machine = job->host->machine;
+    const MachineNic *nic = machine_hold_net(machine, job->net);
+
+    if (nic != NULL)
+        change_net(job, nic);
+    else
+        job->error = no_such_net(job->host, job->net);
+    machine_release_net(machine, nic);
 }
 
 static void
@@ -90,31 +119,34 @@ net_done(void *data)
     g_free(job);
 }
 
-/* The card that is meant; -1 and error set. */
-static int
+/* The name of the card that is meant; NULL and error set. */
+static char *
 find_net(MachineHost *host, const char *name, GError **error)
 {
-    unsigned n = 0, found = 0, at = 0;
+    const MachineNic *nics[MACHINE_NETS];
+    unsigned n = machine_hold_nets(host->machine, nics), found = 0;
+    char *which = NULL;
 
-    for (; machine_net(host->machine, n) != NULL; n++)
-        if (name == NULL ||
-            strcmp(machine_net_info(host->machine, n).name, name) == 0) {
+    for (unsigned i = 0; i < n; i++) {
+        if (name == NULL || strcmp(nics[i]->name, name) == 0) {
             found++;
-            at = n;
+            g_free(which);
+            which = g_strdup(nics[i]->name);
         }
+        machine_release_net(host->machine, nics[i]);
+    }
     if (found == 1)
-        return (int) at;
+        return which;
+    g_free(which);
     if (found == 0)
-        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_NOT_FOUND,
-                    "machine '%s' has no network '%s'; `carrel net list %s` "
-                    "shows what it has",
-                    host->name, name != NULL ? name : "net0", host->name);
+        g_propagate_error(error,
+                          no_such_net(host, name != NULL ? name : "net0"));
     else
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_USAGE,
                     "machine '%s' has %u networks; say which one with "
                     "--net=net0",
                     host->name, found);
-    return -1;
+    return NULL;
 }
 
 void
@@ -123,19 +155,16 @@ machine_host_change_net(void *m, const NetRequest *request, MachineDone done,
 {
     MachineHost *host = m;
     GError *error = NULL;
-    int n = find_net(host, request->net, &error);
+    char *net = find_net(host, request->net, &error);
 
-    if (n < 0) {
+    if (net == NULL) {
         done(data, error);
         return;
     }
-    MachineNetInfo info = machine_net_info(host->machine, (unsigned) n);
     NetJob *job = g_new0(NetJob, 1);
     *job = (NetJob){.host = host,
-                    .link = machine_net(host->machine, (unsigned) n),
-                    .limit = info.capture_limit,
                     .change = request->change,
-                    .net = g_strdup(info.name),
+                    .net = net,
                     .value = g_strdup(request->value),
                     .done = done,
                     .data = data};

@@ -1,8 +1,7 @@
 /* devices/bus/pci.c - conventional PCI: configuration space, BARs, INTx.
  *
- * PCI Local Bus Specification 2.3, chapter 6. One bus, no bridges, no
- * expansion ROM registers and no parity errors: the machines that use it hand
- * option ROMs over by fw_cfg. */
+ * PCI Local Bus Specification 2.3, chapter 6. One bus, no bridges and no parity
+ * errors. An expansion ROM is read by exits, as firmware copies it once. */
 #include "devices/bus/pci.h"
 
 #include <errno.h>
@@ -21,6 +20,7 @@
 #define BAR_MEM64    0x4u
 #define BAR_PREFETCH 0x8u
 #define IO_LIMIT     0x10000u
+#define ROM_MIN      0x800u /* the register's lowest address bit is 11 */
 #define PHYS_LIMIT   (G_GUINT64_CONSTANT(1) << 52)
 
 /* Detected parity, signalled and received aborts, master parity error */
@@ -209,7 +209,7 @@ static guint64
 mem_bar_wanted(const PciDevice *pdev, const PciBar *bar, unsigned reg)
 {
     const guint8 *config = pdev->state->config;
-    guint32 low = pci_get32(config, reg) & ~0xfu;
+    guint32 low = pci_get32(config, reg) & ~0xfu; /* a ROM has more of them */
     guint64 addr = low;
     guint64 limit = G_MAXUINT32;
 
@@ -225,13 +225,19 @@ mem_bar_wanted(const PciDevice *pdev, const PciBar *bar, unsigned reg)
     return addr;
 }
 
+static unsigned
+bar_reg(unsigned index)
+{
+    return index == PCI_ROM ? PCI_ROM_ADDRESS : PCI_BAR0 + 4 * index;
+}
+
 /* Where the guest wants the BAR now; NOT_MAPPED: nowhere. */
 static guint64
 bar_wanted(const PciDevice *pdev, unsigned index)
 {
     const PciBar *bar = &pdev->bars[index];
     guint16 command = pci_get16(pdev->state->config, PCI_COMMAND);
-    unsigned reg = PCI_BAR0 + 4 * index;
+    unsigned reg = bar_reg(index);
 
     if (bar->type == PCI_BAR_NONE)
         return NOT_MAPPED;
@@ -243,6 +249,9 @@ bar_wanted(const PciDevice *pdev, unsigned index)
         return addr;
     }
     if ((command & PCI_COMMAND_MEMORY) == 0)
+        return NOT_MAPPED;
+    if (bar->type == PCI_BAR_ROM &&
+        (pdev->state->config[reg] & PCI_ROM_ENABLE) == 0)
         return NOT_MAPPED;
     return mem_bar_wanted(pdev, bar, reg);
 }
@@ -291,7 +300,7 @@ update_mappings(PciDevice *pdev)
 {
     bool freed = false;
 
-    for (unsigned i = 0; i < PCI_NUM_BARS; i++) {
+    for (unsigned i = 0; i <= PCI_ROM; i++) {
         PciBar *bar = &pdev->bars[i];
         if (bar->mapped_at != NOT_MAPPED &&
             bar_wanted(pdev, i) != bar->mapped_at) {
@@ -299,7 +308,7 @@ update_mappings(PciDevice *pdev)
             freed = true;
         }
     }
-    for (unsigned i = 0; i < PCI_NUM_BARS; i++) {
+    for (unsigned i = 0; i <= PCI_ROM; i++) {
         PciBar *bar = &pdev->bars[i];
         guint64 want = bar_wanted(pdev, i);
         int ret;
@@ -381,7 +390,8 @@ pci_bus_config_write(PciBus *bus, guint8 devfn, unsigned offset, guint32 value,
         *byte = (guint8) ((*byte & ~mask) | (in & mask));
         *byte &= (guint8) ~(in & pdev->w1cmask[offset + i]);
     }
-    if (offset < PCI_BAR0 + 4 * PCI_NUM_BARS)
+    if (offset < PCI_BAR0 + 4 * PCI_NUM_BARS ||
+        (offset < PCI_ROM_ADDRESS + 4 && offset + size > PCI_ROM_ADDRESS))
         config_changed(pdev);
     if (pdev->config_written != NULL)
         pdev->config_written(pdev, offset, size, old);
@@ -432,7 +442,7 @@ pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
     pdev->config_written = NULL;
     pdev->config_reading = NULL;
     memset(pdev->bars, 0, sizeof pdev->bars);
-    for (unsigned i = 0; i < PCI_NUM_BARS; i++)
+    for (unsigned i = 0; i <= PCI_ROM; i++)
         pdev->bars[i].mapped_at = NOT_MAPPED;
     fill_standard_config(pdev, ids);
     pdev->dma = dma_new(env->mem);
@@ -453,7 +463,7 @@ pci_device_unrealize(PciDevice *pdev)
     if (bus == NULL || bus->functions[pdev->devfn & 0xff].pdev != pdev)
         return; /* never got onto the bus */
     g_mutex_lock(&bus->config_lock);
-    for (unsigned i = 0; i < PCI_NUM_BARS; i++)
+    for (unsigned i = 0; i <= PCI_ROM; i++)
         bar_unmap(pdev, &pdev->bars[i]);
     pci_set_intx(pdev, false);
     bus->functions[pdev->devfn].pdev = NULL;
@@ -462,6 +472,8 @@ pci_device_unrealize(PciDevice *pdev)
     g_mutex_unlock(&bus->config_lock);
     dma_free(pdev->dma);
     pdev->dma = NULL;
+    g_clear_pointer(&pdev->bars[PCI_ROM].region, io_region_free);
+    g_clear_pointer(&pdev->rom, g_bytes_unref);
 }
 
 void
@@ -508,6 +520,86 @@ pci_add_bar(PciDevice *pdev, unsigned index, PciBarType type, bool prefetch,
     pci_put32(pdev->wmask, reg, (guint32) mask);
     if (type == PCI_BAR_MEM64)
         pci_put32(pdev->wmask, reg + 4, (guint32) (mask >> 32));
+}
+
+/* ---- the expansion ROM ---- */
+
+static guint64
+rom_read(void *dev, guint64 offset, unsigned size)
+{
+    const PciDevice *pdev = dev;
+    gsize len;
+    const guint8 *bytes = g_bytes_get_data(pdev->rom, &len);
+    guint64 value = G_MAXUINT64; /* what an empty cell reads as */
+
+    if (offset < len)
+        memcpy(&value, bytes + offset, MIN(size, len - offset));
+    return GUINT64_FROM_LE(value);
+}
+
+static void
+rom_write(void *dev, guint64 offset, guint64 value, unsigned size)
+{
+}
+
+static const IoOps rom_ops = {.read = rom_read, .write = rom_write};
+
+/* Section 6.3.1.1: the signature, then at 0x18 where "PCIR" is. */
+static bool
+is_rom(const guint8 *bytes, gsize len)
+{
+    gsize at = len >= 0x1a ? pci_get16(bytes, 0x18) : len;
+
+    return len >= 0x1a && bytes[0] == 0x55 && bytes[1] == 0xaa &&
+           at + 0x18 <= len && memcmp(bytes + at, "PCIR", 4) == 0;
+}
+
+/* One program serves a chip under several numbers (a virtio card has an old and
+ * a new one), and firmware runs it only under the one that is written in it. So
+ * it is told the card's; the byte behind the entry's jump evens out the sum of
+ * all bytes, which has to stay 0. */
+static GBytes *
+adapt_rom(const PciDevice *pdev, const guint8 *bytes, gsize len)
+{
+    guint8 *copy = g_memdup2(bytes, len);
+    gsize at = pci_get16(bytes, 0x18);
+    guint16 id = pci_get16(bytes, (unsigned) at + 6);
+
+    if (pci_get16(bytes, (unsigned) at + 4) == pdev->ids->vendor) {
+        guint16 ours = pdev->ids->device;
+        pci_put16(copy, (unsigned) at + 6, ours);
+        copy[6] = (guint8) (copy[6] + (id & 0xff) + (id >> 8) - (ours & 0xff) -
+                            (ours >> 8));
+    }
+    return g_bytes_new_take(copy, len);
+}
+
+bool
+pci_add_rom(PciDevice *pdev, GBytes *image, GError **error)
+{
+    gsize len;
+    const guint8 *bytes = g_bytes_get_data(image, &len);
+    guint32 size = ROM_MIN;
+
+    if (len > PCI_ROM_MAX || !is_rom(bytes, len)) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "%s: its boot ROM is no PCI expansion ROM of at most %u "
+                    "KiB; take another file",
+                    pdev->dev.id, PCI_ROM_MAX >> 10);
+        return false;
+    }
+    while (size < len)
+        size *= 2;
+    pdev->rom = adapt_rom(pdev, bytes, len);
+    pdev->bars[PCI_ROM] = (PciBar){
+        .type = PCI_BAR_ROM,
+        .size = size,
+        .region =
+            io_region_new("pci-rom", &rom_ops, pdev, &pdev->dev.lock, size),
+        .mapped_at = NOT_MAPPED,
+    };
+    pci_put32(pdev->wmask, PCI_ROM_ADDRESS, ~(size - 1) | PCI_ROM_ENABLE);
+    return true;
 }
 
 unsigned

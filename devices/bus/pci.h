@@ -18,6 +18,7 @@
 
 #define PCI_CONFIG_SIZE     256
 #define PCI_NUM_BARS        6
+#define PCI_ROM             PCI_NUM_BARS /* index of the expansion ROM */
 #define PCI_DEVFN(slot, fn) ((guint8) (((slot) << 3) | (fn)))
 
 /* Offsets in configuration space, PCI 2.3 section 6.1 */
@@ -42,6 +43,8 @@
 #define PCI_SUBSYSTEM_VENDOR_ID  0x2c
 #define PCI_SUBSYSTEM_ID         0x2e
 #define PCI_ROM_ADDRESS          0x30
+#define PCI_ROM_ENABLE           0x00000001u
+#define PCI_ROM_MAX              (1u << 20) /* bytes; larger ones are refused */
 #define PCI_CAPABILITY_LIST      0x34
 #define PCI_INTERRUPT_LINE       0x3c
 #define PCI_INTERRUPT_PIN        0x3d
@@ -67,7 +70,8 @@ typedef enum {
     PCI_BAR_NONE,
     PCI_BAR_IO,
     PCI_BAR_MEM32,
-    PCI_BAR_MEM64
+    PCI_BAR_MEM64,
+    PCI_BAR_ROM /* pci_add_rom()'s */
 } PciBarType;
 
 typedef struct {
@@ -88,9 +92,10 @@ struct PciDevice {
     guint8 wmask[PCI_CONFIG_SIZE];   /* bits the guest may write */
     guint8 w1cmask[PCI_CONFIG_SIZE]; /* bits that writing 1 clears */
     guint8 initial[PCI_CONFIG_SIZE]; /* config at reset */
-    PciBar bars[PCI_NUM_BARS];
-    unsigned cap_end; /* where the next capability goes */
-    Dma *dma;         /* follows the bus-master bit */
+    PciBar bars[PCI_NUM_BARS + 1];   /* PCI_ROM: the expansion ROM */
+    GBytes *rom;                     /* NULL: none */
+    unsigned cap_end;                /* where the next capability goes */
+    Dma *dma;                        /* follows the bus-master bit */
     /* Optional; runs before the generic read, with the bus's config lock held,
      * for bytes that are made when somebody looks. It and config_written may
      * take the device's lock inside; nothing takes the two the other way
@@ -142,6 +147,11 @@ void pci_device_restored(PciDevice *pdev); /* remaps from config */
  * BAR, while it decodes. size: power of two, >= 4 (I/O) or 16 (memory). */
 void pci_add_bar(PciDevice *pdev, unsigned index, PciBarType type,
                  bool prefetch, guint64 size, IoRegion *region, MemSlot *slot);
+/* Gives the card an expansion ROM, section 6.2.5.2: firmware finds the image
+ * where it puts the ROM's BAR, and runs it. Keeps a copy, with the card's device
+ * number where it is for one of the same vendor. False and error set when it is
+ * no such image or larger than PCI_ROM_MAX. In realize. */
+bool pci_add_rom(PciDevice *pdev, GBytes *image, GError **error);
 /* Adds a capability of len bytes (with its 2-byte header) to `initial`;
  * returns its offset. */
 unsigned pci_add_capability(PciDevice *pdev, guint8 id, unsigned len);

@@ -109,8 +109,9 @@ pci_hotplug_inserted(Device *dev, unsigned slot)
     announce(dev, slot);
 }
 
-/* A check of the device is what a guest makes of the event in either case; it
- * reads the configuration space and sees. */
+/* A check of the device is what a guest makes of the event in either case. One
+ * that reads the configuration space then sees that nobody is there; Linux (6.1)
+ * only counts what is new and goes on believing in the old. */
 void
 pci_hotplug_removed(Device *dev, unsigned slot)
 {

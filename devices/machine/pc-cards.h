@@ -9,7 +9,14 @@
 #define PC_FIRST_CARD     3u
 #define PC_MAX_BOOT_UNITS 32
 
-typedef enum { PC_BOOT_NONE, PC_BOOT_FLOPPY, PC_BOOT_CD, PC_BOOT_DISK } PcBoot;
+typedef enum {
+    PC_BOOT_NONE,
+    PC_BOOT_FLOPPY,
+    PC_BOOT_CD,
+    PC_BOOT_DISK,
+    PC_BOOT_NET,
+    PC_N_BOOT
+} PcBoot;
 
 /* Options set, not realized, not connected: the machine sets "bus" and "addr".
  * A guest finds a card again where it was when others come and go, so each

@@ -36,7 +36,8 @@ typedef struct {
     PcCards *cards;      /* emptied by the machine */
     CharLink *serial[PC_SERIALS]; /* NULL: no such port */
     CharLink *firmware_log;
-    PcBoot boot[3]; /* in order, ends early with PC_BOOT_NONE */
+    /* In order, ends early with PC_BOOT_NONE. */
+    PcBoot boot[PC_N_BOOT - 1];
     bool boot_menu, acpi, local_time, debug_exit;
 } PcSpec;
 

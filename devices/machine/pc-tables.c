@@ -101,15 +101,14 @@ cmos_disks(const PcSpec *spec, Device *rtc)
     rtc_set_cmos(rtc, 0x39, (guint8) translations);
 }
 
-/* Nibbles of the classic boot order: 1 floppy, 2 disk, 3 CD. */
+/* Nibbles of the classic boot order: 1 floppy, 2 disk, 3 CD, 4 a card's ROM.
+ * It has room for three; fw_cfg tells all. */
 static void
 cmos_boot(const PcSpec *spec, Device *rtc)
 {
     static const guint8 code[] = {
-        [PC_BOOT_NONE] = 0,
-        [PC_BOOT_FLOPPY] = 1,
-        [PC_BOOT_CD] = 3,
-        [PC_BOOT_DISK] = 2,
+        [PC_BOOT_NONE] = 0, [PC_BOOT_FLOPPY] = 1, [PC_BOOT_CD] = 3,
+        [PC_BOOT_DISK] = 2, [PC_BOOT_NET] = 4,
     };
 
     rtc_set_cmos(rtc, 0x3d,
@@ -162,7 +161,7 @@ append_unit_paths(const PcSpec *spec, PcBoot kind, unsigned number,
 {
     for (unsigned i = 0; i < PC_IDE; i++)
         if (spec->ide[i].present && spec->ide[i].number == number &&
-            spec->ide[i].cdrom == (kind == PC_BOOT_CD))
+            kind == (spec->ide[i].cdrom ? PC_BOOT_CD : PC_BOOT_DISK))
             g_string_append_printf(out, "/pci@i0cf8/ide@1,1/drive@%u/disk@%u\n",
                                    i / 2, i % 2);
     for (unsigned i = 0; i < spec->cards->n_boot; i++) {

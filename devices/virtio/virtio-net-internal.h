@@ -98,6 +98,7 @@ struct VirtioNet {
     VirtioNetState s;
     /* Options. */
     NetLink *link;
+    GBytes *rom; /* NULL: nothing starts from it */
     char *mac_text;
     guint32 max_pairs, queue_size;
     int vhost_mode; /* NetVhostMode */

@@ -365,7 +365,9 @@ virtio_net_realize(Device *dev, DeviceEnv *env, GError **error)
         .config_size = CONFIG_SIZE,
     };
     return virtio_realize(&d->virtio, env, &virtio_net_model, &setup,
-                          &d->s.virtio, error);
+                          &d->s.virtio, error) &&
+           (d->rom == NULL || d->virtio.pci.bus == NULL ||
+            pci_add_rom(&d->virtio.pci, d->rom, error));
 }
 
 static void
@@ -444,6 +446,8 @@ static const StateField virtio_net_fields[] = {
 static const PropDesc virtio_net_props[] = {
     VIRTIO_PROPS(VirtioNet, virtio),
     PROP_DEF_LINK(VirtioNet, link, "net", true, "where its cable leads"),
+    PROP_DEF_LINK(VirtioNet, rom, "rom", false,
+                  "PCI: GBytes of the ROM that boots from it"),
     PROP_DEF_STRING(VirtioNet, mac_text, "mac", "52:54:00:12:34:56",
                     "address of the card"),
     PROP_DEF_U32(VirtioNet, max_pairs, "queues", 1, 1, NET_MAX_QUEUES, NULL,

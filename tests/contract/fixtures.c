@@ -97,6 +97,20 @@ make_net(Rig *rig)
     return link;
 }
 
+/* Header of an expansion ROM, with the structure that it points to. */
+static gpointer
+make_rom(Rig *rig)
+{
+    static const guint8 image[2048] = {
+        [0] = 0x55,   [1] = 0xaa,   [2] = 4,      [0x18] = 0x1c,
+        [0x1c] = 'P', [0x1d] = 'C', [0x1e] = 'I', [0x1f] = 'R',
+    };
+    GBytes *rom = g_bytes_new_static(image, sizeof image);
+
+    g_ptr_array_add(rig->roms, rom);
+    return rom;
+}
+
 /* clang-format off */
 static const struct {
     const char *prefix; /* of the link's name */
@@ -108,6 +122,7 @@ static const struct {
     { "drive", make_drive },
     { "net",   make_net },
     { "pm",    make_pm },
+    { "rom",   make_rom },
 };
 /* clang-format on */
 
@@ -222,6 +237,7 @@ rig_new(const DeviceClass *klass)
     rig->files = g_ptr_array_new_with_free_func(remove_file);
     rig->chars = g_ptr_array_new_with_free_func((GDestroyNotify) char_close);
     rig->nets = g_ptr_array_new_with_free_func((GDestroyNotify) net_close);
+    rig->roms = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
     rig->mem_slots =
         g_ptr_array_new_with_free_func((GDestroyNotify) mem_slot_free);
     rig->dev = device_new(klass, "contract0");
@@ -258,6 +274,7 @@ rig_free(Rig *rig)
     g_ptr_array_unref(rig->files);
     g_ptr_array_unref(rig->chars);
     g_ptr_array_unref(rig->nets);
+    g_ptr_array_unref(rig->roms);
     g_ptr_array_unref(rig->mem_slots);
     if (rig->bus != NULL)
         pci_bus_free(rig->bus);

@@ -14,6 +14,7 @@ typedef struct {
     GPtrArray *files;     /* char *: temporary images */
     GPtrArray *chars;     /* CharLink * */
     GPtrArray *nets;      /* NetLink * */
+    GPtrArray *roms;      /* GBytes * */
     GPtrArray *mem_slots; /* MemSlot *: lent to the device */
     Device *dev;          /* options and links set */
 } Rig;

@@ -65,6 +65,41 @@ refuses 2 'disk7' "a disk of no such number" "$carrel" attach plug disk7
 refuses 3 'nobody' "no such machine" "$carrel" attach nobody disk1 path=/x
 check "no trial left a drive" has_no disk1
 
+port=$((20000 + RANDOM % 12000))
+nets() { "$carrel" net list plug; }
+answers() { (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; }
+silent() { ! answers; }
+if "$carrel" attach plug net1 >/dev/null 2>&1; then
+    check "a network card was plugged in" bash -c \
+        "'$carrel' net list plug | grep -q '^net1.*user'"
+    check "a port leads to it" \
+        "$carrel" net forward add plug "tcp:127.0.0.1:$port->80"
+    check "its process listens" answers
+    check "its cable is pulled" "$carrel" net link plug net1 down
+    check "and plugged in" "$carrel" net link plug net1 up
+    check "its frames are written to a file" \
+        "$carrel" net capture plug on "$home/net1.pcap"
+    refuses 4 'net1 is there already' "a second one of its name" \
+        "$carrel" attach plug net1
+    check "the guest that does not react loses it" \
+        "$carrel" detach plug net1 --force
+    check "it is in no list any more" bash -c \
+        "! '$carrel' net list plug | grep -q net1"
+    check "its process has ended" silent
+    refuses 3 "no network 'net1'" "no cable of it can be pulled" \
+        "$carrel" net link plug net1 down
+else
+    echo "# built without libslirp: no user network"
+fi
+for kind in switch none; do
+    check "a card of kind $kind" "$carrel" attach plug net2 "kind=$kind"
+    check "is in the list" bash -c "'$carrel' net list plug | grep -q '^net2'"
+    check "and goes" "$carrel" detach plug net2 --force
+done
+refuses 3 'net1.*carrel-no-such' "a bridge that does not exist" \
+    "$carrel" attach plug net1 kind=bridge bridge=carrel-no-such
+check "no trial left a network card" bash -c "[ -z \"\$('$carrel' net list plug | grep '^net')\" ]"
+
 "$carrel" pause plug >/dev/null
 check "a machine that is paused takes it too" \
     "$carrel" attach plug disk3 "path=$home/extra.img"

@@ -272,6 +272,34 @@ a_machine_ends_while_disks_come_and_go(void)
     }
 }
 
+static void
+networks_come_and_go_while_they_are_listed(void)
+{
+    Rig rig;
+
+    if (set_up(&rig)) {
+        for (unsigned i = 0; i < 20; i++)
+            ask(&rig,
+                "{\"op\":\"attach\",\"section\":\"net1\",\"settings\":{"
+                "\"kind\":\"none\"}}\n{\"op\":\"nets\"}\n"
+                "{\"op\":\"net\",\"change\":\"link\",\"net\":\"net1\","
+                "\"value\":\"up\"}\n"
+                "{\"op\":\"detach\",\"section\":\"net1\",\"force\":true}\n"
+                "{\"op\":\"nets\"}\n");
+        ask(&rig, "{\"id\":7,\"op\":\"attach\",\"section\":\"net1\","
+                  "\"settings\":{\"kind\":\"none\"}}\n");
+        g_autofree char *done = await(&rig, "\"id\":7");
+        CU_ASSERT_PTR_NOT_NULL(strstr(done, "\"ok\":true"));
+        ask(&rig, "{\"id\":8,\"op\":\"nets\"}\n");
+        g_autofree char *nets = await(&rig, "\"id\":8");
+        CU_ASSERT_PTR_NOT_NULL(strstr(nets, "\"net1\""));
+        ask(&rig, "{\"op\":\"stop\",\"timeout\":0,\"force\":true}\n");
+        machine_host_run(rig.host);
+        CU_ASSERT_STRING_EQUAL(machine_host_end_state(rig.host), "stopped");
+    }
+    tear_down(&rig);
+}
+
 /* clang-format off */
 CU_MAIN("machine-host",
     { "termination_during_a_stop_gives_the_guest_its_time", termination_during_a_stop_gives_the_guest_its_time },
@@ -281,5 +309,6 @@ CU_MAIN("machine-host",
     { "a_reset_forgets_a_stop_that_would_let_it_go_on", a_reset_forgets_a_stop_that_would_let_it_go_on },
     { "a_change_of_media_keeps_the_drives_throw_away_mode", a_change_of_media_keeps_the_drives_throw_away_mode },
     { "a_machine_ends_while_disks_come_and_go", a_machine_ends_while_disks_come_and_go },
+    { "networks_come_and_go_while_they_are_listed", networks_come_and_go_while_they_are_listed },
     { "a_quit_amid_changes_of_state_ends_cleanly", a_quit_amid_changes_of_state_ends_cleanly })
 /* clang-format on */

@@ -58,6 +58,7 @@ run_lab() {
         --timeout "${LAB_TIMEOUT:-2400}" -- env LAB_DISK="$disk" \
         LAB_FULL="${LAB_FULL:-}" LAB_FIO="$fio" \
         CARREL_TEST_IMAGES="${CARREL_TEST_IMAGES:-}" \
+        LAB_LINUX_612="${LAB_LINUX_612:-}" \
         bash "$here/several.sh" "$carrel" "$demo_image" "$@" 2>&1
 }
 

@@ -99,7 +99,31 @@ test_a_role_wants_two_descriptors(void)
     CU_ASSERT_FALSE(user_config_parse(3, other, &c));
 }
 
+static void
+test_a_role_takes_what_guests_start_from(void)
+{
+    char *good[] = {(char *) "frames=3", (char *) "control=4",
+                    (char *) "tftp=/srv/tftp", (char *) "bootfile=boot/a.0"};
+    char *relative[] = {(char *) "frames=3", (char *) "control=4",
+                        (char *) "tftp=../etc"};
+    g_autofree char *name = g_strnfill(USER_BOOTFILE_MAX + 1, 'x');
+    g_autofree char *word = g_strconcat("bootfile=", name, NULL);
+    char *longer[] = {(char *) "frames=3", (char *) "control=4", word};
+    UserConfig c;
+
+    CU_ASSERT_TRUE(user_config_parse(2, good, &c));
+    CU_ASSERT_PTR_NULL(c.tftp);
+    CU_ASSERT_PTR_NULL(c.bootfile);
+    CU_ASSERT_TRUE(user_config_parse(4, good, &c));
+    CU_ASSERT_STRING_EQUAL(c.tftp, "/srv/tftp");
+    CU_ASSERT_STRING_EQUAL(c.bootfile, "boot/a.0");
+    CU_ASSERT_FALSE(user_config_parse(3, relative, &c));
+    CU_ASSERT_FALSE(user_config_parse(3, longer, &c));
+}
+
 CU_MAIN("net-forward",
+        {"a_role_takes_what_guests_start_from",
+         test_a_role_takes_what_guests_start_from},
         {"short_forms_mean_loopback_and_the_lease",
          test_short_forms_mean_loopback_and_the_lease},
         {"what_is_no_rule_is_refused", test_what_is_no_rule_is_refused},

@@ -4,6 +4,7 @@
 #include "devices/bus/pci.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-vm.h"
+#include "vmm/io/io.h"
 
 typedef struct {
     PciState pci;
@@ -13,6 +14,7 @@ typedef struct {
     PciDevice pci;
     CardState s;
     IoRegion *io, *mem;
+    GBytes *rom; /* link; NULL: none */
     guint32 value;
 } Card;
 
@@ -50,7 +52,7 @@ card_realize(Device *dev, DeviceEnv *env, GError **error)
     pci_add_bar(&d->pci, 0, PCI_BAR_IO, false, 32, d->io, NULL);
     pci_add_bar(&d->pci, 1, PCI_BAR_MEM32, false, 4096, d->mem, NULL);
     pci_add_bar(&d->pci, 2, PCI_BAR_MEM64, true, 1 << 20, NULL, NULL);
-    return true;
+    return d->rom == NULL || pci_add_rom(&d->pci, d->rom, error);
 }
 
 static void
@@ -78,6 +80,7 @@ card_restored(Device *dev)
 /* clang-format off */
 static const PropDesc card_props[] = {
     PCI_PROPS(Card, pci),
+    PROP_DEF_LINK(Card, rom, "rom", false, "expansion ROM"),
     PROP_END
 };
 
@@ -371,6 +374,110 @@ test_restore_maps(void)
     teardown(&f);
 }
 
+#define ROM_BYTES 3000 /* so that a part of the window is empty */
+
+/* A card with a ROM at 04.0, decoding memory. */
+static Device *
+add_rom_card(Fixture *f)
+{
+    guint8 image[ROM_BYTES] = {0x55, 0xaa, 6};
+    Device *dev = device_new(&card_class, "rom");
+
+    image[0x18] = 0x1c;
+    memcpy(image + 0x1c, "PCIR", 4);
+    memcpy(image + ROM_BYTES - 4, "last", 4);
+    g_autoptr(GBytes) rom = g_bytes_new(image, sizeof image);
+    device_set_link(dev, "bus", f->bus);
+    device_set_u64(dev, "addr", PCI_DEVFN(4, 0), NULL);
+    device_set_link(dev, "rom", rom);
+    fake_vm_realize(f->vm, dev);
+    cfg_write(f, PCI_DEVFN(4, 0), PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+    return dev;
+}
+
+static guint64
+mem_read(Fixture *f, guint64 at, unsigned size)
+{
+    return io_read(f->vm->env.mmio, at, size);
+}
+
+static void
+test_rom_size(void)
+{
+    Fixture f;
+
+    setup(&f);
+    Device *dev = add_rom_card(&f);
+    cfg_write(&f, PCI_DEVFN(4, 0), PCI_ROM_ADDRESS, 0xfffffffe, 4);
+    CU_ASSERT_EQUAL(cfg_read(&f, PCI_DEVFN(4, 0), PCI_ROM_ADDRESS, 4),
+                    0xfffff000);
+    cfg_write(&f, A, PCI_ROM_ADDRESS, 0xfffffffe, 4);
+    CU_ASSERT_EQUAL(cfg_read(&f, A, PCI_ROM_ADDRESS, 4), 0);
+    device_free(dev);
+    teardown(&f);
+}
+
+static void
+test_rom_reads(void)
+{
+    Fixture f;
+
+    setup(&f);
+    Device *dev = add_rom_card(&f);
+    cfg_write(&f, PCI_DEVFN(4, 0), PCI_ROM_ADDRESS, 0xfeb80000, 4);
+    CU_ASSERT_EQUAL(mem_read(&f, 0xfeb80000, 2), 0xffff);
+    cfg_write(&f, PCI_DEVFN(4, 0), PCI_ROM_ADDRESS, 0xfeb80001, 4);
+    CU_ASSERT_EQUAL(mem_read(&f, 0xfeb80000, 2), 0xaa55);
+    CU_ASSERT_EQUAL(mem_read(&f, 0xfeb8001c, 4), 0x52494350);
+    CU_ASSERT_EQUAL(mem_read(&f, 0xfeb80000 + ROM_BYTES - 4, 4), 0x7473616c);
+    CU_ASSERT_EQUAL(mem_read(&f, 0xfeb80000 + ROM_BYTES - 4, 8),
+                    G_GUINT64_CONSTANT(0xffffffff7473616c));
+    CU_ASSERT_EQUAL(mem_read(&f, 0xfeb80fff, 1), 0xff);
+    cfg_write(&f, PCI_DEVFN(4, 0), PCI_COMMAND, 0, 2);
+    CU_ASSERT_EQUAL(mem_read(&f, 0xfeb80000, 2), 0xffff);
+    device_free(dev);
+    teardown(&f);
+}
+
+static void
+test_rom_ids(void)
+{
+    Fixture f;
+    guint8 image[512] = {0x55, 0xaa, 1, [0x18] = 0x1c}, sum = 0;
+    const guint8 pcir[] = {'P', 'C', 'I', 'R', 0x34, 0x12, 0x41, 0x10};
+
+    setup(&f);
+    memcpy(image + 0x1c, pcir, sizeof pcir);
+    for (unsigned i = 0; i < sizeof image; i++)
+        sum = (guint8) (sum + image[i]);
+    image[511] = (guint8) -sum;
+    g_autoptr(GBytes) rom = g_bytes_new(image, sizeof image);
+    CU_ASSERT_TRUE(pci_add_rom((PciDevice *) f.a, rom, NULL));
+    const guint8 *kept = g_bytes_get_data(((PciDevice *) f.a)->rom, NULL);
+    CU_ASSERT_EQUAL(pci_get16(kept, 0x1c + 4), 0x1234);
+    CU_ASSERT_EQUAL(pci_get16(kept, 0x1c + 6), 0x5678);
+    sum = 0;
+    for (unsigned i = 0; i < sizeof image; i++)
+        sum = (guint8) (sum + kept[i]);
+    CU_ASSERT_EQUAL(sum, 0);
+    teardown(&f);
+}
+
+static void
+test_rom_refused(void)
+{
+    static const guint8 noise[4096];
+    Fixture f;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) rom = g_bytes_new_static(noise, sizeof noise);
+
+    setup(&f);
+    CU_ASSERT_FALSE(pci_add_rom((PciDevice *) f.a, rom, &error));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(error);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "no PCI expansion ROM"));
+    teardown(&f);
+}
+
 static void
 test_capability_chain(void)
 {
@@ -396,4 +503,8 @@ CU_MAIN("pci", {"ids_are_read_only", test_ids},
         {"dma_needs_the_master_bit", test_master_bit},
         {"taken_address_is_an_error", test_taken_address},
         {"restore_maps_and_raises_again", test_restore_maps},
+        {"a_rom_answers_the_size_probe", test_rom_size},
+        {"a_rom_is_read_where_it_is_enabled", test_rom_reads},
+        {"a_rom_gets_the_cards_number_and_keeps_its_sum", test_rom_ids},
+        {"what_is_no_rom_is_refused", test_rom_refused},
         {"capabilities_form_a_chain", test_capability_chain})

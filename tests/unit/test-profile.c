@@ -224,6 +224,27 @@ a_later_format_is_refused_as_a_whole(void)
 }
 
 static void
+what_a_network_boot_lacks_is_found(void)
+{
+    g_autoptr(Profile) bare = parse("[machine]\nboot=net\n");
+    g_autoptr(GPtrArray) no_card = profile_check(bare);
+    g_autoptr(Profile) p = parse("[machine]\nboot=net,disk\n"
+                                 "[net0]\nkind=none\ntftp=/srv\n"
+                                 "[net1]\nkind=user\nbootfile=a.0\n"
+                                 "[net2]\nkind=user\nbootfile=http://b/a\n");
+    g_autoptr(GPtrArray) f = profile_check(p);
+
+    CU_ASSERT_EQUAL_FATAL(no_card->len, 1);
+    CU_ASSERT_STRING_EQUAL(finding(no_card, 0)->key, "machine.boot");
+    CU_ASSERT_EQUAL_FATAL(f->len, 2);
+    CU_ASSERT_STRING_EQUAL(finding(f, 0)->key, "net0.tftp");
+    CU_ASSERT_FALSE(finding(f, 0)->is_error);
+    CU_ASSERT_STRING_EQUAL(finding(f, 1)->key, "net1.bootfile");
+    CU_ASSERT_PTR_NOT_NULL(strstr(finding(f, 1)->message, "net1.tftp"));
+    CU_ASSERT_TRUE(profile_validate(p, NULL));
+}
+
+static void
 a_floppy_of_an_odd_size_is_a_warning(void)
 {
     g_autofree char *folder = make_folder();
@@ -556,4 +577,5 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(a_link_to_a_profile_stays_a_link),
         CASE(what_is_no_file_or_too_big_is_refused),
         CASE(missing_and_wrong_media_are_found),
+        CASE(what_a_network_boot_lacks_is_found),
         CASE(every_key_with_every_bad_form_is_handled))

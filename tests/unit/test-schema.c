@@ -173,7 +173,8 @@ a_boot_order_names_each_drive_once(void)
     CU_ASSERT_TRUE(accepts("machine.boot", "disk, floppy"));
     CU_ASSERT_FALSE(accepts("machine.boot", "cd,cd"));
     CU_ASSERT_FALSE(accepts("machine.boot", "cd,"));
-    CU_ASSERT_FALSE(accepts("machine.boot", "net"));
+    CU_ASSERT_TRUE(accepts("machine.boot", "net,disk"));
+    CU_ASSERT_FALSE(accepts("machine.boot", "tape"));
     CU_ASSERT_FALSE(accepts("machine.boot", ""));
 }
 

@@ -15,7 +15,8 @@ static const char *const image_dirs[] = {
     "/usr/share/seabios",       "/usr/share/vgabios",
     "/usr/share/seavgabios",    "/usr/share/qemu",
     "/usr/share/qemu-firmware", "/usr/local/share/seabios",
-    "/usr/local/share/qemu",    NULL,
+    "/usr/local/share/qemu",    "/usr/lib/ipxe/qemu",
+    "/usr/share/ipxe/qemu",     NULL,
 };
 
 static const char *const descriptor_dirs[] = {

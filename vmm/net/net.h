@@ -106,6 +106,9 @@ typedef struct {
     const char *const *forwards; /* rules, see forward.h; NULL: none */
     bool restricted;  /* the guest reaches nothing but forwards' answers */
     bool host_access; /* 10.0.2.2 is the host's loopback */
+    /* Folder whose files 10.0.2.2 gives to the guest by TFTP, and what it is
+     * told to start from (DHCP); NULL or "": none. */
+    const char *tftp, *bootfile;
 } NetSpec;
 
 /* Opens the host side; the link is up when the host side is. Blocks (a role

@@ -39,6 +39,22 @@ user_request_parse(const char *text, gsize len, UserRequest *ret_request)
     return false;
 }
 
+/* Whether word is one of the strings, which are then in config. */
+static bool
+parse_string(char *word, UserConfig *config, bool *ret_ok)
+{
+    if (g_str_has_prefix(word, "tftp=")) {
+        config->tftp = word + strlen("tftp=");
+        *ret_ok = g_path_is_absolute(config->tftp);
+        return true;
+    }
+    if (!g_str_has_prefix(word, "bootfile="))
+        return false;
+    config->bootfile = word + strlen("bootfile=");
+    *ret_ok = strlen(config->bootfile) <= USER_BOOTFILE_MAX;
+    return true;
+}
+
 bool
 user_config_parse(int argc, char **argv, UserConfig *ret_config)
 {
@@ -53,9 +69,16 @@ user_config_parse(int argc, char **argv, UserConfig *ret_config)
         {"host=", 0, 1},
     };
     guint64 value[G_N_ELEMENTS(rows)] = {0, 0, 1500, 0, 0};
+    UserConfig config = {.tftp = NULL};
 
     for (int i = 0; i < argc; i++) {
         gsize r = 0;
+        bool ok;
+        if (parse_string(argv[i], &config, &ok)) {
+            if (!ok)
+                return false;
+            continue;
+        }
         while (r < G_N_ELEMENTS(rows) &&
                !g_str_has_prefix(argv[i], rows[r].key))
             r++;
@@ -67,10 +90,11 @@ user_config_parse(int argc, char **argv, UserConfig *ret_config)
     }
     if (value[0] == 0 || value[1] == 0 || value[0] == value[1])
         return false;
-    *ret_config = (UserConfig){.frames_fd = (int) value[0],
-                               .control_fd = (int) value[1],
-                               .mtu = (guint) value[2],
-                               .restricted = value[3] != 0,
-                               .host_access = value[4] != 0};
+    config.frames_fd = (int) value[0];
+    config.control_fd = (int) value[1];
+    config.mtu = (guint) value[2];
+    config.restricted = value[3] != 0;
+    config.host_access = value[4] != 0;
+    *ret_config = config;
     return true;
 }

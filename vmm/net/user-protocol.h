@@ -11,7 +11,8 @@
 
 #include "vmm/net/forward.h"
 
-#define USER_MESSAGE_MAX 512
+#define USER_MESSAGE_MAX  512
+#define USER_BOOTFILE_MAX 127 /* bytes: what a DHCP answer has room for */
 
 typedef enum { USER_OFFLOADS, USER_FORWARD, USER_UNFORWARD } UserRequestKind;
 
@@ -25,11 +26,13 @@ typedef struct {
 bool user_request_parse(const char *text, gsize len, UserRequest *ret_request);
 
 /* Words after the role's own arguments: "frames=3" "control=4" "mtu=1500"
- * "restricted=0" "host=0". */
+ * "restricted=0" "host=0" "tftp=/srv/tftp" "bootfile=pxelinux.0"; the last two
+ * are strings of argv, NULL: none. */
 typedef struct {
     int frames_fd, control_fd;
     guint mtu;
     bool restricted, host_access;
+    const char *tftp, *bootfile;
 } UserConfig;
 bool user_config_parse(int argc, char **argv, UserConfig *ret_config);
 

@@ -5,7 +5,7 @@
  * for a packet of 1500 bytes is made to serve 64 KiB: the guest's TSO frames
  * go in whole, and a guest that takes TSO is offered to libslirp with a large
  * segment size; what comes out is handed on as one frame to be cut. Missing
- * here: SMB and TFTP. */
+ * here: SMB. */
 #include "vmm/net/user-protocol.h"
 
 #include <stdio.h>
@@ -489,6 +489,8 @@ make_slirp(Role *role)
         .vprefix_addr6 = v6("fec0::"),
         .vprefix_len = 64,
         .vhost6 = v6("fec0::2"),
+        .tftp_path = role->config.tftp,
+        .bootfile = role->config.bootfile,
         .vdhcp_start = v4("10.0.2.15"),
         .vnameserver = v4("10.0.2.3"),
         .vnameserver6 = v6("fec0::3"),
@@ -541,7 +543,7 @@ net_user_role_main(int argc, char **argv, void (*lock_in)(const char *folder))
                       sizeof size);
     role->slirp = make_slirp(role);
     if (lock_in != NULL)
-        lock_in(NULL);
+        lock_in(role->config.tftp);
     say(role, role->slirp != NULL ? "ready" : "failed 12");
     while (!role->ended && role->slirp != NULL)
         turn(role);

@@ -20,7 +20,7 @@
 
 typedef struct {
     NetRole role;
-    char *tail[6];     /* words of UserConfig; NULL-terminated */
+    char *tail[8];     /* words of UserConfig; NULL-terminated */
     int note_fd;       /* loop: a second descriptor of the control socket */
     unsigned offloads; /* loop: as the role knows */
 
@@ -295,6 +295,15 @@ user_forwards(NetLink *link)
 
 /* ---- the kind ---- */
 
+static void
+add_boot_words(char **tail, const NetSpec *spec)
+{
+    if (spec->tftp != NULL && *spec->tftp != '\0')
+        *tail++ = g_strconcat("tftp=", spec->tftp, NULL);
+    if (spec->bootfile != NULL && *spec->bootfile != '\0')
+        *tail = g_strconcat("bootfile=", spec->bootfile, NULL);
+}
+
 static NetUser *
 user_new(NetLink *link, const NetSpec *spec)
 {
@@ -306,6 +315,7 @@ user_new(NetLink *link, const NetSpec *spec)
     user->tail[2] = g_strdup_printf("mtu=%u", link->mtu);
     user->tail[3] = g_strdup_printf("restricted=%d", spec->restricted);
     user->tail[4] = g_strdup_printf("host=%d", spec->host_access);
+    add_boot_words(&user->tail[5], spec);
     user->control_fd = user->note_fd = user->fresh_note = -1;
     user->rules = g_ptr_array_new_with_free_func(g_free);
     g_mutex_init(&user->lock);
