@@ -1,6 +1,8 @@
 /* app/sandbox/sandbox-internal.h - what the files of the sandbox share. */
 #pragma once
 
+#include <linux/filter.h>
+
 #include "app/sandbox/sandbox.h"
 
 /* The sanitizers map and trace as they like. gcc says it with a macro, clang
@@ -39,6 +41,16 @@ typedef struct {
     const char *names; /* of system calls, one blank between them */
     const char *why;
 } SandboxRule;
+
+/* In place of the process's own number until a filter is loaded. */
+#define SANDBOX_OWN_MARK 0x6f776e50u
+
+/* By class; made by sandbox-compile. */
+typedef struct {
+    const struct sock_filter *code;
+    unsigned n;
+} SandboxFilter;
+extern const SandboxFilter sandbox_filters[SANDBOX_CLASSES];
 
 extern const SandboxRule sandbox_rules[];
 extern const unsigned sandbox_n_rules;

@@ -1,13 +1,11 @@
-/* app/sandbox/sandbox.c - see sandbox.h: the tables as a seccomp filter. */
+/* app/sandbox/sandbox.c - see sandbox.h: filters for the kernel, made at build time. */
 #include "app/sandbox/sandbox-internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vmm/core/sysutil.h"
@@ -23,98 +21,35 @@ sandbox_limit_memory(guint64 bytes)
 
 #if CARREL_HAVE_SECCOMP && !SANDBOX_SANITIZED
 
-#include <linux/netlink.h>
-#include <sched.h>
-#include <seccomp.h>
+#include <linux/seccomp.h>
 
-#define SOCKET_TYPE 0xfu /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
-
-/* clang-format off */
-static const struct {
-    unsigned n;
-    struct scmp_arg_cmp args[2];
-} checks[] = {
-    [SANDBOX_ANY]           = { 0, { { 0 } } },
-    [SANDBOX_NOT_EXEC]      = { 1, { { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } } },
-    [SANDBOX_NOT_WRITE]     = { 1, { { 2, SCMP_CMP_MASKED_EQ, PROT_WRITE, 0 } } },
-    [SANDBOX_THREAD]        = { 1, { { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD } } },
-    [SANDBOX_OWN]           = { 1, { { 0, SCMP_CMP_EQ, 0, 0 } } }, /* filled in */
-    [SANDBOX_AF_UNIX]       = { 1, { { 0, SCMP_CMP_EQ, AF_UNIX, 0 } } },
-    [SANDBOX_NETLINK_ROUTE] = { 2, { { 0, SCMP_CMP_EQ, AF_NETLINK, 0 },
-                                     { 2, SCMP_CMP_EQ, NETLINK_ROUTE, 0 } } },
-    [SANDBOX_INET_STREAM]   = { 2, { { 0, SCMP_CMP_EQ, AF_INET, 0 },
-                                     { 1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_STREAM } } },
-    [SANDBOX_INET_DGRAM]    = { 2, { { 0, SCMP_CMP_EQ, AF_INET, 0 },
-                                     { 1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_DGRAM } } },
-    [SANDBOX_INET6_STREAM]  = { 2, { { 0, SCMP_CMP_EQ, AF_INET6, 0 },
-                                     { 1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_STREAM } } },
-    [SANDBOX_INET6_DGRAM]   = { 2, { { 0, SCMP_CMP_EQ, AF_INET6, 0 },
-                                     { 1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_DGRAM } } },
-    [SANDBOX_READ_ONLY]     = { 1, { { 2, SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY } } },
-};
-/* clang-format on */
-
-static int
-add_call(scmp_filter_ctx filter, const SandboxRule *rule, const char *name)
+/* The copy is this process's: where the tables mean it, its number stands. */
+static struct sock_filter *
+own_filter(const SandboxFilter *filter)
 {
-    struct scmp_arg_cmp args[2];
-    unsigned n = checks[rule->check].n;
-    int number = seccomp_syscall_resolve_name(name);
-    guint32 action =
-        rule->refuse == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(rule->refuse);
+    struct sock_filter *own =
+        g_memdup2(filter->code, filter->n * sizeof *filter->code);
 
-    if (number < 0) /* not on this architecture */
-        return 0;
-    memcpy(args, checks[rule->check].args, sizeof args);
-    if (rule->check == SANDBOX_OWN)
-        args[0].datum_a = (scmp_datum_t) getpid();
-    if (rule->check == SANDBOX_READ_ONLY && strcmp(name, "open") == 0)
-        args[0].arg = 1; /* of open(); of openat() it is 2 */
-    return seccomp_rule_add_array(filter, action, number, n, args);
-}
-
-static int
-add_rule(scmp_filter_ctx filter, const SandboxRule *rule)
-{
-    g_auto(GStrv) names = g_strsplit(rule->names, " ", -1);
-    int rc = 0;
-
-    for (gsize i = 0; rc == 0 && names[i] != NULL; i++)
-        rc = add_call(filter, rule, names[i]);
-    return rc;
-}
-
-static int
-load_filter(SandboxClass kind)
-{
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
-    int rc = filter != NULL ? 0 : -ENOMEM;
-
-    if (rc == 0)
-        rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-    for (unsigned i = 0; rc == 0 && i < sandbox_n_rules; i++)
-        if (sandbox_rules[i].kinds & SANDBOX_BIT(kind))
-            rc = add_rule(filter, &sandbox_rules[i]);
-    /* calls of other architectures have other numbers */
-    if (rc == 0)
-        rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
-                              SCMP_ACT_KILL_PROCESS);
-    /* a tree: a call is found in a few steps; older libraries have a list */
-    if (rc == 0)
-        (void) seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    if (rc == 0)
-        rc = seccomp_load(filter);
-    seccomp_release(filter);
-    return rc;
+    for (unsigned i = 0; i < filter->n; i++)
+        if (own[i].k == SANDBOX_OWN_MARK)
+            own[i].k = (guint32) getpid();
+    return own;
 }
 
 bool
 sandbox_enter(SandboxClass kind, GError **error)
 {
+    const SandboxFilter *filter = &sandbox_filters[kind];
+    g_autofree struct sock_filter *own = own_filter(filter);
+    struct sock_fprog program = {.len = (unsigned short) filter->n,
+                                 .filter = own};
+
     sandbox_catch();
-    int rc = load_filter(kind);
-    return rc == 0 ||
-           sys_error(error, -rc, "the kernel takes no filter of system calls");
+    (void) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* else it is for root */
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                   SECCOMP_FILTER_FLAG_TSYNC, &program) == 0 ||
+           sys_error(error, errno,
+                     "the kernel takes no filter of system calls");
 }
 
 #else
