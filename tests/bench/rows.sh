@@ -5,6 +5,7 @@
 #   carrel, qemu    programs
 #   rows, vmms, reps, out
 #   kernels  folder that build-kernel.sh filled, for the row linux
+#   seconds  of each disk and network job; blk_mib  size of their disk
 # Appends to $out/results.tsv: row, metric, program, repetition, value, unit.
 # Each repetition runs every program once, so that a slow moment of the host
 # meets all of them. Repetition 0 warms the caches and is not recorded.
@@ -12,6 +13,7 @@ set -u
 cd "$(dirname "$0")" || exit 1
 . ./vmms.sh
 
+seconds=${seconds:-2} blk_mib=${blk_mib:-256}
 scratch=$(mktemp -d /dev/shm/carrel-bench.XXXXXX)
 export CARREL_RUNTIME_DIR=$scratch/run CARREL_STATE_DIR=$scratch/state \
     CARREL_MACHINES_DIR=$scratch/machines CARREL_CACHE_DIR=$scratch/cache
@@ -137,6 +139,86 @@ linux() {
     record linux "CPU time" "$1" "$2" "$(letter Z 3)" us
 }
 
+# ---- virtio disk and network, driven by Linux ----
+
+# io_guest CMDLINE disk FILE FORMAT | net KIND - the guest's lines in $scratch/io.
+io_guest() {
+    local quiet='console=ttyS0 panic=-1 quiet reboot=t tsc=reliable'
+    mkdir -p "$scratch/io-root"
+    cp "$tools/io-jobs" "$scratch/io-root/init"
+    (cd "$scratch/io-root" && echo init | cpio --quiet -o -H newc) \
+        >"$scratch/io.cpio" || return
+    : >"$scratch/io"
+    vmm_io "$scratch/io.cpio" "$quiet mitigations=off secs=$seconds $1" \
+        "$scratch/io" "${@:2}"
+    "${CMD[@]}" </dev/null >"$scratch/errors" 2>&1 &
+    local pid=$! waited=0
+    until grep -q END "$scratch/io" || [ $((waited += 1)) -gt 1200 ] ||
+        ! kill -0 $pid 2>/dev/null; do
+        sleep 0.2
+    done
+    kill -9 $pid
+    wait $pid 2>/dev/null
+    grep -q END "$scratch/io" && return
+    echo "bench: ${CMD[*]}: no end" >&2
+    cat "$scratch/io" "$scratch/errors" >&2
+    return 1
+}
+
+# Lines "blk NAME MB/s IOPS" on standard input.
+blk_lines() { # ROW PROGRAM REPETITION
+    tr -d '\r' | while read -r word name mbs iops; do
+        [ "$word" = blk ] || continue
+        case $name in
+        read-1M*) record "$1" "$name" "$2" "$3" "$mbs" MB/s ;;
+        *) record "$1" "$name" "$2" "$3" "$iops" IOPS ;;
+        esac
+    done
+}
+
+blk() {
+    io_guest work=disk disk "$scratch/blk.raw" raw || return
+    blk_lines blk "$1" "$2" <"$scratch/io"
+    [ "$1" = carrel ] || return 0 # once a repetition
+    "$tools/io-jobs" disk "$scratch/blk.raw" "$seconds" | blk_lines blk native "$2"
+}
+
+blk_qcow2() {
+    qemu-img convert -q -O qcow2 "$scratch/blk.raw" "$scratch/blk.qcow2"
+    io_guest work=disk disk "$scratch/blk.qcow2" qcow2 || return
+    blk_lines blk-qcow2 "$1" "$2" <"$scratch/io"
+    rm -f "$scratch/blk.qcow2"
+}
+
+net() {
+    local kind address gateway row
+    for kind in vhost tap user; do
+        address=10.0.9.2 gateway=10.0.9.1 row=net-$kind
+        [ $kind != user ] || address=10.0.2.15 gateway=10.0.2.2
+        io_guest "work=net ip=$address gw=$gateway port=5555" net $kind || continue
+        tr -d '\r' <"$scratch/io" | while read -r word name value; do
+            [ "$word" = net ] || continue
+            case $name in
+            round-trip) record $row "TCP round trip" "$1" "$2" "$value" us ;;
+            sent) record $row "guest to host" "$1" "$2" "$value" MB/s ;;
+            received) record $row "host to guest" "$1" "$2" "$value" MB/s ;;
+            esac
+        done
+    done
+}
+
+# In the lab only, where nothing of the host is changed.
+net_begin() {
+    modprobe -q tun
+    modprobe -q vhost_net
+    ip tuntap add dev tap-bench mode tap 2>/dev/null
+    ip addr add 10.0.9.1/24 dev tap-bench 2>/dev/null
+    ip link set tap-bench up
+    ip link set lo up
+    "$tools/io-jobs" serve 5555 &
+    server=$!
+}
+
 # ---- memory beside the guest's, threads, and work while the guest sleeps ----
 
 # Guest RAM is the mapping of at least three quarters of its size.
@@ -178,6 +260,16 @@ for row in $rows; do
     disk) each disk disk ;;
     boot) each boot boot ;;
     linux) each linux linux ;;
+    blk | blk-qcow2)
+        [ -s "$scratch/blk.raw" ] ||
+            head -c "${blk_mib}M" /dev/urandom >"$scratch/blk.raw"
+        each "$row" "${row//-/_}"
+        ;;
+    net)
+        net_begin
+        each net net
+        kill "$server"
+        ;;
     memory) each memory memory ;;
     *) echo "bench: no row '$row'" >&2 ;;
     esac

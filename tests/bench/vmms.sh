@@ -5,6 +5,8 @@
 #   vmm_rom ROM MIB [DISK]     a ROM of ours in place of the BIOS
 #   vmm_bios MIB DISK          SeaBIOS, VGA with its BIOS, one IDE disk
 #   vmm_linux MIB INITRD CMDLINE    the kernel of build-kernel.sh, directly
+#   vmm_io INITRD CMDLINE OUTPUT disk FILE FORMAT    the same with 256 MiB and
+#   vmm_io INITRD CMDLINE OUTPUT net tap|vhost|user  a device; COM1 to a file
 # use NAME selects one. CAN lists the rows that it takes part in.
 # shellcheck shell=bash disable=SC2034
 
@@ -24,8 +26,25 @@ use_minivmm() {
 
 # The process of a machine: what `carrel start` starts.
 use_carrel() {
-    CAN='first exit disk boot memory linux'
+    CAN='first exit disk boot memory linux blk blk-qcow2 net'
     LINK=$scratch/com1
+    vmm_io() {
+        local folder=$CARREL_MACHINES_DIR/bench
+        mkdir -p "$folder"
+        {
+            printf '[machine]\nchipset=pc-virtio\nmemory=256M\nkernel=%s\ninitrd=%s\ncmdline=%s\n' \
+                "$kernels/bzImage-trim" "$1" "$2 pci=noearly"
+            printf '[serial0]\nkind=file\npath=%s\n' "$3"
+            case $4:$5 in
+            disk:*) printf '[disk0]\nmodel=%s\nformat=%s\npath=%s\n' \
+                "${DISK_MODEL:-virtio-blk}" "$6" "$5" ;;
+            net:user) printf '[net0]\nmodel=virtio-net\nkind=user\nhost-access=true\n' ;;
+            net:vhost) printf '[net0]\nmodel=virtio-net\nkind=tap\ninterface=tap-bench\nvhost=on\n' ;;
+            net:tap) printf '[net0]\nmodel=virtio-net\nkind=tap\ninterface=tap-bench\nvhost=off\n' ;;
+            esac
+        } >"$folder/machine.ini"
+        CMD=("$carrel" __machine bench)
+    }
     vmm_linux() {
         local folder=$CARREL_MACHINES_DIR/bench
         mkdir -p "$folder"
@@ -75,8 +94,23 @@ use_qemu_microvm() {
 # ---- qemu-pc: the same machine type ----
 
 use_qemu_pc() {
-    CAN='first exit disk boot memory'
+    CAN='first exit disk boot memory blk blk-qcow2 net'
     aio=threads
+    vmm_io() {
+        CMD=("$qemu" -M pc -accel kvm -cpu host -m 256 -nodefaults
+            -no-user-config -display none -serial "file:$3"
+            -kernel "$kernels/bzImage-trim" -initrd "$1" -append "$2")
+        local net='virtio-net-pci,netdev=n'
+        case $4:$5 in
+        disk:*) CMD+=(-drive "file=$5,format=$6,if=none,id=d,cache=writeback,aio=$aio"
+            -device virtio-blk-pci,drive=d) ;;
+        net:user) CMD+=(-netdev user,id=n -device "$net") ;;
+        net:vhost) CMD+=(-netdev tap,id=n,ifname=tap-bench,script=no,downscript=no,vhost=on
+            -device "$net") ;;
+        net:tap) CMD+=(-netdev tap,id=n,ifname=tap-bench,script=no,downscript=no,vhost=off
+            -device "$net") ;;
+        esac
+    }
     vmm_rom() { qemu_machine "$2" "${3:-}" -bios "$1"; }
     vmm_bios() { qemu_machine "$1" "$2" -device VGA; }
 }
@@ -84,7 +118,7 @@ use_qemu_pc() {
 # Disk by io_uring, QEMU's fastest way, as Carrel has it.
 use_qemu_pc_uring() {
     use_qemu_pc
-    CAN='disk'
+    CAN='disk blk'
     aio=io_uring
 }
 
