@@ -129,12 +129,24 @@ put_answer(VscsiRequest *r)
                      ANSWER + r->sense_size);
 }
 
+/* Data went to a disk: WRITE of any size, whose groups share the low bits. */
+static bool
+has_written(const VscsiRequest *r)
+{
+    const ScsiTask *t = &r->task;
+
+    return r->response == VSCSI_OK && t->status == SCSI_GOOD && t->moved > 0 &&
+           t->out_len > 0 && (t->cdb[0] & 0x1f) == 0x0a;
+}
+
 /* Lock held. */
 static void
 finish(VscsiRequest *r)
 {
     Virtq *q = r->q;
 
+    if (!r->bad && has_written(r))
+        virtio_count_write(&r->d->virtio);
     if (r->bad)
         virtq_fail(q,
                    "a request with %" G_GSIZE_FORMAT " bytes to read and "

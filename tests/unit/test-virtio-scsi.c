@@ -376,6 +376,25 @@ test_round_trip(void)
     check_round_trip(VR_MMIO, G_MAXUINT64);
 }
 
+/* What tells a system that lives on a disk from one that only looked. */
+static void
+test_writes_are_counted(void)
+{
+    VirtioUse use;
+    Rig s;
+
+    begin_with(&s, VR_PCI, G_MAXUINT64);
+    CU_ASSERT_EQUAL(TEST_READY(&s, 0), POWER_ON);
+    CU_ASSERT_EQUAL(RUN(&s, 0, 0, 1024, 0x28, 0, 0, 0, 0, 5, 0, 0, 2, 0), 0);
+    CU_ASSERT_EQUAL(RUN(&s, 0, 0, 0, 0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0);
+    CU_ASSERT_TRUE(virtio_get_use(s.r.dev, &use));
+    CU_ASSERT_EQUAL(use.writes, 0);
+    CU_ASSERT_EQUAL(RUN(&s, 0, 1024, 0, 0x2a, 0, 0, 0, 0, 100, 0, 0, 2, 0), 0);
+    CU_ASSERT_TRUE(virtio_get_use(s.r.dev, &use));
+    CU_ASSERT_EQUAL(use.writes, 1);
+    end(&s);
+}
+
 static void
 test_units(void)
 {
@@ -954,6 +973,7 @@ test_unmap(void)
 }
 
 CU_MAIN("virtio-scsi", {"reads_and_writes_on_every_transport", test_round_trip},
+        {"writes_of_a_system_are_counted", test_writes_are_counted},
         {"each_unit_has_its_own_image_and_all_are_reported", test_units},
         {"addresses_without_a_unit_say_so", test_nobody_there},
         {"header_data_and_answer_may_be_cut_anywhere", test_any_framing},
