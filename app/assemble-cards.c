@@ -257,6 +257,8 @@ machine_plug_cards(Machine *m, const Profile *p, PcCards *cards, GError **error)
     for (unsigned i = 0; i < m->n_drives; i++)
         if (m->drives[i].scsi)
             machine_note_card(m, m->drives[i].name, SLOT_SCSI, true);
+    for (unsigned i = 0; i < m->n_cards; i++) /* before any other thread */
+        m->cards[i].from_start = true;
     return true;
 }
 

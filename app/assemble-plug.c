@@ -373,6 +373,21 @@ mark_leaving(Machine *m, MachineCard *card, GError **error)
     return true;
 }
 
+/* A guest cannot be asked before a unit of the SCSI controller goes. A disk that
+ * it may live on is not taken from under it by a slip of the hand. */
+static bool
+may_go_unasked(const MachineCard *card, GError **error)
+{
+    if (!card->from_start || !g_str_has_prefix(card->section, "disk"))
+        return true;
+    g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
+                "%s: the guest has had this disk since it started, and cannot "
+                "be asked to let a SCSI disk go: unmount it there, then detach "
+                "it with --force",
+                card->section);
+    return false;
+}
+
 /* What it is, or was, in *ret_card. A unit cannot be asked. */
 static bool
 detach(Machine *m, const char *section, bool force, MachineCard *ret_card,
@@ -383,6 +398,8 @@ detach(Machine *m, const char *section, bool force, MachineCard *ret_card,
     if (card == NULL)
         return false;
     *ret_card = *card;
+    if (card->unit && !force && !may_go_unasked(card, error))
+        return false;
     return force || card->unit ? take_out(m, card, error)
                                : mark_leaving(m, card, error);
 }

@@ -71,6 +71,7 @@ typedef struct {
     guint8 slot;      /* 3..31 */
     bool leaving;     /* the guest was asked to let it go */
     bool unit;        /* of the SCSI controller, which has that slot */
+    bool from_start;  /* the guest may have started from it */
 } MachineCard;
 /* What may be plugged in: the models of a section ("disk1") that are cards,
  * "a|b", the usual one first; NULL: nothing of that kind. Any thread. */

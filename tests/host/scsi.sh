@@ -31,8 +31,9 @@ check "the disk that failed is not there" has_no disk disk2
 check "it is pulled out, and nobody is asked" "$carrel" detach disk disk3
 check "it is gone" has_no disk disk3
 check "the log says so" log_says disk 'disk3: detached, and the guest is told'
-check "one that was there from the start goes as well" \
+refuses 4 'unmount it there' "one that was there from the start is not" \
     "$carrel" detach disk disk1
+check "unless that is meant" "$carrel" detach disk disk1 --force
 check "and comes again" "$carrel" attach disk disk1 model=virtio-scsi \
     "path=$home/blank.img"
 check "a CD drive is plugged in, empty" "$carrel" attach disk cd1
