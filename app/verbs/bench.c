@@ -207,7 +207,7 @@ finish(Bench *bench, ExitCode code)
     if (bench->app->json) {
         g_autofree char *json = bench_to_json(bench->results, NULL);
         printf("%s\n", json);
-    } else {
+    } else if (bench->reps > 1) {
         app_say(bench->app,
                 "Medians of %u; ± is how far the farthest was from it.",
                 bench->reps);
