@@ -2,7 +2,7 @@
 #
 # vmm_linux_full MIB INITRD CMDLINE DISK TAP of vmms.sh is vmm_linux with PCI
 # (microvm: without), a virtio disk and a virtio network card.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 TAP=carrelbench0
 # Seconds. Where a clock counts instructions, QEMU's guests sometimes wait for

@@ -3,7 +3,7 @@
 # A guest that paints (vga-paint.S) and a viewer on a Unix socket: what the
 # program spends on a picture besides the virtual CPU, and how long a key takes
 # to the first new pixels.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 PICTURES=12 KEYS=15
 
@@ -13,6 +13,15 @@ paints() {
     vmm_vnc 64 "$scratch/boot.raw"
     stamps -k "$scratch/pid" || return
     pid=$(cat "$scratch/pid")
+}
+
+# Ends it, and waits: it holds the machine's lock as long as it is there.
+ends() {
+    kill -9 "$pid"
+    while [ -e "/proc/$pid" ] &&
+        ! grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null; do
+        sleep 0.05
+    done
 }
 
 # views PROGRAM REPETITION METRIC ENCODING PICTURES [keys]
@@ -35,9 +44,9 @@ vnc() { # PROGRAM REPETITION
     for encoding in raw tight; do
         paints paint.bin || return
         views "$1" "$2" "$encoding" "$encoding" "$PICTURES"
-        kill -9 "$pid"
+        ends
     done
     paints paint-keys.bin || return
     views "$1" "$2" "key to pixel" raw "$KEYS" keys
-    kill -9 "$pid"
+    ends
 }
