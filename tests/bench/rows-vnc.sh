@@ -5,23 +5,27 @@
 # to the first new pixels.
 # shellcheck shell=bash disable=SC2154
 
-PICTURES=12 KEYS=15
+PICTURES=4 KEYS=9
 
 # paints IMAGE - the machine of vmm_vnc runs; its process is in $pid.
 paints() {
     cp "$tools/$1" "$scratch/boot.raw"
     vmm_vnc 64 "$scratch/boot.raw"
-    stamps -k "$scratch/pid" || return
+    LIMIT=30 stamps -k "$scratch/pid" || return
     pid=$(cat "$scratch/pid")
 }
 
-# Ends it, and waits: it holds the machine's lock as long as it is there.
+# Ends it, and waits for the last of its threads: until then the machine is
+# locked. What is left may be a zombie, whose files are closed.
 ends() {
+    local threads
     kill -9 "$pid"
-    while [ -e "/proc/$pid" ] &&
-        ! grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null; do
+    while threads=("/proc/$pid/task/"*) && [ -e "${threads[0]}" ] &&
+        { [ ${#threads[@]} -gt 1 ] ||
+            ! grep -q '^State:.Z' "/proc/$pid/status"; }; do
         sleep 0.05
-    done
+    done 2>/dev/null
+    sleep 0.2
 }
 
 # views PROGRAM REPETITION METRIC ENCODING PICTURES [keys]
