@@ -5,7 +5,7 @@
 # to the first new pixels.
 # shellcheck shell=bash disable=SC2154
 
-PICTURES=4 KEYS=9
+PICTURES=4 KEYS=9 # few: an emulated PC takes seconds for each
 
 # paints IMAGE - the machine of vmm_vnc runs; its process is in $pid.
 paints() {
