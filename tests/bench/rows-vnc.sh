@@ -45,6 +45,8 @@ views() {
 
 vnc() { # PROGRAM REPETITION
     local pid encoding
+    [ -x "$tools/vnc-client" ] ||
+        { echo "bench: no vnc-client: built without libvncclient" >&2 && return; }
     for encoding in raw tight; do
         paints paint.bin || return
         views "$1" "$2" "$encoding" "$encoding" "$PICTURES"
