@@ -543,7 +543,8 @@ refresh_timer(void *data)
         return;
     }
     set_logging(v, true);
-    refresh(v);
+    if (display_wants_refresh(v->display))
+        refresh(v);
     timer_arm(v->timer, loop_now_ns(v->loop, CLOCK_HOST) + refresh_interval(v));
 }
 

@@ -29,7 +29,7 @@ record() { # ROW METRIC PROGRAM REPETITION VALUE UNIT
 stamps() {
     local how=("$@")
     [ -z "$LINK" ] || how+=(-l "$LINK")
-    "$tools/stamp" -t 240 "${how[@]}" -- "${CMD[@]}" >"$scratch/stamps" \
+    "$tools/stamp" -t "${LIMIT:-240}" "${how[@]}" -- "${CMD[@]}" >"$scratch/stamps" \
         2>"$scratch/errors" && return
     echo "bench: ${CMD[*]}: no end" >&2
     cat "$scratch/stamps" "$scratch/errors" >&2
@@ -251,6 +251,9 @@ memory() {
     kill -9 "$pid"
 }
 
+. ./rows-linux.sh
+. ./rows-vnc.sh
+
 head -c 64M /dev/urandom >"$scratch/disk.raw"
 for row in $rows; do
     echo "$(date +%T) $row"
@@ -271,6 +274,9 @@ for row in $rows; do
         kill "$server"
         ;;
     memory) each memory memory ;;
+    linux-full) each linux-full linux_full ;;
+    exits) each exits exits ;;
+    vnc) each vnc vnc ;;
     *) echo "bench: no row '$row'" >&2 ;;
     esac
 done

@@ -13,6 +13,7 @@
 use() {
     LINK=''
     "use_${1//-/_}"
+    ! declare -F "more_${1//-/_}" >/dev/null || "more_${1//-/_}"
 }
 
 # ---- minivmm: the floor ----
@@ -129,4 +130,52 @@ qemu_machine() { # MIB DISK ARGUMENT...
         -no-user-config -display none -serial stdio "$@")
     [ -z "$disk" ] ||
         CMD+=(-drive "file=$disk,format=raw,if=ide,cache=writeback,aio=$aio")
+}
+
+# ---- rows-linux.sh and rows-vnc.sh: what more each program can do ----
+#
+#   vmm_linux_full MIB INITRD CMDLINE DISK TAP    vmm_linux with a virtio disk
+#                                   and a virtio network card
+#   vmm_vnc MIB DISK    vmm_bios with a VNC server on the socket VNC_SOCKET
+
+more_carrel() {
+    CAN+=' linux-full exits vnc'
+    vmm_linux_full() {
+        vmm_linux "$1" "$2" "$3"
+        printf '[disk0]\nmodel=virtio-blk\nformat=raw\npath=%s\n[net0]\nkind=tap\ninterface=%s\n' \
+            "$4" "$5" >>"$CARREL_MACHINES_DIR/bench/machine.ini"
+    }
+    vmm_vnc() {
+        vmm_bios "$1" "$2"
+        VNC_SOCKET=$CARREL_RUNTIME_DIR/bench/vnc.sock
+    }
+}
+
+more_qemu_microvm() {
+    CAN+=' linux-full exits'
+    vmm_linux_full() {
+        vmm_linux "$1" "$2" "$3"
+        qemu_virtio "$4" "$5" device
+    }
+}
+
+# The ELF file, which it starts through its PVH loader: no unpacking.
+more_qemu_pc() {
+    CAN+=' linux-full exits vnc'
+    vmm_linux_full() {
+        qemu_machine "$1" "" -kernel "$kernels/vmlinux-trim" -initrd "$2" \
+            -append "$3"
+        qemu_virtio "$4" "$5" pci
+    }
+    vmm_vnc() {
+        VNC_SOCKET=$scratch/vnc
+        qemu_machine "$1" "$2" -device VGA -vnc "unix:$VNC_SOCKET"
+    }
+}
+
+qemu_virtio() { # DISK TAP BUS
+    CMD+=(-drive "file=$1,format=raw,if=none,id=d0"
+        -device "virtio-blk-$3,drive=d0"
+        -netdev "tap,id=n0,ifname=$2,script=no,downscript=no,vhost=on"
+        -device "virtio-net-$3,netdev=n0")
 }

@@ -202,6 +202,31 @@ test_hooks(void)
 }
 
 static void
+test_wants_refresh(void)
+{
+    Display *d = display_new();
+    CARREL_AUTO_FD int fd = sys_eventfd(NULL);
+    Rect r[4];
+    unsigned n;
+    display_set_mode(d, 100, 100);
+    CU_ASSERT_FALSE(display_wants_refresh(d));
+
+    Viewer *v = display_attach(d, fd);
+    CU_ASSERT_FALSE(display_wants_refresh(d)); /* all of it is to be taken */
+    viewer_begin(v, r, 4, &n);
+    viewer_end(v);
+    CU_ASSERT_TRUE(display_wants_refresh(d));
+    display_damage(d, (Rect){1, 1, 5, 5});
+    CU_ASSERT_FALSE(display_wants_refresh(d));
+    Viewer *silent = display_attach(d, -1);
+    CU_ASSERT_TRUE(display_wants_refresh(d));
+
+    viewer_detach(silent);
+    viewer_detach(v);
+    display_free(d);
+}
+
+static void
 put_text(Display *d, int at, const char *s)
 {
     Cell *cells = display_cells(d);
@@ -335,6 +360,7 @@ CU_MAIN("display", {"a_viewer_before_any_mode_gets_nothing", test_before_mode},
         {"touching_bands_become_one_rectangle", test_damage_bands_join},
         {"taking_into_no_room_keeps_the_damage", test_take_with_no_room},
         {"hooks_tell_of_viewers_and_refresh", test_hooks},
+        {"only_a_viewer_that_took_its_damage_wants_more", test_wants_refresh},
         {"text_rows_lose_trailing_blanks", test_text_trimmed},
         {"an_invalid_codepoint_reads_as_a_blank", test_text_bad_codepoint},
         {"code_page_437_maps_to_unicode_and_ascii", test_cp437},

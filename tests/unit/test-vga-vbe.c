@@ -3,6 +3,7 @@
 #include "tests/unit/cu-main.h"
 
 #include "tests/unit/vga-fixture.h"
+#include "vmm/core/sysutil.h"
 
 enum { ID, XRES, YRES, BPP, ENABLE, BANK, VIRT_W, VIRT_H, X_OFF, Y_OFF, MEM };
 
@@ -292,6 +293,30 @@ test_lfb_moves(void)
     rig_free(r);
 }
 
+static void
+test_busy_viewer(void)
+{
+    VgaRig *r = vbe_rig(16);
+    CARREL_AUTO_FD int wake = sys_eventfd(NULL);
+    guint32 first = 0x123456, second = 0x112233;
+    set_vbe(r, 64, 64, 32, 0x40);
+    r->viewer = display_attach(r->display, wake);
+    rig_look(r);
+    rig_look(r);
+
+    guest_mem_write(r->vm->env.mem, LFB, &first, 4);
+    fake_advance(r->vm, 60 * 1000000); /* told, but does not take it */
+    guest_mem_write(r->vm->env.mem, LFB + 4, &second, 4);
+    fake_advance(r->vm, 60 * 1000000);
+
+    CU_ASSERT_EQUAL(rig_pixel(r, 0, 0), first);
+    CU_ASSERT_EQUAL(rig_pixel(r, 1, 0), 0);
+    rig_look(r); /* takes it */
+    rig_look(r);
+    CU_ASSERT_EQUAL(rig_pixel(r, 1, 0), second);
+    rig_free(r);
+}
+
 CU_MAIN("vga-vbe", {"id_is_writable_between_b0c0_and_b0c5", test_id},
         {"getcaps_reads_the_maxima", test_caps},
         {"linear_32_bit_writes_reach_the_frame", test_lfb_32},
@@ -305,4 +330,5 @@ CU_MAIN("vga-vbe", {"id_is_writable_between_b0c0_and_b0c5", test_id},
         {"planar_800_by_600_works", test_planar_800},
         {"text_survives_a_linear_mode_that_keeps_memory", test_back_to_text},
         {"mmio_bar_shows_ports_and_dispi", test_mmio},
-        {"a_moved_frame_buffer_is_drawn_again", test_lfb_moves})
+        {"a_moved_frame_buffer_is_drawn_again", test_lfb_moves},
+        {"a_viewer_that_is_busy_costs_no_drawing", test_busy_viewer})

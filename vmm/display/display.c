@@ -273,6 +273,20 @@ display_has_viewers(Display *d)
     return __atomic_load_n(&d->n_viewers, __ATOMIC_ACQUIRE) > 0;
 }
 
+bool
+display_wants_refresh(Display *d)
+{
+    bool wanted = false;
+
+    g_mutex_lock(&d->lock);
+    for (guint i = 0; i < d->viewers->len && !wanted; i++) {
+        const Viewer *v = g_ptr_array_index(d->viewers, i);
+        wanted = v->wake_fd < 0 || v->damage.n == 0;
+    }
+    g_mutex_unlock(&d->lock);
+    return wanted;
+}
+
 void
 display_set_viewers_hook(Display *d, void (*on_viewers)(void *data), void *data)
 {

@@ -68,6 +68,10 @@ void display_damage(Display *d, Rect r); /* clipped; empty is ignored */
 /* True while the producer should scan for changes. on_viewers runs on the
  * thread that attached or detached; post to your loop. */
 bool display_has_viewers(Display *d);
+/* True when a viewer has taken all it was told, or cannot be told: for those
+ * that are still busy with the picture before, a new one is drawn for nothing.
+ * Any thread. */
+bool display_wants_refresh(Display *d);
 void display_set_viewers_hook(Display *d, void (*on_viewers)(void *data),
                               void *data);
 /* Makes the producer bring the frame up to date, on the loop thread (for a
