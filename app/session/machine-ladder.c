@@ -319,6 +319,8 @@ machine_ladder_watch(MachineLadder *ladder)
 void
 machine_ladder_reset(MachineLadder *ladder)
 {
+    if (ladder == NULL)
+        return; /* a note that comes after the end */
     for (guint i = 0; ladder->change != NULL && i < ladder->change->rows->len;
          i++) {
         const LadderRow *row = row_at(ladder, i);

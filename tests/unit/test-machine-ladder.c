@@ -158,6 +158,37 @@ nothing_is_written_where_nothing_moved(void)
     end(&f);
 }
 
+/* ---- the end of a process whose worker hangs ---- */
+
+#define HANG_S 5
+
+/* A worker that waits until the trial is decided. */
+static void
+wait_for_verdict(void *data)
+{
+    bool *seen = data;
+
+    for (unsigned i = 0; i < HANG_S * 100 && !*seen; i++) {
+        *seen = stage_of("disk0.model") == LADDER_FALLEN_BACK;
+        g_usleep(10000);
+    }
+}
+
+static void
+a_worker_that_hangs_does_not_keep_the_verdict(void)
+{
+    Fixture f;
+    bool seen = false;
+    begin(&f);
+
+    set(&f, "disk0.model", "virtio-blk", LADDER_PROPOSED);
+    start(&f);
+    f.host->workers[WORK_MEDIA] = worker_new(NULL);
+    worker_run(f.host->workers[WORK_MEDIA], wait_for_verdict, NULL, &seen);
+    end(&f);
+    CU_ASSERT_TRUE(seen);
+}
+
 #define CASE(fn)                                                               \
     {                                                                          \
 #fn, fn                                                                \
@@ -166,4 +197,5 @@ nothing_is_written_where_nothing_moved(void)
 CU_MAIN("machine-ladder", CASE(a_change_while_it_runs_is_tried_next),
         CASE(what_is_undone_while_it_runs_stays_undone),
         CASE(a_trial_that_failed_goes_back),
-        CASE(nothing_is_written_where_nothing_moved))
+        CASE(nothing_is_written_where_nothing_moved),
+        CASE(a_worker_that_hangs_does_not_keep_the_verdict))
