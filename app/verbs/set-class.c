@@ -225,7 +225,7 @@ set_class_print(const App *app, const SetClass *c)
 {
     static const char *const verdicts[] = {
         "the guest has its driver", "cannot tell whether the guest has it",
-        "the guest has no driver at its start", "nothing can go wrong"};
+        "the guest has no driver at its start", "there is nothing to try"};
 
     for (guint i = 0; i < c->rows->len; i++) {
         const Row *row = row_at(c, i);
