@@ -276,6 +276,12 @@ is_for_the_few(const AdviceDevice *d)
            strcmp(d->row->what, "balloon") == 0;
 }
 
+static bool
+is_blank(const Making *m)
+{
+    return m->advice->look != NULL && m->advice->look->kind == GUEST_BLANK;
+}
+
 static void
 climb(const Making *m, AdviceDevice *d, const AdviceOption *to)
 {
@@ -292,6 +298,10 @@ climb(const Making *m, AdviceDevice *d, const AdviceOption *to)
                               "CD has the drivers)");
     else if (!d->row->replaces)
         d->because = g_strdup("nothing is taken away");
+    else if (is_blank(m))
+        d->because = g_strdup("there is no trial while nothing is installed: "
+                              "what installs the system needs the driver, as "
+                              "Linux' installers have it");
     else if (to->can == CAN_YES)
         d->because = g_strdup("the guest has the driver; the next start is a "
                               "trial all the same");
@@ -313,6 +323,8 @@ advise(const Making *m, AdviceDevice *d)
         leave(d, "there is nothing else here");
     else if (virtio->can == CAN_NO)
         leave(d, "the guest could not use another one");
+    else if (is_blank(m) && strcmp(d->row->what, "cd") == 0)
+        leave(d, "what installs the system must be able to read its CD");
     else if (is_for_the_few(d))
         leave(d, "worth a change only for who needs it");
     else if (!d->row->replaces && virtio->can != CAN_YES)

@@ -1,5 +1,8 @@
 /* app/ladder/change-file.c - ladder.json, and taking a change back. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include <glib/gstdio.h>
 
@@ -7,9 +10,12 @@
 #include "app/ladder/change.h"
 #include "app/ladder/rungs.h"
 #include "profiles/paths.h"
+#include "vmm/core/sysutil.h"
 
 #define FILE_NAME    "ladder.json"
 #define FILE_VERSION 1
+#define LOCK_NAME    "ladder.lock"
+#define LOCK_TRIES   200 /* each 10 ms; the others need some */
 
 static char *
 file_of(const char *name)
@@ -17,6 +23,28 @@ file_of(const char *name)
     g_autofree char *dir = paths_machine_state(name);
 
     return g_build_filename(dir, FILE_NAME, NULL);
+}
+
+/* A file beside ladder.json, which is replaced at each save. It stays: who
+ * removed it would let two at once hold two locks. */
+int
+ladder_lock(const char *name)
+{
+    g_autofree char *dir = paths_machine_state(name);
+    g_autofree char *file = g_build_filename(dir, LOCK_NAME, NULL);
+
+    if (!paths_make_private(dir, NULL))
+        return -1;
+    CARREL_AUTO_FD int fd =
+        open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    for (unsigned i = 0; fd >= 0 && i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return sys_steal_fd(&fd);
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            break; /* a file system without locks */
+        g_usleep(10000);
+    }
+    return -1;
 }
 
 /* ---- reading ---- */
@@ -47,7 +75,7 @@ read_row(LadderChange *change, const JsonNode *node)
     row->from = g_strdup(json_get_string(node, "from", ""));
     row->to = g_strdup(json_get_string(node, "to", ""));
     row->from_set = json_get_bool(node, "from-set", true);
-    row->stage = stage;
+    row->stage = row->filed = stage;
     row->attempts = (unsigned) CLAMP(json_get_int(node, "attempts", 0), 0, 99);
     row->note = g_strdup(json_get_string(node, "note", ""));
     row->restored = json_get_bool(node, "restored", false);
@@ -95,7 +123,7 @@ put_row(JsonWriter *w, const LadderRow *row)
 }
 
 bool
-ladder_save(const char *name, const LadderChange *change, GError **error)
+ladder_save(const char *name, LadderChange *change, GError **error)
 {
     g_autofree char *dir = paths_machine_state(name);
     g_autofree char *file = file_of(name);
@@ -109,11 +137,14 @@ ladder_save(const char *name, const LadderChange *change, GError **error)
     for (guint i = 0; i < change->rows->len; i++)
         put_row(w, g_ptr_array_index(change->rows, i));
     g_autofree char *text = json_writer_finish(w);
-    return paths_make_private(dir, error) &&
-           g_file_set_contents_full(file, text, -1,
-                                    G_FILE_SET_CONTENTS_CONSISTENT |
-                                        G_FILE_SET_CONTENTS_DURABLE,
-                                    0600, error);
+    if (!paths_make_private(dir, error) ||
+        !g_file_set_contents_full(file, text, -1,
+                                  G_FILE_SET_CONTENTS_CONSISTENT |
+                                      G_FILE_SET_CONTENTS_DURABLE,
+                                  0600, error))
+        return false;
+    ladder_filed(change);
+    return true;
 }
 
 void

@@ -170,22 +170,28 @@ ladder_propose(LadderChange *change, const Profile *before,
 
 /* ---- trying ---- */
 
-void
+bool
 ladder_start(LadderChange *change)
 {
+    bool moved = false;
+
     for (guint i = change->rows->len; i > 0; i--) {
         LadderRow *row = row_at(change, i - 1);
 
         if (row->stage == LADDER_FALLEN_BACK && row->restored) {
             g_ptr_array_remove_index(change->rows, i - 1); /* it was told */
+            moved = true;
         } else if (row->stage == LADDER_TRIAL) {
+            moved = true;
             move(row, LADDER_FALLEN_BACK,
                  "the machine's process ended before the guest had taken it");
         } else if (row->stage == LADDER_PROPOSED) {
             row->attempts++;
+            moved = true;
             move(row, LADDER_TRIAL, "the guest has not taken it yet");
         }
     }
+    return moved;
 }
 
 void

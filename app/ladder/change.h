@@ -27,6 +27,7 @@ typedef struct {
     char *key, *from, *to; /* "disk0.model", "ide", "virtio-blk" */
     bool from_set;         /* in the file; else it was the default */
     LadderStage stage;
+    LadderStage filed; /* the stage that ladder.json has; see ladder_merge() */
     unsigned attempts; /* starts in TRIAL */
     char *note;        /* how it came to this stage, a sentence; "" none */
     bool restored;     /* FALLEN_BACK: machine.ini has the old value again */
@@ -70,8 +71,8 @@ void ladder_propose(LadderChange *change, const Profile *before,
                     const Profile *after, const char *key, LadderStage stage);
 
 /* The machine starts: what was proposed is tried, a trial that has not ended
- * (the host died, the process was killed) falls back. */
-void ladder_start(LadderChange *change);
+ * (the host died, the process was killed) falls back. True: a row has moved. */
+bool ladder_start(LadderChange *change);
 /* The machine did not start after all. */
 void ladder_start_failed(LadderChange *change);
 /* True: the row has moved on. */
@@ -89,13 +90,32 @@ Profile *ladder_with_helpers(const LadderChange *change, const Profile *profile,
 
 /* NULL: there is no change, or nothing that can be read. */
 LadderChange *ladder_load(const char *name);
-bool ladder_save(const char *name, const LadderChange *change, GError **error);
+bool ladder_save(const char *name, LadderChange *change, GError **error);
+/* Who loads, changes and saves holds this from before the first to after the
+ * last: the machine's process and commands both write the file. A descriptor
+ * to be closed (sys_close()); -1: no lock could be had in some seconds, and
+ * going on is better than waiting. */
+int ladder_lock(const char *name);
 void ladder_forget(const char *name);
 /* Writes the old values of rows that fell back (all: of every row) into
  * machine.ini: the old text, where nothing else was changed, else setting by
  * setting; one that somebody has changed since stays. Marks them restored. */
 bool ladder_restore(LadderChange *change, const char *name, bool all,
                     GError **error);
+/* ---- merge.c: a process that keeps a change for long ---- */
+
+/* What was moved in mine since it was loaded or filed goes into now, the file's
+ * change, and nothing else does. Rows that others have changed, or taken back,
+ * in between are no longer in mine. True: now is to be saved; then
+ * ladder_filed(mine). */
+bool ladder_merge(LadderChange *now, LadderChange *mine);
+/* Rows whose setting has another value in profile leave mine, and now where
+ * they are still the same. True: now is to be saved. */
+bool ladder_drop_others(LadderChange *now, LadderChange *mine,
+                        const Profile *profile);
+/* The file has the rows as they are. */
+void ladder_filed(LadderChange *change);
+
 /* One line for lists: "trial: disk0.model=virtio-blk"; "" nothing to say.
  * g_free. */
 char *ladder_summary(const char *name);

@@ -147,8 +147,6 @@ ladder_check(const char *name, const Profile *profile, const char *key,
 {
     const RungKey *row = rung_find(key);
     g_autofree char *model = rung_model(key, to);
-    g_autofree char *id = rung_device_id(key);
-    g_autofree char *boot = proof_boot_section(profile);
 
     if (model == NULL) {
         LadderCheck *check = check_new();
@@ -170,10 +168,10 @@ ladder_check(const char *name, const Profile *profile, const char *key,
         check->result = CHECK_NO_TRIAL;
         add(check, "it comes beside what there is; a guest without a driver "
                    "does not see it");
-    } else if (look != NULL && look->kind == GUEST_BLANK &&
-               g_strcmp0(id, boot) == 0) {
+    } else if (look != NULL && look->kind == GUEST_BLANK) {
         check->result = CHECK_NO_TRIAL;
-        add(check, "so no system can lose its disk");
+        add(check, "so there is no system to try it with; what installs one "
+                   "needs the driver");
     }
     return check;
 }

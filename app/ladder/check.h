@@ -9,7 +9,7 @@ typedef enum {
     CHECK_GOOD,    /* the guest has the driver */
     CHECK_UNKNOWN, /* cannot be told; a trial will */
     CHECK_BAD,     /* it has not */
-    CHECK_NO_TRIAL /* nothing can go wrong */
+    CHECK_NO_TRIAL /* there is nothing to try */
 } CheckResult;
 
 typedef struct {

@@ -20,7 +20,7 @@
 
 #define LIBRARY     "libext2fs.so.2"
 #define SECTOR      512u
-#define MAX_INITRD  (512u << 20)
+#define MAX_INITRD  (256u << 20)
 #define MAX_TEXT    (4u << 20)
 #define MAX_ENTRIES 4096u
 #define MAX_KERNELS 8u /* of each kind of file in /boot that are looked at */
@@ -40,6 +40,7 @@ typedef struct {
 typedef struct {
     BlockImage *image;
     guint64 offset, bytes;
+    LookBudget *budget;
 } Place;
 
 typedef struct {
@@ -107,7 +108,7 @@ io_read64(io_channel channel, unsigned long long block, int count, void *data)
     /* pieces of sectors are asked for as well */
     guint64 first = (p->offset + at) / SECTOR * SECTOR;
     len = (p->offset + at + want + SECTOR - 1) / SECTOR * SECTOR - first;
-    if (len > MAX_INITRD)
+    if (len > MAX_INITRD || !look_budget_take(p->budget, len))
         return EXT2_ET_SHORT_READ;
     g_autofree guint8 *mem = g_try_malloc(len);
     if (mem == NULL || block_image_read(p->image, first, mem, (gsize) len) != 0)
@@ -285,7 +286,7 @@ read_initrd(const Ext *e, const char *path)
 
     if (!read_file(e, path, MAX_INITRD, &mem, &len))
         return;
-    bool ok = initrd_names(mem, len, note_name, found, &why);
+    bool ok = initrd_names(mem, len, note_name, found, &look->budget, &why);
     g_free(mem);
     if (!ok) {
         guest_look_fact(look, "%s cannot be read: %s", path, why);
@@ -420,7 +421,8 @@ read_system(const Ext *e)
 void
 guest_look_ext(GuestLook *look, BlockImage *image, guint64 offset)
 {
-    Place place = {image, offset, block_image_info(image)->bytes - offset};
+    Place place = {image, offset, block_image_info(image)->bytes - offset,
+                   &look->budget};
     g_autofree char *name = g_strdup_printf("%p", (void *) &place);
     Ext e = {.look = look};
 

@@ -5,10 +5,14 @@
 #include <string.h>
 
 #define SECTOR         512u
-#define MAX_PARTITIONS 64u
+#define MAX_PARTITIONS 16u
 #define GPT_ENTRIES    128u
 #define GPT_ENTRY      128u
 #define HEAD           (72u << 10) /* bytes of a partition: btrfs is at 64 KiB */
+/* A look holds up who waits for it, and its disk is made by the guest. Some
+ * RAM disks of a distribution have 300 MiB unpacked. */
+#define LOOK_BYTES (G_GUINT64_CONSTANT(1) << 30)
+#define LOOK_MS    5000
 
 typedef struct {
     guint64 offset, bytes;
@@ -51,6 +55,7 @@ read_at(const Looking *l, guint64 offset, void *mem, gsize len)
 {
     return offset % SECTOR == 0 && offset <= l->bytes &&
            len <= l->bytes - offset &&
+           look_budget_take(&l->look->budget, len) &&
            block_image_read(l->image, offset, mem, len) == 0;
 }
 
@@ -61,7 +66,11 @@ add_partition(Looking *l, guint64 sector, guint64 sectors)
 {
     guint64 all = l->bytes / SECTOR;
 
-    if (l->n < MAX_PARTITIONS && sectors > 0 && sector > 0 && sector < all)
+    if (sectors == 0 || sector == 0 || sector >= all)
+        return;
+    if (l->n == MAX_PARTITIONS)
+        l->look->cut_short = true;
+    else
         l->parts[l->n++] =
             (Partition){sector * SECTOR, MIN(sectors, all - sector) * SECTOR};
 }
@@ -88,6 +97,7 @@ read_extended(Looking *l, guint64 base)
             return;
         at = base + le32(mbr + 462 + 8);
     }
+    l->look->cut_short = true;
 }
 
 static void
@@ -266,6 +276,15 @@ look_at_disk(Looking *l)
 GuestLook *
 guest_look(const BlockSpec *spec, GError **error)
 {
+    const LookBudget budget = look_budget_new(LOOK_BYTES, LOOK_MS);
+
+    return guest_look_within(spec, &budget, error);
+}
+
+GuestLook *
+guest_look_within(const BlockSpec *spec, const LookBudget *budget,
+                  GError **error)
+{
     BlockSpec how = *spec;
 
     how.read_only = true;
@@ -273,11 +292,16 @@ guest_look(const BlockSpec *spec, GError **error)
     if (image == NULL)
         return NULL;
     GuestLook *look = g_new0(GuestLook, 1);
+    look->budget = *budget;
     look->name = g_strdup("");
     look->facts = g_ptr_array_new_with_free_func(g_free);
     Looking l = {
         .image = image, .bytes = block_image_info(image)->bytes, .look = look};
     look_at_disk(&l);
+    look->cut_short |= look->budget.spent;
+    if (look->cut_short)
+        guest_look_fact(look, "not all of it was looked at: that would take "
+                              "too long");
     (void) block_image_close(image); /* only read from */
     return look;
 }
@@ -354,8 +378,8 @@ linux_driver(const GuestLook *look, unsigned i, char **ret_why)
     return GUEST_DRIVER_UNKNOWN;
 }
 
-GuestDriver
-guest_look_driver(const GuestLook *look, const char *model, char **ret_why)
+static GuestDriver
+find_driver(const GuestLook *look, const char *model, char **ret_why)
 {
     switch (look->kind) {
     case GUEST_LINUX:
@@ -377,5 +401,22 @@ guest_look_driver(const GuestLook *look, const char *model, char **ret_why)
     *ret_why = g_strdup(look->kind == GUEST_BLANK
                             ? "nothing is installed on the disk"
                             : "what is on the disk is not known here");
+    return GUEST_DRIVER_UNKNOWN;
+}
+
+GuestDriver
+guest_look_driver(const GuestLook *look, const char *model, char **ret_why)
+{
+    g_autofree char *why = NULL;
+    GuestDriver driver = find_driver(look, model, &why);
+
+    if (!look->cut_short) {
+        *ret_why = g_steal_pointer(&why);
+        return driver;
+    }
+    /* what was not seen may say otherwise */
+    *ret_why = g_strdup_printf("%s, but not all of its disk was looked at, as "
+                               "that would take too long",
+                               why);
     return GUEST_DRIVER_UNKNOWN;
 }

@@ -6,6 +6,7 @@
  * The image is opened read-only. Thread: any; blocks. */
 #pragma once
 
+#include "app/ladder/look-budget.h"
 #include "vmm/block/image.h"
 
 typedef enum {
@@ -46,11 +47,16 @@ typedef struct {
     GPtrArray *facts; /* sentences: what was read and what it says */
     unsigned n_initrds, n_configs; /* that could be read */
     bool encrypted;
+    bool cut_short; /* there is more than was looked at */
+    LookBudget budget;
     GuestModule modules[N_MODULES];
 } GuestLook;
 
 /* NULL and error set: the image cannot be opened. */
 GuestLook *guest_look(const BlockSpec *spec, GError **error);
+/* The same, at most for so much. */
+GuestLook *guest_look_within(const BlockSpec *spec, const LookBudget *budget,
+                             GError **error);
 void guest_look_free(GuestLook *look);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GuestLook, guest_look_free)
 const char *guest_kind_name(GuestKind kind); /* "Linux" */

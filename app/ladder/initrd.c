@@ -17,14 +17,13 @@
 
 #define HEADER   110u /* bytes: a magic and 13 numbers of 8 hex digits */
 #define MAX_NAME 4096u
-/* Of what comes out; no system's RAM disk is larger, and a bomb is. */
-#define MAX_OUT (G_GUINT64_CONSTANT(2) << 30)
-#define CHUNK   (256u << 10)
+#define CHUNK    (256u << 10)
 
 /* An archive as it comes, piece by piece. */
 typedef struct {
     InitrdName fn;
     void *data;
+    LookBudget *budget;
     guint8 head[HEADER];
     char name[MAX_NAME + 1];
     unsigned n_head, n_name; /* bytes of these so far */
@@ -120,27 +119,35 @@ feed(Cpio *c, const guint8 *in, gsize len)
     return i;
 }
 
+/* What was unpacked; false: enough of it. */
+static bool
+feed_out(Cpio *c, const guint8 *out, gsize len)
+{
+    if (!look_budget_take(c->budget, len))
+        return false;
+    if (feed(c, out, len) < len)
+        c->bad = true;
+    return !c->bad;
+}
+
 static bool
 unpack_gzip(Cpio *c, const guint8 *in, gsize len)
 {
     g_autofree guint8 *out = g_malloc(CHUNK);
     z_stream z = {.next_in = (Bytef *) in, .avail_in = (uInt) len};
-    guint64 total = 0;
     int ret = Z_OK;
 
     if (len > G_MAXUINT || inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
         return false;
-    while (ret == Z_OK && total < MAX_OUT && !c->bad) {
+    bool more = true;
+    while (ret == Z_OK && more) {
         z.next_out = out;
         z.avail_out = CHUNK;
         ret = inflate(&z, Z_NO_FLUSH);
-        gsize n = CHUNK - z.avail_out;
-        total += n;
-        if (feed(c, out, n) < n)
-            c->bad = true;
+        more = feed_out(c, out, CHUNK - z.avail_out);
     }
     (void) inflateEnd(&z);
-    return ret == Z_STREAM_END && c->ended && !c->bad;
+    return ret == Z_STREAM_END && c->ended && more;
 }
 
 #if CARREL_HAVE_ZSTD
@@ -168,14 +175,14 @@ unpack_zstd(Cpio *c, const guint8 *in, gsize len)
 {
     g_autofree guint8 *out = g_malloc(CHUNK);
     ZSTD_inBuffer from = {in, len, 0};
-    guint64 total = 0;
     size_t left = 1;
+    bool more = true;
     Zstd z;
 
     if (!zstd_load(&z))
         return false;
     ZSTD_DStream *stream = z.create();
-    while (stream != NULL && left != 0 && total < MAX_OUT && !c->bad) {
+    while (stream != NULL && left != 0 && more) {
         ZSTD_outBuffer to = {out, CHUNK, 0};
         size_t before = from.pos;
         left = z.decompress(stream, &to, &from);
@@ -183,13 +190,11 @@ unpack_zstd(Cpio *c, const guint8 *in, gsize len)
          * progress the image is cut off */
         if (left > G_MAXUINT / 2 || (to.pos == 0 && from.pos == before))
             break;
-        total += to.pos;
-        if (feed(c, out, to.pos) < to.pos)
-            c->bad = true;
+        more = feed_out(c, out, to.pos);
     }
     if (stream != NULL)
         (void) z.release(stream);
-    return left == 0 && c->ended && !c->bad;
+    return left == 0 && c->ended && more;
 }
 #endif
 
@@ -201,7 +206,7 @@ unpack(Cpio *c, const guint8 *in, gsize len, const char **ret_why)
     *ret_why = "it is no archive, or packed in a way that cannot be read here";
     if (format == NULL)
         return false;
-    *c = (Cpio){.fn = c->fn, .data = c->data};
+    *c = (Cpio){.fn = c->fn, .data = c->data, .budget = c->budget};
     if (strcmp(format, "gzip") == 0) {
         *ret_why = "what is packed is damaged";
         return unpack_gzip(c, in, len);
@@ -215,20 +220,49 @@ unpack(Cpio *c, const guint8 *in, gsize len, const char **ret_why)
     return false;
 }
 
-bool
-initrd_names(const guint8 *image, gsize len, InitrdName fn, void *data,
-             const char **ret_why)
+/* Archives that are not packed; returns where they end. */
+static gsize
+feed_plain(Cpio *c, const guint8 *image, gsize len)
 {
-    g_autofree Cpio *c = g_new0(Cpio, 1);
+    gsize used = 0;
 
-    c->fn = fn;
-    c->data = data;
-    gsize used = feed(c, image, len);
+    while (used < len && !c->bad) {
+        gsize piece = MIN(len - used, CHUNK);
+        if (!look_budget_take(c->budget, piece))
+            break;
+        gsize n = feed(c, image + used, piece);
+        used += n;
+        if (n < piece)
+            break;
+    }
+    return used;
+}
+
+static bool
+read_names(Cpio *c, const guint8 *image, gsize len, const char **ret_why)
+{
+    gsize used = feed_plain(c, image, len);
+
     *ret_why = "it is damaged";
-    if (c->bad)
+    if (c->bad || c->budget->spent)
         return false;
     if (used < len)
         return unpack(c, image + used, len - used, ret_why);
     *ret_why = "it is cut off";
     return c->ended && c->n_head == 0 && c->skip == 0;
+}
+
+bool
+initrd_names(const guint8 *image, gsize len, InitrdName fn, void *data,
+             LookBudget *budget, const char **ret_why)
+{
+    g_autofree Cpio *c = g_new0(Cpio, 1);
+
+    c->fn = fn;
+    c->data = data;
+    c->budget = budget;
+    bool ok = read_names(c, image, len, ret_why);
+    if (budget->spent)
+        *ret_why = "going through it takes too long";
+    return ok && !budget->spent;
 }

@@ -353,11 +353,12 @@ machine_host_free(MachineHost *host)
     /* Notes that arrive from here on have nobody to tell. */
     g_clear_pointer(&host->server, control_server_free);
     machine_vnc_stop(host);
+    /* before the workers: the process may end without them */
+    machine_ladder_end(g_steal_pointer(&host->ladder));
     /* A worker that hangs in an image on a dead file system still uses the
      * machine: both go with the process. */
     if (!end_workers(host))
         return;
-    machine_ladder_end(host->ladder);
     machine_free(host->machine);
     /* The ports are closed: what the guest said last is in the pipes, and
      * notes of the loop thread are in the context. */

@@ -26,7 +26,9 @@
 
 struct MachineLadder {
     MachineHost *host;
-    LadderChange *change; /* NULL: none */
+    /* NULL: none. Its own view: the file's is read anew for each save, as
+     * commands write to it while the machine runs. */
+    LadderChange *change;
     char *boot_section, *boot_disk;
     bool boot_read_only;
     bool saved; /* the machine is one of the store */
@@ -45,13 +47,15 @@ static void G_GNUC_PRINTF(2, 3)
     machine_host_say(ladder->host, text);
 }
 
-static void
-save(const MachineLadder *ladder)
+static bool
+save(const MachineLadder *ladder, LadderChange *change)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!ladder_save(ladder->host->name, ladder->change, &error))
-        say(ladder, "ladder: %s", error->message);
+    if (ladder_save(ladder->host->name, change, &error))
+        return true;
+    say(ladder, "ladder: %s", error->message);
+    return false;
 }
 
 static LadderRow *
@@ -60,25 +64,41 @@ row_at(const MachineLadder *ladder, guint i)
     return g_ptr_array_index(ladder->change->rows, i);
 }
 
-/* Rows that fell back and are not yet restored get their old value. */
-static void
-take_back(MachineLadder *ladder)
+/* Rows that fell back and are not yet restored get their old value. True: there
+ * are some. */
+static bool
+take_back(const MachineLadder *ladder, LadderChange *change)
 {
     g_autoptr(GError) error = NULL;
     bool todo = false;
 
-    for (guint i = 0; i < ladder->change->rows->len; i++) {
-        const LadderRow *row = row_at(ladder, i);
+    for (guint i = 0; i < change->rows->len; i++) {
+        const LadderRow *row = g_ptr_array_index(change->rows, i);
         if (row->stage != LADDER_FALLEN_BACK || row->restored)
             continue;
         todo = true;
         say(ladder, "ladder: %s goes back from %s to %s: %s", row->key, row->to,
             row->from, row->note);
     }
-    if (todo &&
-        !ladder_restore(ladder->change, ladder->host->name, false, &error))
+    if (todo && !ladder_restore(change, ladder->host->name, false, &error))
         say(ladder, "ladder: the old settings could not be written: %s",
             error->message);
+    return todo;
+}
+
+/* Files what has moved here, and only that. */
+static void
+store(MachineLadder *ladder)
+{
+    G_GNUC_UNUSED CARREL_AUTO_FD int lock = ladder_lock(ladder->host->name);
+    g_autoptr(LadderChange) now = ladder_load(ladder->host->name);
+
+    if (now == NULL)
+        return; /* somebody has taken all of it back */
+    bool moved = ladder_merge(now, ladder->change);
+    moved = take_back(ladder, now) || moved;
+    if (moved && save(ladder, now))
+        ladder_filed(ladder->change);
 }
 
 MachineLadder *
@@ -89,12 +109,16 @@ machine_ladder_begin(MachineHost *host)
 
     ladder->host = host;
     ladder->saved = !g_file_test(throw_away, G_FILE_TEST_EXISTS);
-    ladder->change = ladder->saved ? ladder_load(host->name) : NULL;
+    if (!ladder->saved)
+        return ladder;
+    G_GNUC_UNUSED CARREL_AUTO_FD int lock = ladder_lock(host->name);
+    ladder->change = ladder_load(host->name);
     if (ladder->change == NULL)
         return ladder;
-    ladder_start(ladder->change);
-    take_back(ladder);
-    save(ladder);
+    bool moved = ladder_start(ladder->change);
+    moved = take_back(ladder, ladder->change) || moved;
+    if (moved)
+        (void) save(ladder, ladder->change); /* it has said why not */
     return ladder;
 }
 
@@ -111,15 +135,25 @@ make_helper_disk(const MachineLadder *ladder)
     return path;
 }
 
-/* Of settings that nobody changed meanwhile. */
+/* Only settings that nobody has changed otherwise, by hand, are tried. */
 static void
-say_trials(MachineLadder *ladder, const Profile *profile)
+drop_others(MachineLadder *ladder, const Profile *profile)
 {
-    for (guint i = ladder->change->rows->len; i > 0; i--) {
-        const LadderRow *row = row_at(ladder, i - 1);
-        if (strcmp(profile_get_string(profile, row->key), row->to) != 0)
-            g_ptr_array_remove_index(ladder->change->rows, i - 1);
-        else if (row->stage == LADDER_TRIAL)
+    G_GNUC_UNUSED CARREL_AUTO_FD int lock = ladder_lock(ladder->host->name);
+    g_autoptr(LadderChange) now = ladder_load(ladder->host->name);
+
+    if (now == NULL)
+        now = ladder_new();
+    if (ladder_drop_others(now, ladder->change, profile))
+        (void) save(ladder, now); /* it has said why not */
+}
+
+static void
+say_trials(const MachineLadder *ladder)
+{
+    for (guint i = 0; i < ladder->change->rows->len; i++) {
+        const LadderRow *row = row_at(ladder, i);
+        if (row->stage == LADDER_TRIAL)
             say(ladder,
                 "ladder: %s=%s is on trial; unless the guest takes it, "
                 "the next start has %s again",
@@ -140,8 +174,8 @@ machine_ladder_profile(MachineLadder *ladder, Profile *profile)
     ladder->boot_read_only = profile_get_bool(profile, ro);
     if (ladder->change == NULL)
         return profile;
-    say_trials(ladder, profile);
-    save(ladder);
+    drop_others(ladder, profile);
+    say_trials(ladder);
     if (!ladder_has(ladder->change, LADDER_PREPARE))
         return profile;
     g_autofree char *disk = make_helper_disk(ladder);
@@ -265,7 +299,7 @@ look_again(gpointer data)
         say(ladder, "ladder: %s=%s: %s", row->key, row->to, row->note);
     }
     if (moved) {
-        save(ladder);
+        store(ladder);
         note_proofs(ladder, models);
     }
     if (is_waiting(ladder))
@@ -285,6 +319,8 @@ machine_ladder_watch(MachineLadder *ladder)
 void
 machine_ladder_reset(MachineLadder *ladder)
 {
+    if (ladder == NULL)
+        return; /* a note that comes after the end */
     for (guint i = 0; ladder->change != NULL && i < ladder->change->rows->len;
          i++) {
         const LadderRow *row = row_at(ladder, i);
@@ -321,7 +357,6 @@ judge(MachineLadder *ladder, const LadderSight *sights)
             row->stage != LADDER_FALLEN_BACK)
             say(ladder, "ladder: %s=%s: %s", row->key, row->to, row->note);
     }
-    take_back(ladder);
 }
 
 void
@@ -341,7 +376,7 @@ machine_ladder_end(MachineLadder *ladder)
             ladder_start_failed(ladder->change);
         else
             judge(ladder, sights);
-        save(ladder);
+        store(ladder);
     }
     ladder_free(ladder->change);
     g_free(ladder->boot_section);

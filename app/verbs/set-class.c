@@ -10,6 +10,7 @@
 #include "app/store.h"
 #include "app/wrap.h"
 #include "profiles/paths.h"
+#include "vmm/core/sysutil.h"
 
 typedef struct {
     char *key, *from, *to;
@@ -171,11 +172,13 @@ drop_return(LadderChange *change, const Row *row)
 }
 
 bool
-set_class_note(const SetClass *c, const Profile *before, const Profile *after,
+set_class_note(SetClass *c, const Profile *before, const Profile *after,
                GError **error)
 {
     g_autoptr(LadderChange) change = ladder_load(c->name);
 
+    ladder_free(c->old); /* a machine may have decided since */
+    c->old = ladder_load(c->name);
     if (change == NULL)
         change = ladder_new();
     for (guint i = 0; i < c->rows->len; i++) {
@@ -222,7 +225,7 @@ set_class_print(const App *app, const SetClass *c)
 {
     static const char *const verdicts[] = {
         "the guest has its driver", "cannot tell whether the guest has it",
-        "the guest has no driver at its start", "nothing can go wrong"};
+        "the guest has no driver at its start", "there is nothing to try"};
 
     for (guint i = 0; i < c->rows->len; i++) {
         const Row *row = row_at(c, i);
@@ -319,6 +322,7 @@ set_class_undo(const App *app, const char *name)
 
     if (!store_require(name, &error))
         return app_fail_error(app, error);
+    CARREL_AUTO_FD int lock = app->dry_run ? -1 : ladder_lock(name);
     g_autoptr(LadderChange) change = ladder_load(name);
     if (!has_something_to_undo(change))
         return app_fail(app, EXIT_STATE, "nothing-to-undo", NULL, NULL,
@@ -331,8 +335,9 @@ set_class_undo(const App *app, const char *name)
                         name);
     if (!app->dry_run && !ladder_restore(change, name, true, &error))
         return app_fail_error(app, error);
-    tell_undone(app, name, change);
     if (!app->dry_run)
         ladder_forget(name);
+    sys_close(&lock);
+    tell_undone(app, name, change);
     return EXIT_OK;
 }

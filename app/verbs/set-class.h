@@ -17,10 +17,10 @@ typedef struct SetClass SetClass;
 int set_class_check(const App *app, const char *name, const Profile *before,
                     const Profile *after, const SetClassOptions *options,
                     SetClass **ret_class);
-/* Before machine.ini is saved: notes the change, so that it can be taken
- * back. */
-bool set_class_note(const SetClass *c, const Profile *before,
-                    const Profile *after, GError **error);
+/* Before machine.ini is saved: notes the change, so that it can be taken back.
+ * The caller holds ladder_lock() until that is saved. */
+bool set_class_note(SetClass *c, const Profile *before, const Profile *after,
+                    GError **error);
 /* machine.ini was not saved after all. */
 void set_class_forget(const SetClass *c);
 /* What was found and what comes next, for people. */

@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/ladder/change.h"
 #include "app/store.h"
 #include "app/verbs/findings.h"
 #include "app/verbs/run.h"
 #include "app/verbs/set-class.h"
 #include "profiles/paths.h"
+#include "vmm/core/sysutil.h"
 
 bool
 settings_apply(Profile *profile, char **settings, GError **error)
@@ -78,7 +80,7 @@ typedef struct {
     const char *name;
     Profile *profile;
     const Profile *original;
-    const SetClass *classes; /* NULL: none changes */
+    SetClass *classes; /* NULL: none changes */
 } Change;
 
 static void
@@ -101,6 +103,9 @@ static bool
 write_change(const Change *c, GError **error)
 {
     g_autofree char *file = g_strdup(profile_get_file(c->profile));
+    /* the machine's process sees the note and the setting, or neither */
+    G_GNUC_UNUSED CARREL_AUTO_FD int lock =
+        c->classes != NULL ? ladder_lock(c->name) : -1;
 
     if (c->classes != NULL &&
         !set_class_note(c->classes, c->original, c->profile, error))

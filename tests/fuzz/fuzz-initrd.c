@@ -20,9 +20,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *why = NULL;
+    LookBudget budget = look_budget_new(64 << 20, 10000);
     gsize total = 0;
 
-    if (!initrd_names(data, size, note, &total, &why) && why == NULL)
+    if (!initrd_names(data, size, note, &total, &budget, &why) && why == NULL)
         abort();
     return 0;
 }

@@ -93,4 +93,21 @@ gone box 20
 check "this guest has no driver, so it stays so" notes 'being prepared'
 check "it is undone" "$carrel" set box --undo
 check "the file is as it was at last" cmp "$ini" "$home/before.ini"
+
+# What is set, or taken back, while it runs outlives its end.
+check "a keyboard is set" "$carrel" set box input.keyboard=virtio
+runs "a start with it"
+check "a disk is set meanwhile" "$carrel" set box disk0.model=virtio-blk
+check "the power is cut then" "$carrel" stop box --force
+gone box 20
+check "the disk is still to be tried" notes 'to be tried: disk0.model=virtio-blk'
+check "the disk is undone" "$carrel" set box --undo
+cp "$home/before.ini" "$ini" # without the keyboard, which counts for good
+check "the keyboard is set again" "$carrel" set box input.keyboard=virtio
+runs "one more start with it"
+check "it is undone meanwhile" "$carrel" set box --undo
+check "the power is cut once more" "$carrel" stop box --force
+gone box 20
+refuses 4 'no change' "nothing is left to undo" "$carrel" set box --undo
+check "the file is as it was after all" cmp "$ini" "$home/before.ini"
 finish

@@ -297,6 +297,35 @@ advise_leaves_dos_its_disk(void)
     tear_down(&run);
 }
 
+/* Both verbs are to say the same of a disk that nothing is on. */
+static void
+a_blank_disk_has_no_trial(void)
+{
+    Run run;
+    set_up(&run, "");
+    g_autofree char *zeros = g_malloc0(128 << 10);
+    write_box(&run, "disk.img", zeros, 128 << 10);
+    CU_ASSERT_EQUAL(carrel(&run, "set box cd0.model=ide"), 0);
+
+    CU_ASSERT_EQUAL(carrel(&run, "advise box --json"), 0);
+    g_autoptr(JsonNode) node = json_parse(run.out, strlen(run.out), NULL);
+    const JsonNode *disk = device_of(node, "disk0.model");
+    const JsonNode *cd = device_of(node, "cd0.model");
+    CU_ASSERT_STRING_EQUAL(json_get_string(disk, "advised", ""), "virtio-blk");
+    CU_ASSERT_TRUE(says(json_get_string(disk, "because", ""), "no trial"));
+    CU_ASSERT_STRING_EQUAL(json_get_string(cd, "advised", ""), "ide");
+    CU_ASSERT_PTR_NULL(json_get(cd, "command"));
+    CU_ASSERT_EQUAL(carrel(&run, "set box cd0.model=virtio-scsi"), 0);
+    CU_ASSERT_TRUE(says(run.out, "without a trial"));
+    CU_ASSERT_EQUAL(
+        carrel(&run, "set box disk0.model=virtio-blk --dry-run --json"), 0);
+    CU_ASSERT_TRUE(says(run.out, "needs the driver")); /* not wrapped */
+    CU_ASSERT_EQUAL(carrel(&run, "set box disk0.model=virtio-blk"), 0);
+    CU_ASSERT_TRUE(says(run.out, "without a trial"));
+    CU_ASSERT_FALSE(says(run.out, "can go wrong"));
+    tear_down(&run);
+}
+
 static void
 advise_shows_what_was_measured(void)
 {
@@ -393,5 +422,6 @@ CU_MAIN("class-verbs", CASE(an_unknown_guest_is_tried),
         CASE(programs_get_the_same),
         CASE(a_clone_is_tried_too_and_a_new_machine_is_not),
         CASE(options_that_contradict_are_refused), CASE(advise_fits_a_terminal),
-        CASE(advise_leaves_dos_its_disk), CASE(advise_shows_what_was_measured),
-        CASE(a_host_says_what_it_lacks), CASE(functions_in_groups_are_counted))
+        CASE(advise_leaves_dos_its_disk), CASE(a_blank_disk_has_no_trial),
+        CASE(advise_shows_what_was_measured), CASE(a_host_says_what_it_lacks),
+        CASE(functions_in_groups_are_counted))

@@ -217,6 +217,14 @@ note(void *data, const char *name)
     g_string_append_printf(data, "%s,", name);
 }
 
+static bool
+names_of(const guint8 *image, gsize len, GString *names, const char **ret_why)
+{
+    LookBudget budget = look_budget_new(64 * MIB, 60000);
+
+    return initrd_names(image, len, note, names, &budget, ret_why);
+}
+
 /* Microcode first, as distributions do it, then what is packed. */
 static GByteArray *
 make_initrd(void)
@@ -242,7 +250,7 @@ names_come_from_all_archives(void)
     g_autoptr(GString) names = g_string_new(NULL);
     const char *why = NULL;
 
-    CU_ASSERT_TRUE(initrd_names(image->data, image->len, note, names, &why));
+    CU_ASSERT_TRUE(names_of(image->data, image->len, names, &why));
     CU_ASSERT_STRING_EQUAL(
         names->str, "kernel/x86/microcode/GenuineIntel.bin,TRAILER!!!,init,"
                     "lib/modules/6.1/virtio_blk.ko.xz,TRAILER!!!,");
@@ -256,7 +264,7 @@ a_ram_disk_that_is_cut_off_is_refused(void)
     const char *why = NULL;
 
     for (guint len = 0; len < image->len; len++) {
-        bool ok = initrd_names(image->data, len, note, names, &why);
+        bool ok = names_of(image->data, len, names, &why);
         /* the first archive has 280 bytes, the gap behind it 512: so far
          * nothing is missing */
         CU_ASSERT_EQUAL(ok, len >= 280 && len <= 792);
@@ -273,9 +281,80 @@ what_is_no_archive_is_refused(void)
     const char *why;
 
     for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++)
-        CU_ASSERT_FALSE(initrd_names((const guint8 *) bad[i], strlen(bad[i]),
-                                     note, names, &why));
+        CU_ASSERT_FALSE(
+            names_of((const guint8 *) bad[i], strlen(bad[i]), names, &why));
     CU_ASSERT_EQUAL(names->len, 0);
+}
+
+static void
+a_ram_disk_is_unpacked_within_its_budget(void)
+{
+    g_autoptr(GByteArray) image = make_initrd();
+    g_autoptr(GByteArray) bomb = g_byte_array_new();
+    g_autoptr(GByteArray) plain = g_byte_array_new();
+    g_autoptr(GString) names = g_string_new(NULL);
+    g_autofree char *content = g_strnfill(MIB, 'x');
+    LookBudget none = look_budget_new(MIB, 0), small, all;
+    const char *why = NULL;
+
+    g_usleep(1000);
+    CU_ASSERT_FALSE(
+        initrd_names(image->data, image->len, note, names, &none, &why));
+    CU_ASSERT_STRING_EQUAL(names->str, "");
+    add_file(plain, "large", content);
+    add_file(plain, "TRAILER!!!", "");
+    add_packed(bomb, plain); /* about 1 KiB */
+    small = look_budget_new(MIB / 2, 60000);
+    CU_ASSERT_FALSE(
+        initrd_names(bomb->data, bomb->len, note, names, &small, &why));
+    CU_ASSERT_TRUE(small.spent);
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "too long"));
+    all = look_budget_new(2 * MIB, 60000);
+    CU_ASSERT_TRUE(
+        initrd_names(bomb->data, bomb->len, note, names, &all, &why));
+    /* several are looked at with one budget */
+    CU_ASSERT_FALSE(
+        initrd_names(bomb->data, bomb->len, note, names, &all, &why));
+}
+
+static void
+more_partitions_than_are_looked_at_cannot_be_told(void)
+{
+    Disk d;
+    begin(&d, 8 * MIB);
+
+    put_partition(&d, 0, 0, 5, 64, 8000);
+    for (unsigned i = 0; i < 17; i++) {
+        gsize at = (64 + 64 * i) * 512;
+        put_partition(&d, at, 0, 7, 32, 16);
+        put_partition(&d, at, 1, 5, 64 * (i + 1), 64);
+        put(&d, at + 32 * 512 + 400, "KERNEL  SYS", 11);
+        put(&d, at + 32 * 512 + 54, "FAT16   ", 8);
+    }
+    g_autoptr(GuestLook) found = look(&d);
+    g_autofree char *why = NULL;
+    CU_ASSERT_TRUE(found->cut_short);
+    CU_ASSERT_EQUAL(found->kind, GUEST_DOS);
+    CU_ASSERT_EQUAL(guest_look_driver(found, "virtio-blk", &why),
+                    GUEST_DRIVER_UNKNOWN);
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "not all"));
+    end(&d);
+}
+
+static void
+a_look_ends_with_its_time(void)
+{
+    Disk d;
+    begin(&d, MIB);
+
+    const BlockSpec spec = {.path = d.path, .format = "raw"};
+    const LookBudget budget = look_budget_new(MIB, 0);
+    g_usleep(1000);
+    g_autoptr(GuestLook) found = guest_look_within(&spec, &budget, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+    CU_ASSERT_TRUE(found->cut_short);
+    CU_ASSERT_EQUAL(found->kind, GUEST_UNKNOWN); /* not blank: nobody looked */
+    end(&d);
 }
 
 /* ---- ext ---- */
@@ -350,6 +429,14 @@ a_debian_is_looked_into(void)
     for (guint i = 0; i < found->facts->len; i++)
         fstab |= strstr(found->facts->pdata[i], "/dev/sda1") != NULL;
     CU_ASSERT_TRUE(fstab);
+    CU_ASSERT_FALSE(found->cut_short);
+    const BlockSpec spec = {.path = d.path, .format = "raw"};
+    const LookBudget budget = look_budget_new(100 << 10, 60000);
+    g_autoptr(GuestLook) some = guest_look_within(&spec, &budget, NULL);
+    g_autofree char *why = NULL;
+    CU_ASSERT_TRUE(some->cut_short); /* the first sectors take 72 KiB */
+    CU_ASSERT_EQUAL(guest_look_driver(some, "virtio-blk", &why),
+                    GUEST_DRIVER_UNKNOWN);
     end(&d);
 }
 
@@ -382,5 +469,8 @@ CU_MAIN("guest-look", CASE(a_disk_of_zeros_is_blank),
         CASE(logical_partitions_that_go_round_end), CASE(a_gpt_is_followed),
         CASE(names_come_from_all_archives),
         CASE(a_ram_disk_that_is_cut_off_is_refused),
-        CASE(what_is_no_archive_is_refused), CASE(a_debian_is_looked_into),
+        CASE(what_is_no_archive_is_refused),
+        CASE(a_ram_disk_is_unpacked_within_its_budget),
+        CASE(more_partitions_than_are_looked_at_cannot_be_told),
+        CASE(a_look_ends_with_its_time), CASE(a_debian_is_looked_into),
         CASE(a_damaged_ext_is_no_trouble))

@@ -3,6 +3,7 @@
 #include "app/ladder/change.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 
@@ -450,6 +451,77 @@ a_damaged_file_is_no_change(void)
 }
 
 static void
+only_what_was_moved_here_is_merged(void)
+{
+    Fixture f;
+    begin(&f, LADDER_PREPARE);
+    ladder_save("box", f.change, NULL);
+    g_autoptr(LadderChange) now = ladder_load("box");
+    g_autoptr(Profile) third = profile_copy(f.after);
+    profile_set(third, "rng.model", "virtio-rng", NULL);
+    ladder_propose(now, f.after, third, "rng.model", LADDER_CONFIRMED);
+
+    CU_ASSERT_FALSE(ladder_merge(now, f.change)); /* nothing moved */
+    CU_ASSERT_EQUAL(f.change->rows->len, 1);
+    ladder_observe(row(&f), &data_seen);
+    CU_ASSERT_TRUE(ladder_merge(now, f.change));
+    CU_ASSERT_EQUAL(now->rows->len, 2);
+    CU_ASSERT_EQUAL(ladder_find(now, "disk0.model")->stage, LADDER_PROPOSED);
+    g_autofree char *after = profile_to_text(third);
+    CU_ASSERT_STRING_EQUAL(now->after, after);
+    end(&f);
+}
+
+static void
+what_others_decided_is_not_merged_over(void)
+{
+    Fixture f;
+    begin(&f, LADDER_PREPARE);
+    ladder_save("box", f.change, NULL);
+    g_autoptr(LadderChange) now = ladder_load("box");
+    LadderRow *theirs = ladder_find(now, "disk0.model");
+
+    ladder_observe(row(&f), &data_seen);
+    theirs->stage = LADDER_CONFIRMED; /* as set --no-trial does */
+    CU_ASSERT_FALSE(ladder_merge(now, f.change));
+    CU_ASSERT_EQUAL(theirs->stage, LADDER_CONFIRMED);
+    CU_ASSERT_EQUAL(f.change->rows->len, 0); /* no longer watched */
+    end(&f);
+}
+
+static void
+a_setting_changed_by_hand_is_not_tried(void)
+{
+    Fixture f;
+    begin(&f, LADDER_PROPOSED);
+    ladder_save("box", f.change, NULL);
+    g_autoptr(LadderChange) now = ladder_load("box");
+
+    CU_ASSERT_FALSE(ladder_drop_others(now, f.change, f.after));
+    CU_ASSERT_EQUAL(f.change->rows->len, 1);
+    CU_ASSERT_TRUE(ladder_drop_others(now, f.change, f.before));
+    CU_ASSERT_EQUAL(f.change->rows->len, 0);
+    CU_ASSERT_EQUAL(now->rows->len, 0);
+    end(&f);
+}
+
+static void
+one_at_a_time_holds_the_lock(void)
+{
+    Fixture f;
+    begin(&f, LADDER_PROPOSED);
+
+    int first = ladder_lock("box");
+    CU_ASSERT_TRUE_FATAL(first >= 0);
+    CU_ASSERT_EQUAL(ladder_lock("box"), -1); /* and does not wait for ever */
+    close(first);
+    int second = ladder_lock("box");
+    CU_ASSERT_TRUE(second >= 0);
+    close(second);
+    end(&f);
+}
+
+static void
 a_second_step_keeps_the_first_ones_start(void)
 {
     Fixture f;
@@ -543,6 +615,10 @@ CU_MAIN("ladder", CASE(every_value_has_a_rung), CASE(every_row_is_a_setting),
         CASE(a_value_that_somebody_chose_since_stays),
         CASE(one_of_two_settings_goes_back),
         CASE(the_file_says_all_of_it_again), CASE(a_damaged_file_is_no_change),
+        CASE(only_what_was_moved_here_is_merged),
+        CASE(what_others_decided_is_not_merged_over),
+        CASE(a_setting_changed_by_hand_is_not_tried),
+        CASE(one_at_a_time_holds_the_lock),
         CASE(a_second_step_keeps_the_first_ones_start),
         CASE(a_decided_change_is_forgotten_by_the_next),
         CASE(a_proof_counts_for_its_disk),
