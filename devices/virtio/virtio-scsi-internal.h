@@ -104,9 +104,10 @@ void vscsi_adopt_block(VirtioScsi *d, Block *block);
 
 void vscsi_make_controls(VirtioScsi *d);
 void vscsi_serve_control(VirtioScsi *d);
-/* A request has ended: controls that waited for it are answered. Lock not
- * held; the caller flushes. */
-void vscsi_check_controls(VirtioScsi *d);
+/* A command that was submitted has ended, and its unit knows it no more:
+ * controls that waited for it are answered. Lock not held; the caller
+ * flushes. */
+void vscsi_task_ended(VirtioScsi *d, const ScsiTask *task);
 
 /* ---- virtio-scsi-event.c ---- */
 

@@ -213,7 +213,7 @@ task_done(ScsiTask *task)
     virtio_lock(&d->virtio);
     finish(r);
     virtio_unlock(&d->virtio);
-    vscsi_check_controls(d);
+    vscsi_task_ended(d, task);
 }
 
 /* ---- new requests ---- */

@@ -645,6 +645,48 @@ test_abort_task_set(void)
     end(&s);
 }
 
+/* Several controls wait for several commands, some for the same; each is
+ * answered when the last of its own has ended, and none is forgotten. */
+static void
+test_many_controls_wait(void)
+{
+    Rig s;
+    static const guint32 subtype[] = {ABORT_SET, ABORT_TASK, ABORT_TASK,
+                                      UNIT_RESET, ABORT_SET};
+    static const unsigned unit[] = {0, 0, 2, 2, 2};
+
+    begin(&s);
+    add_writes(&s, 0, 3);
+    for (unsigned i = 4; i <= 5; i++) {
+        const guint8 cdb[] = {0x2a, 0, 0, 0, 0, (guint8) i, 0, 0, 1, 0};
+        put_command(&s, i, 2, cdb, sizeof cdb);
+        add_command(&s, i, 512, 0);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(unit); i++) {
+        guint64 at = TMF + 128 * i;
+        const VrBuf bufs[] = {{at, 24, false}, {at + 64, 1, true}};
+        vr_put32(&s.r, at, 0);
+        vr_put32(&s.r, at + 4, subtype[i]);
+        put_lun(&s, at + 8, 0, (guint16) unit[i]);
+        vr_put64(&s.r, at + 16, i == 1 ? 2 : 5);
+        fake_ram(s.r.vm)[at + 64] = NOT_SET;
+        virtio_rig_add(&s.r, CONTROL, bufs, 2);
+    }
+    ring(&s, REQUEST);
+    ring(&s, CONTROL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(unit); i++)
+        CU_ASSERT_EQUAL(virtio_rig_finish(&s.r, CONTROL), 1);
+    for (unsigned i = 0; i < G_N_ELEMENTS(unit); i++)
+        CU_ASSERT_EQUAL(fake_ram(s.r.vm)[TMF + 128 * i + 64], OK);
+    for (unsigned i = 1; i <= 5; i++) {
+        guint16 id;
+        guint32 len;
+        CU_ASSERT_TRUE(virtio_rig_used(&s.r, REQUEST, &id, &len));
+        CU_ASSERT_NOT_EQUAL(response(&s, i), NOT_SET);
+    }
+    end(&s);
+}
+
 static void
 test_query(void)
 {
@@ -982,6 +1024,8 @@ CU_MAIN("virtio-scsi", {"reads_and_writes_on_every_transport", test_round_trip},
         {"the_driver_chooses_sizes_within_limits", test_configuration},
         {"abort_task_ends_that_one_before_its_own_answer", test_abort_task},
         {"abort_task_set_ends_all_of_the_unit", test_abort_task_set},
+        {"each_of_many_controls_waits_for_its_commands",
+         test_many_controls_wait},
         {"queries_see_what_was_put_in_before", test_query},
         {"resets_end_commands_and_are_told", test_unit_reset},
         {"unknown_functions_are_rejected", test_bad_controls},
