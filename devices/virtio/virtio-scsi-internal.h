@@ -99,6 +99,9 @@ void vscsi_flush(VirtioScsi *d);
 void vscsi_reset_unit(VirtioScsi *d, unsigned n);
 /* Interrupts for a disk's requests come in batches. */
 void vscsi_adopt_block(VirtioScsi *d, Block *block);
+/* An image leaves the controller; it may outlive it while requests are under
+ * way. NULL is fine. */
+void vscsi_drop_block(Block *block);
 
 /* ---- virtio-scsi-control.c ---- */
 

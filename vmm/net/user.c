@@ -24,10 +24,10 @@ typedef struct {
     int note_fd;       /* loop: a second descriptor of the control socket */
     unsigned offloads; /* loop: as the role knows */
 
-    /* L1 guards control_fd; held while the process is asked, which may take
-     * ANSWER_MS: neither by the loop nor by who only looks. */
-    GMutex ask_lock;
-    int control_fd; /* of the process that runs */
+    /* Held while the process is asked, which may take ANSWER_MS: not for the
+     * loop, nor for who only looks. */
+    GMutex ask_lock; /* L1 guards control_fd */
+    int control_fd;  /* of the process that runs */
 
     GMutex lock;      /* L2 guards rules, fresh_note; held for moments */
     int fresh_note;   /* note_fd of the next one */
