@@ -56,6 +56,7 @@ struct Machine {
     OpenNic *nics[MACHINE_NETS]; /* by number; NULL: there is none */
     Drive drives[MACHINE_DRIVES];
     unsigned n_drives;
+    GPtrArray *retired; /* loop: Block *, of no drive and still busy; NULL */
     MachineCard cards[PC_MAX_CARDS];
     unsigned n_cards;
     GMutex eject_lock; /* L2 guards ejected, ejecting */
@@ -131,3 +132,9 @@ void machine_add_drive(Machine *m, const Drive *drive);
 /* Closes the image when what is in flight has ended; no device may use it any
  * more. With media_lock held, not on the loop thread. */
 void machine_close_drive(Machine *m, const char *name);
+/* No device uses it any more: closes it when what is in flight has ended,
+ * waiting for that a few seconds at most. NULL is fine. Not on the loop
+ * thread. */
+void machine_retire_block(Machine *m, Block *block);
+/* The devices have gone. Loop thread. */
+void machine_close_retired(Machine *m);

@@ -9,7 +9,7 @@
 #include "vmm/loop/loop.h"
 
 #define CLOSE_POLL_US 1000
-/* An old image on a dead file system is left open rather than waited for. */
+/* An old image on a dead file system is not waited for any longer. */
 #define CLOSE_POLLS 5000
 
 typedef struct {
@@ -36,24 +36,65 @@ change_on_loop(void *data)
                                     c->force, &c->error);
 }
 
-static void
-close_on_loop(void *data)
-{
-    block_close(data);
-}
+/* ---- images that no drive has any more ---- */
 
-/* The drive has let go of it; what was in flight ends first. */
+typedef struct {
+    Machine *m;
+    Block *block;
+} Retirement;
+
 static void
-retire_block(Machine *m, Block *block)
+close_idle(void *data)
 {
-    for (unsigned i = 0; block != NULL && i < CLOSE_POLLS; i++) {
-        if (block_is_idle(block)) {
-            loop_call(vm_loop(m->vm), close_on_loop, block);
-            return;
-        }
-        g_usleep(CLOSE_POLL_US);
+    Machine *m = data;
+
+    for (guint i = m->retired->len; i-- > 0;) {
+        Block *block = g_ptr_array_index(m->retired, i);
+        if (!block_is_idle(block))
+            continue;
+        g_ptr_array_remove_index_fast(m->retired, i);
+        block_close(block);
     }
 }
+
+/* Its last batch of requests closes it, be it now or hours later. */
+static void
+retire_on_loop(void *data)
+{
+    Retirement *r = data;
+    Machine *m = r->m;
+
+    if (m->retired == NULL)
+        m->retired = g_ptr_array_new();
+    g_ptr_array_add(m->retired, r->block);
+    block_set_batch_done(r->block, close_idle, m);
+    close_idle(m);
+}
+
+void
+machine_retire_block(Machine *m, Block *block)
+{
+    Retirement r = {m, block};
+
+    if (block == NULL)
+        return;
+    for (unsigned i = 0; i < CLOSE_POLLS && !block_is_idle(block); i++)
+        g_usleep(CLOSE_POLL_US);
+    loop_call(vm_loop(m->vm), retire_on_loop, &r);
+}
+
+void
+machine_close_retired(Machine *m)
+{
+    if (m->retired == NULL)
+        return;
+    close_idle(m);
+    for (guint i = 0; i < m->retired->len; i++) /* the process ends with them */
+        block_set_batch_done(g_ptr_array_index(m->retired, i), NULL, NULL);
+    g_clear_pointer(&m->retired, g_ptr_array_unref);
+}
+
+/* ---- drives ---- */
 
 void
 machine_add_drive(Machine *m, const Drive *drive)
@@ -80,7 +121,7 @@ machine_close_drive(Machine *m, const char *name)
                 (m->n_drives - i) * sizeof gone);
     }
     g_mutex_unlock(&m->path_lock);
-    retire_block(m, gone.block);
+    machine_retire_block(m, gone.block);
     g_free(gone.name);
     g_free(gone.path);
 }
@@ -143,13 +184,13 @@ change_media(Machine *m, Drive *d, const char *path, bool read_only, bool force,
     loop_call(vm_loop(m->vm), change_on_loop, &c);
     if (!c.ok) {
         g_propagate_error(error, c.error);
-        retire_block(m, c.block);
+        machine_retire_block(m, c.block);
         return false;
     }
     Block *old = d->block;
     d->block = c.block;
     drive_set_path(m, d);
-    retire_block(m, old);
+    machine_retire_block(m, old);
     return true;
 }
 

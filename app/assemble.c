@@ -416,6 +416,7 @@ close_backends(void *data)
         g_free(m->drives[i].name);
         g_free(m->drives[i].path);
     }
+    machine_close_retired(m);
 }
 
 void

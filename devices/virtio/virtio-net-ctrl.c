@@ -186,9 +186,10 @@ obey(Request *r)
     }
 }
 
-/* Lock held on entry and return, not while the link is told. */
+/* Lock held on entry and return, not while the link is told: the driver may
+ * reset the device meanwhile, and then the state is its successor's. */
 static bool
-carry_out(Request *r)
+carry_out(Request *r, const Virtq *q)
 {
     VirtioNet *d = r->d;
     bool ok = true;
@@ -201,11 +202,28 @@ carry_out(Request *r)
     if (r->set_offloads)
         virtio_net_apply_offloads(d, r->offloads);
     virtio_lock(&d->virtio);
+    if (virtq_is_stale(q, r->e))
+        return false;
     if (r->pairs != 0 && ok)
         d->s.pairs = (guint16) r->pairs;
     if (r->set_offloads)
         d->s.offloads = r->offloads;
     return ok;
+}
+
+/* Lock held. False: the request's driver has gone, and its memory with it. */
+static bool
+serve_request(Request *r, Virtq *q)
+{
+    const VirtqElem *e = r->e;
+    bool ok = obey(r) && carry_out(r, q);
+    bool stale = virtq_is_stale(q, e);
+    guint8 ack = ok ? (guint8) ACK_OK : (guint8) ACK_ERR;
+
+    if (!stale)
+        (void) iov_write(e->iov + e->n_out, e->n_in, 0, &ack, sizeof ack);
+    virtq_push(q, e, sizeof ack);
+    return !stale;
 }
 
 void
@@ -231,16 +249,18 @@ virtio_net_serve_ctrl(VirtioNet *d, unsigned queue)
             virtq_fail(q, "a request without room for the answer");
             break;
         }
-        bool ok = obey(&r) && carry_out(&r);
-        guint8 ack = ok ? (guint8) ACK_OK : (guint8) ACK_ERR;
-        (void) iov_write(e.iov + e.n_out, e.n_in, 0, &ack, sizeof ack);
-        virtq_push(q, &e, sizeof ack);
+        if (!serve_request(&r, q)) {
+            rounds = ROUNDS; /* the next driver's requests are for later */
+            break;
+        }
     }
     virtq_flush(q);
     virtio_unlock(v);
     if (rounds == ROUNDS)
         virtio_kick(v, queue);
-    virtio_net_serve_all(d); /* queues that came into use */
+    virtio_net_sync(d);
+    if (d->serving)
+        virtio_net_serve_all(d); /* queues that came into use */
 }
 
 /* ---- filters ---- */

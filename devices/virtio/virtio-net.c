@@ -140,7 +140,8 @@ attach(VirtioNet *d, guint64 features, guint64 offloads, unsigned pairs)
                     : NET_HDR_LEGACY;
     net_set_header(d->link, (NetHdr) d->header);
     virtio_net_apply_offloads(d, offloads);
-    d->active = MIN(pairs, d->max_pairs);
+    /* a driver that does not know several has one, whatever the state says */
+    d->active = features & NET_F_MQ ? MIN(pairs, d->max_pairs) : 1;
     if (net_set_queues(d->link, d->active) < 0)
         d->active = 1;
     d->serving = true;

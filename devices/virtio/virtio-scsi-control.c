@@ -32,6 +32,7 @@ struct VscsiControl {
     guint32 units;
     bool any_tag;
     guint64 tag, order;
+    unsigned n_awaited; /* of them, how many have not */
     struct iovec iov[VSCSI_SMALL_IOV + VIRTQ_SPARE_IOV];
 };
 
@@ -88,29 +89,42 @@ answer(VscsiControl *c)
     give(c);
 }
 
-/* Whether a command that it is to wait for is under way. */
+/* Whether it is to wait for this command, which is under way or has just
+ * ended. */
 static bool
-has_to_wait(const VscsiControl *c)
+awaits(const VscsiControl *c, const ScsiTask *t)
 {
+    unsigned unit = (unsigned) (t->unit - c->d->unit);
+
+    return (c->units & 1u << unit) != 0 && vscsi_task_order(t) < c->order &&
+           (c->any_tag || t->tag == c->tag);
+}
+
+/* Once a control: a driver can have thousands of commands and controls under
+ * way, and a look at each pair of them with each end would take seconds. */
+static unsigned
+count_awaited(const VscsiControl *c)
+{
+    unsigned n = 0;
+
     for (unsigned i = 0; i < VIRTIO_SCSI_UNITS; i++) {
         if ((c->units & 1u << i) == 0)
             continue;
         for (ScsiTask *t = c->d->unit[i].tasks; t != NULL; t = t->next)
-            if (vscsi_task_order(t) < c->order &&
-                (c->any_tag || t->tag == c->tag))
-                return true;
+            n += awaits(c, t);
     }
-    return false;
+    return n;
 }
 
-void
-vscsi_check_controls(VirtioScsi *d)
+/* Lock not held. */
+static void
+answer_ready(VirtioScsi *d)
 {
     VscsiControl **link = &d->waiting;
 
     while (*link != NULL) {
         VscsiControl *c = *link;
-        if (has_to_wait(c)) {
+        if (c->n_awaited > 0) {
             link = &c->next;
             continue;
         }
@@ -119,6 +133,18 @@ vscsi_check_controls(VirtioScsi *d)
         answer(c);
         virtio_unlock(&d->virtio);
     }
+}
+
+void
+vscsi_task_ended(VirtioScsi *d, const ScsiTask *task)
+{
+    bool ready = false;
+
+    for (VscsiControl *c = d->waiting; c != NULL; c = c->next)
+        if (awaits(c, task))
+            ready |= --c->n_awaited == 0;
+    if (ready)
+        answer_ready(d);
 }
 
 /* ---- task management ---- */
@@ -175,9 +201,10 @@ manage(VscsiControl *c, guint32 subtype, int unit)
         c->any_tag = scope != ONE_TASK;
         if (!functions[i].asks) {
             carry_out(c, scope, (unsigned) unit);
+            c->n_awaited = count_awaited(c);
             return VSCSI_OK;
         }
-        bool found = has_to_wait(c);
+        bool found = count_awaited(c) > 0;
         c->units = 0;
         return found ? VSCSI_SUCCEEDED : VSCSI_OK;
     }
@@ -244,6 +271,7 @@ begin(VscsiControl *c)
 
     c->order = ++c->d->order;
     c->units = 0;
+    c->n_awaited = 0;
     c->any_tag = false;
     c->answer_len = 0;
     gsize n = iov_read(c->iov, c->elem.n_out, 0, &le, sizeof le);
@@ -294,7 +322,7 @@ vscsi_serve_control(VirtioScsi *d)
         batch[i]->next = d->waiting;
         d->waiting = batch[i];
     }
-    vscsi_check_controls(d);
+    answer_ready(d);
     virtio_lock(&d->virtio);
     vscsi_flush(d);
     virtio_unlock(&d->virtio);

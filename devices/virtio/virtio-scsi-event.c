@@ -147,7 +147,7 @@ virtio_scsi_remove_unit(Device *dev, unsigned n)
     d->unit[n].block = NULL;
     d->s.unit[n] = (ScsiUnitState){.attention = 0};
     d->s.subscribed[n] = 0;
-    d->place[n].block = NULL;
+    vscsi_drop_block(g_steal_pointer(&d->place[n].block));
     d->place[n].cdrom = false;
     tell_units(d, n, VSCSI_RESET_REMOVED);
 }
@@ -174,6 +174,7 @@ virtio_scsi_set_media(Device *dev, unsigned n, Block *block, bool force,
             notify_subscriber(d, n, VSCSI_ASYNC_EXTERNAL_REQUEST);
         return false;
     }
+    vscsi_drop_block(d->place[n].block);
     d->place[n].block = block;
     vscsi_adopt_block(d, block);
     notify_subscriber(d, n, VSCSI_ASYNC_MEDIA_CHANGE);

@@ -99,14 +99,18 @@ void vscsi_flush(VirtioScsi *d);
 void vscsi_reset_unit(VirtioScsi *d, unsigned n);
 /* Interrupts for a disk's requests come in batches. */
 void vscsi_adopt_block(VirtioScsi *d, Block *block);
+/* An image leaves the controller; it may outlive it while requests are under
+ * way. NULL is fine. */
+void vscsi_drop_block(Block *block);
 
 /* ---- virtio-scsi-control.c ---- */
 
 void vscsi_make_controls(VirtioScsi *d);
 void vscsi_serve_control(VirtioScsi *d);
-/* A request has ended: controls that waited for it are answered. Lock not
- * held; the caller flushes. */
-void vscsi_check_controls(VirtioScsi *d);
+/* A command that was submitted has ended, and its unit knows it no more:
+ * controls that waited for it are answered. Lock not held; the caller
+ * flushes. */
+void vscsi_task_ended(VirtioScsi *d, const ScsiTask *task);
 
 /* ---- virtio-scsi-event.c ---- */
 

@@ -188,6 +188,13 @@ vscsi_adopt_block(VirtioScsi *d, Block *block)
         block_set_batch_done(block, batch_done, d);
 }
 
+void
+vscsi_drop_block(Block *block)
+{
+    if (block != NULL)
+        block_set_batch_done(block, NULL, NULL);
+}
+
 /* What a command that has ended comes to. */
 static void
 set_response(VscsiRequest *r)
@@ -213,7 +220,9 @@ task_done(ScsiTask *task)
     virtio_lock(&d->virtio);
     finish(r);
     virtio_unlock(&d->virtio);
-    vscsi_check_controls(d);
+    vscsi_task_ended(d, task);
+    if (task->fate != SCSI_LIVE) /* its image may have gone, no batch ends */
+        batch_done(d);
 }
 
 /* ---- new requests ---- */
@@ -602,8 +611,7 @@ virtio_scsi_unrealize(Device *dev)
     virtio_class_unrealize(dev);
     timer_free(g_steal_pointer(&d->reset_timer));
     for (unsigned i = 0; i < VIRTIO_SCSI_UNITS; i++)
-        if (d->place[i].block != NULL)
-            block_set_batch_done(d->place[i].block, NULL, NULL);
+        vscsi_drop_block(d->place[i].block);
     g_clear_pointer(&d->requests, g_free);
     g_clear_pointer(&d->controls, g_free);
 }

@@ -1,9 +1,13 @@
 /* tests/unit/test-machine-nets.c - network cards of a machine that come and go
- * while somebody looks at them. The machine is a loop and nothing else. */
+ * while somebody looks at them, and images that go while they are busy. The
+ * machine is a loop and nothing else. */
 #include <string.h>
+#include <unistd.h>
 
 #include "app/assemble-internal.h"
 #include "tests/unit/cu-main.h"
+#include "vmm/block/block.h"
+#include "vmm/loop/loop.h"
 
 /* ---- a CPU backend that is never run ---- */
 
@@ -230,11 +234,99 @@ cards_come_and_go_under_those_who_look(void)
     tear_down(&f);
 }
 
+/* ---- images ---- */
+
+/* A request that is made again and again, so that its image is never idle. */
+typedef struct {
+    BlockReq req; /* first */
+    Block *block;
+    int stop; /* atomic */
+} Busy;
+
+static void
+submit_busy(Busy *busy)
+{
+    BlockReq *reqs[] = {&busy->req};
+
+    block_submit(busy->block, reqs, 1);
+}
+
+static void
+busy_done(BlockReq *req, int result)
+{
+    Busy *busy = (Busy *) (void *) req;
+
+    if (g_atomic_int_get(&busy->stop) == 0)
+        submit_busy(busy);
+}
+
+typedef struct {
+    Machine *m;
+    guint n;
+} Retired;
+
+static void
+count_on_loop(void *data)
+{
+    Retired *r = data;
+
+    r->n = r->m->retired != NULL ? r->m->retired->len : 0;
+}
+
+static guint
+count_retired(Fixture *f)
+{
+    Retired r = {.m = &f->m};
+
+    loop_call(vm_loop(f->m.vm), count_on_loop, &r);
+    return r.n;
+}
+
+static void
+close_retired_on_loop(void *data)
+{
+    machine_close_retired(data);
+}
+
+static void
+an_image_that_stays_busy_is_closed_by_its_last_request(void)
+{
+    Fixture f;
+    Busy busy = {.req = {.op = BLOCK_FLUSH, .done = busy_done}};
+    char *path = NULL;
+    int fd = g_file_open_tmp("carrel-retired-XXXXXX", &path, NULL);
+
+    CU_ASSERT_EQUAL_FATAL(ftruncate(fd, 4096), 0);
+    (void) close(fd);
+    set_up(&f);
+    const BlockSpec spec = {.path = path, .format = "raw"};
+    busy.block = block_open(&spec, vm_loop(f.m.vm), NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(busy.block);
+    submit_busy(&busy);
+    machine_retire_block(&f.m, busy.block);
+    CU_ASSERT_EQUAL(count_retired(&f), 1);
+    CU_ASSERT_PTR_NULL(block_open(&spec, vm_loop(f.m.vm), NULL));
+    g_atomic_int_set(&busy.stop, 1);
+    for (unsigned i = 0; i < 5000 && count_retired(&f) > 0; i++)
+        g_usleep(1000);
+    CU_ASSERT_EQUAL(count_retired(&f), 0);
+    /* nobody has it any more, and an idle one is closed at once */
+    Block *again = block_open(&spec, vm_loop(f.m.vm), NULL);
+    CU_ASSERT_PTR_NOT_NULL(again);
+    machine_retire_block(&f.m, again);
+    CU_ASSERT_EQUAL(count_retired(&f), 0);
+    loop_call(vm_loop(f.m.vm), close_retired_on_loop, &f.m);
+    tear_down(&f);
+    (void) unlink(path);
+    g_free(path);
+}
+
 /* clang-format off */
 CU_MAIN("machine-nets",
     { "cards_are_listed_by_number_whatever_came_first", cards_are_listed_by_number_whatever_came_first },
     { "the_others_keep_their_place_when_one_goes", the_others_keep_their_place_when_one_goes },
     { "a_card_that_cannot_be_opened_leaves_nothing", a_card_that_cannot_be_opened_leaves_nothing },
     { "a_card_that_is_held_stays_open_until_it_is_let_go", a_card_that_is_held_stays_open_until_it_is_let_go },
-    { "cards_come_and_go_under_those_who_look", cards_come_and_go_under_those_who_look })
+    { "cards_come_and_go_under_those_who_look", cards_come_and_go_under_those_who_look },
+    { "an_image_that_stays_busy_is_closed_by_its_last_request", an_image_that_stays_busy_is_closed_by_its_last_request })
 /* clang-format on */

@@ -487,6 +487,41 @@ test_a_killed_role_is_a_pulled_cable_and_comes_back(void)
     bench_close(&b);
 }
 
+static gpointer
+forward_in_vain(gpointer data)
+{
+    return GINT_TO_POINTER(net_forward_add(data, "40026->26", NULL));
+}
+
+/* Somebody waits for a process that does not answer; nobody else does. */
+static void
+test_a_hung_role_holds_up_only_who_asks(void)
+{
+    Bench b;
+    static const char *const first[] = {"40025->25", NULL};
+
+    if (!bench_open(&b, false, first, 0))
+        return;
+    CU_ASSERT_TRUE(guest_dhcp(b.g));
+    pid_t pid = find_role();
+    CU_ASSERT_FATAL(pid > 0);
+    CU_ASSERT_EQUAL(kill(pid, SIGSTOP), 0);
+    gint64 begin = g_get_monotonic_time();
+    GThread *thread = g_thread_new("forward", forward_in_vain, b.link);
+    g_usleep(300000); /* it asks now */
+    gint64 before = g_get_monotonic_time();
+    g_auto(GStrv) rules = net_forwards(b.link);
+    (void) net_set_offloads(b.link, NET_OFFLOAD_CSUM);
+    loop_advance(b.loop, 0);
+    CU_ASSERT_TRUE(g_get_monotonic_time() - before < 2 * G_USEC_PER_SEC);
+    CU_ASSERT_EQUAL(g_strv_length(rules), 1);
+    CU_ASSERT_PTR_NULL(g_thread_join(thread));
+    /* else nothing was held up at all */
+    CU_ASSERT_TRUE(g_get_monotonic_time() - begin > 4 * G_USEC_PER_SEC);
+    CU_ASSERT_EQUAL(kill(pid, SIGKILL), 0);
+    bench_close(&b);
+}
+
 /* A resolver that says 192.0.2.7 to everything. */
 static gpointer
 resolve(gpointer data)
@@ -615,6 +650,8 @@ static const CuCase cases[] = {
     {"ipv6_is_there", test_ipv6_is_there},
     {"a_killed_role_is_a_pulled_cable_and_comes_back",
      test_a_killed_role_is_a_pulled_cable_and_comes_back},
+    {"a_hung_role_holds_up_only_who_asks",
+     test_a_hung_role_holds_up_only_who_asks},
     {"guest_resolves_names", test_guest_resolves_names},
     {"capture_has_what_was_sent", test_capture_has_what_was_sent},
 };

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "devices/virtio/virtio-net-internal.h"
 #include "tests/unit/cu-main.h"
+#include "tests/unit/net-hook.h"
 #include "tests/unit/virtio-rig.h"
 #include "vmm/net/net.h"
 
@@ -630,6 +632,62 @@ test_queue_pairs(void)
     end(&n);
 }
 
+static VirtioRig *reset_by_hook;
+
+static int
+reset_meanwhile(NetLink *link, unsigned n)
+{
+    if (reset_by_hook != NULL)
+        virtio_rig_set_status(g_steal_pointer(&reset_by_hook), 0);
+    return 0;
+}
+
+/* A processor resets the device while the link is told of the pairs: the
+ * command is nobody's then. */
+static void
+test_reset_during_control(void)
+{
+    const VrBuf bufs[] = {{REQUEST, 4, false}, {ANSWER, 1, true}};
+    Net n;
+
+    begin(&n, VR_PCI, "null", 2);
+    VirtioNet *d = VIRTIO_OF(VirtioNet, n.r.dev);
+    guint8 *ram = fake_ram(n.r.vm);
+    net_hook_set_queues(n.link, reset_meanwhile);
+    virtio_rig_start(&n.r, SPLIT, 5);
+    memcpy(ram + REQUEST, (const guint8[]){4, 0, 2, 0}, 4);
+    ram[ANSWER] = 0xaa;
+    virtio_rig_add(&n.r, 4, bufs, 2);
+    reset_by_hook = &n.r;
+    virtio_rig_kick(&n.r, 4);
+    CU_ASSERT_PTR_NULL(reset_by_hook); /* it has come to that */
+    CU_ASSERT_EQUAL(virtio_rig_status(&n.r), 0);
+    CU_ASSERT_EQUAL(d->s.pairs, 1);
+    CU_ASSERT_EQUAL(ram[ANSWER], 0xaa);
+    CU_ASSERT_FALSE(d->serving);
+    virtio_rig_start(&n.r, SPLIT, 5);
+    CU_ASSERT_TRUE(d->serving);
+    CU_ASSERT_EQUAL(d->active, 1);
+    end(&n);
+}
+
+/* Whatever a saved state says. */
+static void
+test_one_pair_without_the_feature(void)
+{
+    Net n;
+
+    begin(&n, VR_PCI, "null", 2);
+    VirtioNet *d = VIRTIO_OF(VirtioNet, n.r.dev);
+    virtio_rig_start(&n.r, SPLIT & ~MQ, 3);
+    device_quiesce(n.r.dev);
+    d->s.pairs = 2;
+    device_resume(n.r.dev);
+    CU_ASSERT_TRUE(d->serving);
+    CU_ASSERT_EQUAL(d->active, 1);
+    end(&n);
+}
+
 /* ---- the cable ---- */
 
 static void
@@ -706,6 +764,10 @@ CU_MAIN("virtio-net", {"configuration_says_what_it_is", test_config},
         {"control_checks_values", test_control_values},
         {"filters_let_through_what_is_asked_for", test_filters},
         {"pairs_work_once_they_are_in_use", test_queue_pairs},
+        {"a_reset_during_a_control_leaves_nothing_behind",
+         test_reset_during_control},
+        {"without_the_feature_there_is_one_pair",
+         test_one_pair_without_the_feature},
         {"the_cable_is_announced", test_link_and_announce},
         {"a_restored_card_announces_itself", test_restore_announces},
         {"a_reset_forgets_what_a_driver_set", test_reset_forgets})

@@ -24,10 +24,15 @@ typedef struct {
     int note_fd;       /* loop: a second descriptor of the control socket */
     unsigned offloads; /* loop: as the role knows */
 
-    GMutex lock;      /* L1 guards control_fd, rules; held while asking */
-    int control_fd;   /* of the process that runs */
-    int fresh_note;   /* G_GUARDED_BY(lock): note_fd of the next one */
-    GPtrArray *rules; /* NetForward * */
+    /* Held while the process is asked, which may take ANSWER_MS: not for the
+     * loop, nor for who only looks. */
+    GMutex ask_lock; /* L1 guards control_fd */
+    int control_fd;  /* of the process that runs */
+
+    GMutex lock;      /* L2 guards rules, fresh_note; held for moments */
+    int fresh_note;   /* note_fd of the next one */
+    GPtrArray *rules; /* NetForward *; changed under both, so that either is
+                       * enough to look */
 } NetUser;
 
 static const CarrelNetError *
@@ -119,6 +124,7 @@ await_ready(int fd, GError **error)
 
 /* ---- connecting ---- */
 
+/* ask_lock held. */
 static bool
 restore_rules(NetUser *user, int control_fd, GError **error)
 {
@@ -127,6 +133,18 @@ restore_rules(NetUser *user, int control_fd, GError **error)
                  error))
             return false;
     return true;
+}
+
+/* ask_lock held. */
+static void
+take_over(NetUser *user, int control_fd)
+{
+    sys_close(&user->control_fd);
+    user->control_fd = control_fd;
+    g_mutex_lock(&user->lock);
+    sys_close(&user->fresh_note);
+    user->fresh_note = fcntl(control_fd, F_DUPFD_CLOEXEC, 0);
+    g_mutex_unlock(&user->lock);
 }
 
 /* Pool, or set-up thread. */
@@ -156,15 +174,11 @@ user_connect(gpointer data, GError **error)
     sys_close(&control_there);
     if (!await_ready(control_fd, error))
         return -1;
-    g_mutex_lock(&user->lock);
+    g_mutex_lock(&user->ask_lock);
     bool ok = restore_rules(user, control_fd, error);
-    if (ok) {
-        sys_close(&user->control_fd);
-        sys_close(&user->fresh_note);
-        user->control_fd = sys_steal_fd(&control_fd);
-        user->fresh_note = fcntl(user->control_fd, F_DUPFD_CLOEXEC, 0);
-    }
-    g_mutex_unlock(&user->lock);
+    if (ok)
+        take_over(user, sys_steal_fd(&control_fd));
+    g_mutex_unlock(&user->ask_lock);
     return ok ? sys_steal_fd(&frames_fd) : -1;
 }
 
@@ -202,6 +216,7 @@ user_destroy(gpointer data)
     for (gsize i = 0; i < G_N_ELEMENTS(user->tail); i++)
         g_free(user->tail[i]);
     g_ptr_array_unref(user->rules);
+    g_mutex_clear(&user->ask_lock);
     g_mutex_clear(&user->lock);
     g_free(user);
 }
@@ -212,6 +227,7 @@ static const NetDialOps dial_ops = {.connect = user_connect,
 
 /* ---- forwards ---- */
 
+/* A lock held. */
 static guint
 find_rule(const NetUser *user, const NetForward *f)
 {
@@ -223,6 +239,7 @@ find_rule(const NetUser *user, const NetForward *f)
     return i;
 }
 
+/* ask_lock held, but for user_open(). */
 static bool
 add_rule(NetUser *user, const NetForward *f, bool ask_role, GError **error)
 {
@@ -239,10 +256,13 @@ add_rule(NetUser *user, const NetForward *f, bool ask_role, GError **error)
     }
     if (ask_role && !ask(user->control_fd, "forward", f, error))
         return false;
+    g_mutex_lock(&user->lock);
     g_ptr_array_add(user->rules, g_memdup2(f, sizeof *f));
+    g_mutex_unlock(&user->lock);
     return true;
 }
 
+/* ask_lock held. */
 static bool
 remove_rule(NetUser *user, const NetForward *f, GError **error)
 {
@@ -259,7 +279,9 @@ remove_rule(NetUser *user, const NetForward *f, GError **error)
     if (!ask(user->control_fd, "unforward", g_ptr_array_index(user->rules, i),
              error))
         return false;
+    g_mutex_lock(&user->lock);
     g_ptr_array_remove_index(user->rules, i);
+    g_mutex_unlock(&user->lock);
     return true;
 }
 
@@ -271,10 +293,10 @@ user_forward(NetLink *link, bool plus, const char *rule, GError **error)
 
     if (!net_forward_parse(rule, &f, error))
         return false;
-    g_mutex_lock(&user->lock);
+    g_mutex_lock(&user->ask_lock);
     bool ok =
         plus ? add_rule(user, &f, true, error) : remove_rule(user, &f, error);
-    g_mutex_unlock(&user->lock);
+    g_mutex_unlock(&user->ask_lock);
     return ok;
 }
 
@@ -318,6 +340,7 @@ user_new(NetLink *link, const NetSpec *spec)
     add_boot_words(&user->tail[5], spec);
     user->control_fd = user->note_fd = user->fresh_note = -1;
     user->rules = g_ptr_array_new_with_free_func(g_free);
+    g_mutex_init(&user->ask_lock);
     g_mutex_init(&user->lock);
     return user;
 }
