@@ -47,7 +47,7 @@ int block_map_errno(int negative_errno);
 typedef struct {
     const char *name;
     bool is_cdrom;
-    /* Fills every field of ret_info but max_iov. */
+    /* Fills every field of ret_info but max_iov and cached. */
     gpointer (*open)(const BlockSpec *spec, BlockInfo *ret_info,
                      GError **error);
     void (*close)(gpointer image);
@@ -61,7 +61,7 @@ typedef struct {
     /* Descriptor whose offsets are the disk's, for the ring; NULL or -1: there
      * is none and every request goes through the functions above. */
     int (*ring_fd)(gpointer image);
-    /* What block_read_now() says; NULL: never. Any thread. */
+    /* What block_read_now() says; NULL: never possible. Any thread. */
     int (*read_now)(gpointer image, const struct iovec *iov, unsigned n_iov,
                     guint64 offset, gsize len);
     /* Whether this request may go to ring_fd() as it stands, at *offset, which

@@ -118,6 +118,7 @@ write_back_work(void *data)
     return 0;
 }
 
+/* Any thread. */
 static void
 arm_write_back(Block *block)
 {
@@ -279,11 +280,24 @@ block_read_now(Block *block, guint64 offset, const struct iovec *iov,
         .op = BLOCK_READ, .offset = offset, .iov = iov, .n_iov = n_iov};
     gsize total = 0;
 
-    if (block->driver->read_now == NULL ||
-        check_request(block, &req) != VERDICT_GO ||
+    if (block->driver->read_now == NULL)
+        return -EOPNOTSUPP;
+    if (check_request(block, &req) != VERDICT_GO ||
         !block_iov_total(iov, n_iov, &total))
         return -EAGAIN;
     return block->driver->read_now(block->image, iov, n_iov, offset, total);
+}
+
+int
+block_run_now(Block *block, BlockReq *req)
+{
+    memset(req->priv, 0, sizeof req->priv);
+    int result = check_request(block, req);
+    if (result == VERDICT_GO)
+        result = block_execute(block, req);
+    if (req->op != BLOCK_READ)
+        arm_write_back(block);
+    return result;
 }
 
 void
@@ -354,6 +368,7 @@ open_image(Block *block, const BlockSpec *spec, GError **error)
         return false;
     block->driver = driver;
     block->info.max_iov = BLOCK_MAX_IOV;
+    block->info.cached = !spec->direct;
     if (!spec->snapshot || spec->read_only || driver->is_cdrom)
         return true;
     block->driver = &block_overlay_driver;

@@ -38,6 +38,7 @@ typedef struct {
     guint32 logical_size, physical_size, max_iov; /* bytes, bytes, entries */
     bool read_only, can_discard, is_cdrom;
     bool discard_zeroes; /* what was discarded reads as zeros */
+    bool cached; /* through the host's page cache: not BlockSpec.direct */
 } BlockInfo;
 
 /* An image that another one is based on. */
@@ -80,10 +81,14 @@ const char *block_path(const Block *block);
 void block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs);
 /* Reads what the host has in memory, in the caller's thread and without
  * waiting; for small requests, where the way over the loop costs more than the
- * copy. 0, or -EAGAIN: not all of it is there (or not to be had this way), iov
- * may be partly written; use block_submit(). Any thread. */
+ * copy. 0, or -EAGAIN: not all of it is there, iov may be partly written; or
+ * -EOPNOTSUPP: not to be had this way. Then use block_submit(). Any thread. */
 int block_read_now(Block *block, guint64 offset, const struct iovec *iov,
                    unsigned n_iov);
+/* Carries out a read or a write in the caller's thread, which may have to wait
+ * for the file; done() is not called, the result is what it would be given.
+ * block_is_idle() does not know of it. For threads of a device's own. */
+int block_run_now(Block *block, BlockReq *req);
 /* fn(data) runs on the loop after each batch of done()s: what a device wants to
  * do once for several requests, such as an interrupt. NULL: none. One a disk.
  * Loop thread, or before the first request. */

@@ -409,12 +409,16 @@ raw_read_now(gpointer image, const struct iovec *iov, unsigned n_iov,
 {
     RawImage *raw = image;
 
-    if (raw->direct || __atomic_load_n(&raw->always_waits, __ATOMIC_RELAXED))
+    if (raw->direct)
         return -EAGAIN;
+    if (__atomic_load_n(&raw->always_waits, __ATOMIC_RELAXED))
+        return -EOPNOTSUPP;
     ssize_t got =
         preadv2(raw->fd, iov, (int) n_iov, (off_t) offset, RWF_NOWAIT);
-    if (got < 0 && errno == EOPNOTSUPP)
+    if (got < 0 && errno == EOPNOTSUPP) {
         __atomic_store_n(&raw->always_waits, true, __ATOMIC_RELAXED);
+        return -EOPNOTSUPP;
+    }
     return got >= 0 && (gsize) got == len ? 0 : -EAGAIN;
 }
 
