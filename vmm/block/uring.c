@@ -19,6 +19,9 @@
 
 #define DEPTH      128 /* requests in the kernel at once; the rest waits */
 #define REAP_BATCH 32
+/* Longer copies out of the page cache are given to the kernel's threads, so
+ * that several go on at once. */
+#define LONG_COPY (64u << 10)
 
 struct Uring {
     Block *block;
@@ -82,12 +85,15 @@ bind_to_operations(struct io_uring *ring, int event_fd)
     static const guint8 allowed[] = {
         IORING_OP_NOP,   IORING_OP_READV,     IORING_OP_WRITEV,
         IORING_OP_FSYNC, IORING_OP_FALLOCATE, IORING_OP_ASYNC_CANCEL};
-    struct io_uring_restriction rows[G_N_ELEMENTS(allowed)] = {{0}};
+    struct io_uring_restriction rows[G_N_ELEMENTS(allowed) + 1] = {{0}};
+    struct io_uring_restriction *flags = &rows[G_N_ELEMENTS(allowed)];
 
     for (gsize i = 0; i < G_N_ELEMENTS(allowed); i++) {
         rows[i].opcode = IORING_RESTRICTION_SQE_OP;
         rows[i].sqe_op = allowed[i];
     }
+    flags->opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+    flags->sqe_flags = IOSQE_ASYNC;
     return io_uring_register_eventfd(ring, event_fd) == 0 &&
            ring_register(ring, IORING_REGISTER_RESTRICTIONS, rows,
                          G_N_ELEMENTS(rows)) &&
@@ -160,8 +166,21 @@ release(Uring *uring, BlockReq *req)
     *block_req_progress(req) = 0;
 }
 
+/* The kernel reads what is in the page cache inside the call that submits it:
+ * one after the other, and the results of a call come all at its end. */
+static bool
+wants_worker(const Uring *uring, const BlockReq *req, unsigned n_others)
+{
+    gsize total = 0;
+
+    return req->op == BLOCK_READ && n_others > 0 && uring->block->info.cached &&
+           block_iov_total(req->iov, req->n_iov, &total) && total > LONG_COPY;
+}
+
+/* n_others: in the ring, or about to be. */
 static void
-prepare(Uring *uring, struct io_uring_sqe *sqe, BlockReq *req)
+prepare(Uring *uring, struct io_uring_sqe *sqe, BlockReq *req,
+        unsigned n_others)
 {
     guint64 at = *block_req_progress(req);
 
@@ -185,6 +204,8 @@ prepare(Uring *uring, struct io_uring_sqe *sqe, BlockReq *req)
     case BLOCK_FLUSH:
     default: io_uring_prep_fsync(sqe, uring->fd, IORING_FSYNC_DATASYNC); break;
     }
+    if (wants_worker(uring, req, n_others))
+        sqe->flags |= IOSQE_ASYNC;
     io_uring_sqe_set_data(sqe, req);
     *block_req_generation(req) = uring->cancels;
 }
@@ -235,7 +256,7 @@ pump(Uring *uring, BlockQueue *to_pool)
         struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
         if (sqe == NULL)
             break;
-        prepare(uring, sqe, req);
+        prepare(uring, sqe, req, uring->in_ring + n + uring->waiting.n - 1);
         batch[n++] = block_queue_pop(&uring->waiting);
     }
     if (n == 0)
