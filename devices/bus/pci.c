@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "devices/bus/pci-pages.h"
 #include "vmm/io/io.h"
 #include "vmm/mem/dma.h"
 #include "vmm/mem/guest-mem.h"
@@ -22,6 +23,9 @@
 #define IO_LIMIT     0x10000u
 #define ROM_MIN      0x800u /* the register's lowest address bit is 11 */
 #define PHYS_LIMIT   (G_GUINT64_CONSTANT(1) << 52)
+
+/* In the dword of command and status */
+#define STATUS_INTERRUPT_BIT ((guint32) PCI_STATUS_INTERRUPT << 16)
 
 /* Detected parity, signalled and received aborts, master parity error */
 #define STATUS_W1C 0xf900u
@@ -44,6 +48,7 @@ struct PciBus {
     unsigned asserted[4];       /* functions that drive each PIRQ */
     PciSetIrq set_irq;
     void *set_irq_data;
+    PciPages *pages; /* NULL: every read is trapped */
 };
 
 /* clang-format off */
@@ -141,6 +146,19 @@ intx_sync(PciDevice *pdev)
     g_mutex_unlock(&bus->intx_lock);
 }
 
+/* Command and status; the status bit shows the request even while the pin is
+ * disabled. INTx lock held. */
+static guint32
+command_and_status(const PciDevice *pdev)
+{
+    guint32 word = pci_get32(pdev->state->config, PCI_COMMAND);
+
+    word &= ~STATUS_INTERRUPT_BIT;
+    if (pdev->state->intx_level != 0)
+        word |= STATUS_INTERRUPT_BIT;
+    return word;
+}
+
 void
 pci_set_intx(PciDevice *pdev, bool level)
 {
@@ -149,7 +167,38 @@ pci_set_intx(PciDevice *pdev, bool level)
     g_mutex_lock(&bus->intx_lock);
     pdev->state->intx_level = level;
     intx_update_locked(bus, &bus->functions[pdev->devfn]);
+    if (bus->pages != NULL)
+        pci_pages_put_bit(bus->pages, pdev->devfn, PCI_COMMAND,
+                          STATUS_INTERRUPT_BIT, level);
     g_mutex_unlock(&bus->intx_lock);
+}
+
+/* Whatever changed the registers ends with this. Config lock held. */
+static void
+pages_sync(PciDevice *pdev)
+{
+    PciPages *pages = pdev->bus->pages;
+
+    if (pages == NULL)
+        return;
+    for (unsigned i = 0; i < PCI_CONFIG_SIZE; i += 4)
+        if (i != PCI_COMMAND)
+            pci_pages_put(pages, pdev->devfn, i,
+                          pci_get32(pdev->state->config, i));
+    g_mutex_lock(&pdev->bus->intx_lock);
+    pci_pages_put(pages, pdev->devfn, PCI_COMMAND, command_and_status(pdev));
+    g_mutex_unlock(&pdev->bus->intx_lock);
+    pci_pages_set_live(pages, pdev->devfn,
+                       pdev->config_is_live != NULL &&
+                           pdev->config_is_live(pdev));
+}
+
+bool
+pci_bus_show_config(PciBus *bus, Gpa base, GError **error)
+{
+    if (bus->pages == NULL)
+        bus->pages = pci_pages_new(bus->env->mem, base, error);
+    return bus->pages != NULL;
 }
 
 PciBus *
@@ -170,6 +219,7 @@ pci_bus_free(PciBus *bus)
         return;
     for (unsigned i = 0; i < G_N_ELEMENTS(bus->functions); i++)
         g_warn_if_fail(bus->functions[i].pdev == NULL);
+    pci_pages_free(bus->pages);
     g_mutex_clear(&bus->config_lock);
     g_mutex_clear(&bus->intx_lock);
     g_free(bus);
@@ -361,11 +411,8 @@ pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset, unsigned size)
     for (unsigned i = 0; i < size; i++) {
         guint8 byte = pdev->state->config[offset + i];
         if (offset + i == PCI_STATUS) {
-            /* The bit shows the request even while the pin is disabled. */
             g_mutex_lock(&bus->intx_lock);
-            byte &= (guint8) ~PCI_STATUS_INTERRUPT;
-            if (pdev->state->intx_level != 0)
-                byte |= PCI_STATUS_INTERRUPT;
+            byte = (guint8) (command_and_status(pdev) >> 16);
             g_mutex_unlock(&bus->intx_lock);
         }
         value |= (guint32) byte << (8 * i);
@@ -395,6 +442,7 @@ pci_bus_config_write(PciBus *bus, guint8 devfn, unsigned offset, guint32 value,
         config_changed(pdev);
     if (pdev->config_written != NULL)
         pdev->config_written(pdev, offset, size, old);
+    pages_sync(pdev);
 }
 
 static void
@@ -441,6 +489,7 @@ pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
     pdev->cap_end = FIRST_CAP;
     pdev->config_written = NULL;
     pdev->config_reading = NULL;
+    pdev->config_is_live = NULL;
     memset(pdev->bars, 0, sizeof pdev->bars);
     for (unsigned i = 0; i <= PCI_ROM; i++)
         pdev->bars[i].mapped_at = NOT_MAPPED;
@@ -466,6 +515,8 @@ pci_device_unrealize(PciDevice *pdev)
     for (unsigned i = 0; i <= PCI_ROM; i++)
         bar_unmap(pdev, &pdev->bars[i]);
     pci_set_intx(pdev, false);
+    if (bus->pages != NULL)
+        pci_pages_clear(bus->pages, pdev->devfn);
     bus->functions[pdev->devfn].pdev = NULL;
     if (bus->conflicts)
         retry_conflicts(bus);
@@ -483,6 +534,7 @@ pci_device_reset(PciDevice *pdev)
     memcpy(pdev->state->config, pdev->initial, PCI_CONFIG_SIZE);
     pci_set_intx(pdev, false);
     config_changed(pdev);
+    pages_sync(pdev);
     g_mutex_unlock(&pdev->bus->config_lock);
 }
 
@@ -491,6 +543,7 @@ pci_device_restored(PciDevice *pdev)
 {
     g_mutex_lock(&pdev->bus->config_lock);
     config_changed(pdev);
+    pages_sync(pdev);
     g_mutex_unlock(&pdev->bus->config_lock);
 }
 

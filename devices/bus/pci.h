@@ -105,6 +105,9 @@ struct PciDevice {
      * the bus's config lock held; old holds the bytes before. */
     void (*config_written)(PciDevice *pdev, unsigned offset, unsigned size,
                            const guint8 *old);
+    /* Goes with config_reading: whether it would now do anything for any
+     * register. Depends on the state alone. Config lock held. */
+    bool (*config_is_live)(const PciDevice *pdev);
 };
 
 /* The rows every PCI class puts into its PropDesc table. */
@@ -133,6 +136,11 @@ guint32 pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset,
 void pci_bus_config_write(PciBus *bus, guint8 devfn, unsigned offset,
                           guint32 value, unsigned size);
 PciDevice *pci_bus_find(PciBus *bus, guint8 devfn); /* NULL: empty */
+/* From now on the guest reads configuration space without an exit, at base +
+ * 4096 * devfn (pci-pages.h); a region for what is written there is the
+ * caller's. Before the first function; a second time, with the same base,
+ * nothing is done. False and error set: no memory. */
+bool pci_bus_show_config(PciBus *bus, Gpa base, GError **error);
 
 /* Registers on pdev->bus; fills `initial` and the standard write masks.
  * state points to the PciState in the derived device. False and error set

@@ -307,26 +307,41 @@ static const IoOps modern_ops = {
 
 /* ---- BAR 4 by way of configuration space, 4.1.4.9 ---- */
 
-/* Whether [offset, offset + size) is the window's data and the window shows
- * something that can be accessed. */
+/* Whether the window shows something that can be accessed. */
 static bool
-window_applies(VirtioDevice *v, unsigned offset, unsigned size, guint32 *ret_at,
-               guint32 *ret_len)
+window_is_open(const VirtioDevice *v, guint32 *ret_at, guint32 *ret_len)
 {
     const guint8 *config = v->s->pci.config;
-    unsigned cap = v->pci_cfg_cap, data = cap + CAP_DATA;
+    unsigned cap = v->pci_cfg_cap;
     guint32 at = pci_get32(config, cap + CAP_OFFSET);
     guint32 len = pci_get32(config, cap + CAP_LENGTH);
 
-    if (offset >= data + 4 || offset + size <= data ||
-        config[cap + CAP_BAR] != BAR_MODERN)
-        return false;
-    if ((len != 1 && len != 2 && len != 4) || at % len != 0 ||
+    if (config[cap + CAP_BAR] != BAR_MODERN ||
+        (len != 1 && len != 2 && len != 4) || at % len != 0 ||
         at >= MODERN_SIZE)
         return false;
     *ret_at = at;
     *ret_len = len;
     return true;
+}
+
+/* The same, and [offset, offset + size) is the window's data. */
+static bool
+window_applies(const VirtioDevice *v, unsigned offset, unsigned size,
+               guint32 *ret_at, guint32 *ret_len)
+{
+    unsigned data = v->pci_cfg_cap + CAP_DATA;
+
+    return offset < data + 4 && offset + size > data &&
+           window_is_open(v, ret_at, ret_len);
+}
+
+static bool
+config_is_live(const PciDevice *pdev)
+{
+    guint32 at, len;
+
+    return window_is_open(VIRTIO_OF(const VirtioDevice, pdev), &at, &len);
 }
 
 static void
@@ -454,6 +469,7 @@ realize(VirtioDevice *v, DeviceEnv *env, GError **error)
         return false;
     v->pci.config_written = config_written;
     v->pci.config_reading = config_reading;
+    v->pci.config_is_live = config_is_live;
     if (transitional_id(v) != 0) {
         guint64 size;
         v->port = virtio_pci_legacy_region(v, &size);
@@ -475,6 +491,7 @@ unrealize(VirtioDevice *v)
 {
     v->pci.config_written = NULL;
     v->pci.config_reading = NULL;
+    v->pci.config_is_live = NULL;
     pci_device_unrealize(&v->pci);
     pci_msix_unrealize(&v->msix);
     g_clear_pointer(&v->port, io_region_free);
