@@ -14,15 +14,17 @@
 
 /* BARs lose against what a machine maps at fixed addresses (priority 0), so a
  * guest cannot hide a chip-set register behind a card. */
-#define BAR_PRIORITY (-1)
-#define NOT_MAPPED   G_MAXUINT64
-#define FIRST_CAP    0x40
-#define BAR_IO       0x1u
-#define BAR_MEM64    0x4u
-#define BAR_PREFETCH 0x8u
-#define IO_LIMIT     0x10000u
-#define ROM_MIN      0x800u /* the register's lowest address bit is 11 */
-#define PHYS_LIMIT   (G_GUINT64_CONSTANT(1) << 52)
+#define BAR_PRIORITY  (-1)
+#define NOT_MAPPED    G_MAXUINT64
+#define FIRST_CAP     0x40
+#define BAR_IO        0x1u
+#define BAR_MEM64     0x4u
+#define BAR_PREFETCH  0x8u
+#define IO_LIMIT      0x10000u
+#define ROM_MIN       0x800u /* the register's lowest address bit is 11 */
+#define PHYS_LIMIT    (G_GUINT64_CONSTANT(1) << 52)
+
+#define REGISTER_PAGE 4096u
 
 /* In the dword of command and status */
 #define STATUS_INTERRUPT_BIT ((guint32) PCI_STATUS_INTERRUPT << 16)
@@ -48,7 +50,8 @@ struct PciBus {
     unsigned asserted[4];       /* functions that drive each PIRQ */
     PciSetIrq set_irq;
     void *set_irq_data;
-    PciPages *pages; /* NULL: every read is trapped */
+    PciPages *pages;            /* NULL: every read is trapped */
+    MemBacking *register_pages; /* one a function; NULL: none asked yet */
 };
 
 /* clang-format off */
@@ -333,8 +336,8 @@ bar_map(PciDevice *pdev, PciBar *bar, guint64 addr)
             return ret;
     }
     if (bar->slot != NULL) {
-        ret = mem_slot_map(bar->slot, addr, MEM_RW);
-        if (ret < 0) {
+        ret = mem_slot_map(bar->slot, addr, bar->read_only ? MEM_RO : MEM_RW);
+        if (ret < 0 && !bar->read_only) {
             if (bar->region != NULL)
                 io_unmap(space, bar->region);
             return ret;
@@ -573,6 +576,25 @@ pci_add_bar(PciDevice *pdev, unsigned index, PciBarType type, bool prefetch,
     pci_put32(pdev->wmask, reg, (guint32) mask);
     if (type == PCI_BAR_MEM64)
         pci_put32(pdev->wmask, reg + 4, (guint32) (mask >> 32));
+}
+
+MemSlot *
+pci_new_register_page(PciDevice *pdev, void **ret_bytes, GError **error)
+{
+    PciBus *bus = pdev->bus;
+    guint64 at = pdev->devfn * (guint64) REGISTER_PAGE;
+
+    g_mutex_lock(&bus->config_lock);
+    if (bus->register_pages == NULL)
+        bus->register_pages = mem_backing_new_private(
+            bus->env->mem, "pci-registers",
+            G_N_ELEMENTS(bus->functions) * REGISTER_PAGE, error);
+    g_mutex_unlock(&bus->config_lock);
+    if (bus->register_pages == NULL)
+        return NULL;
+    *ret_bytes = (guint8 *) mem_backing_host(bus->register_pages) + at;
+    return mem_slot_new(bus->env->mem, "pci-registers", bus->register_pages, at,
+                        REGISTER_PAGE);
 }
 
 /* ---- the expansion ROM ---- */

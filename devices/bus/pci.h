@@ -80,6 +80,8 @@ typedef struct {
     guint64 size;      /* bytes, power of two */
     IoRegion *region;  /* trapped part, borrowed; or */
     MemSlot *slot;     /* memory part, borrowed */
+    bool read_only;    /* it shows what the region would answer; both are there,
+                        * and it is no harm if the slot cannot be */
     guint64 mapped_at; /* G_MAXUINT64: not mapped */
 } PciBar;
 
@@ -155,6 +157,12 @@ void pci_device_restored(PciDevice *pdev); /* remaps from config */
  * BAR, while it decodes. size: power of two, >= 4 (I/O) or 16 (memory). */
 void pci_add_bar(PciDevice *pdev, unsigned index, PciBarType type,
                  bool prefetch, guint64 size, IoRegion *region, MemSlot *slot);
+/* A page in which the function shows the guest registers that can be read
+ * without an exit, as the slot of a BAR whose read_only is set then. Zeroed
+ * once, kept until the bus goes; *ret_bytes is where it is written. The slot is
+ * the caller's. In realize. NULL and error set: no memory. */
+MemSlot *pci_new_register_page(PciDevice *pdev, void **ret_bytes,
+                               GError **error);
 /* Gives the card an expansion ROM, section 6.2.5.2: firmware finds the image
  * where it puts the ROM's BAR, and runs it. Keeps a copy, with the card's device
  * number where it is for one of the same vendor. False and error set when it is
