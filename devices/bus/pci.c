@@ -7,21 +7,27 @@
 #include <errno.h>
 #include <string.h>
 
+#include "devices/bus/pci-pages.h"
 #include "vmm/io/io.h"
 #include "vmm/mem/dma.h"
 #include "vmm/mem/guest-mem.h"
 
 /* BARs lose against what a machine maps at fixed addresses (priority 0), so a
  * guest cannot hide a chip-set register behind a card. */
-#define BAR_PRIORITY (-1)
-#define NOT_MAPPED   G_MAXUINT64
-#define FIRST_CAP    0x40
-#define BAR_IO       0x1u
-#define BAR_MEM64    0x4u
-#define BAR_PREFETCH 0x8u
-#define IO_LIMIT     0x10000u
-#define ROM_MIN      0x800u /* the register's lowest address bit is 11 */
-#define PHYS_LIMIT   (G_GUINT64_CONSTANT(1) << 52)
+#define BAR_PRIORITY  (-1)
+#define NOT_MAPPED    G_MAXUINT64
+#define FIRST_CAP     0x40
+#define BAR_IO        0x1u
+#define BAR_MEM64     0x4u
+#define BAR_PREFETCH  0x8u
+#define IO_LIMIT      0x10000u
+#define ROM_MIN       0x800u /* the register's lowest address bit is 11 */
+#define PHYS_LIMIT    (G_GUINT64_CONSTANT(1) << 52)
+
+#define REGISTER_PAGE 4096u
+
+/* In the dword of command and status */
+#define STATUS_INTERRUPT_BIT ((guint32) PCI_STATUS_INTERRUPT << 16)
 
 /* Detected parity, signalled and received aborts, master parity error */
 #define STATUS_W1C 0xf900u
@@ -44,6 +50,8 @@ struct PciBus {
     unsigned asserted[4];       /* functions that drive each PIRQ */
     PciSetIrq set_irq;
     void *set_irq_data;
+    PciPages *pages;            /* NULL: every read is trapped */
+    MemBacking *register_pages; /* one a function; NULL: none asked yet */
 };
 
 /* clang-format off */
@@ -141,6 +149,19 @@ intx_sync(PciDevice *pdev)
     g_mutex_unlock(&bus->intx_lock);
 }
 
+/* Command and status; the status bit shows the request even while the pin is
+ * disabled. INTx lock held. */
+static guint32
+command_and_status(const PciDevice *pdev)
+{
+    guint32 word = pci_get32(pdev->state->config, PCI_COMMAND);
+
+    word &= ~STATUS_INTERRUPT_BIT;
+    if (pdev->state->intx_level != 0)
+        word |= STATUS_INTERRUPT_BIT;
+    return word;
+}
+
 void
 pci_set_intx(PciDevice *pdev, bool level)
 {
@@ -149,7 +170,38 @@ pci_set_intx(PciDevice *pdev, bool level)
     g_mutex_lock(&bus->intx_lock);
     pdev->state->intx_level = level;
     intx_update_locked(bus, &bus->functions[pdev->devfn]);
+    if (bus->pages != NULL)
+        pci_pages_put_bit(bus->pages, pdev->devfn, PCI_COMMAND,
+                          STATUS_INTERRUPT_BIT, level);
     g_mutex_unlock(&bus->intx_lock);
+}
+
+/* Whatever changed the registers ends with this. Config lock held. */
+static void
+pages_sync(PciDevice *pdev)
+{
+    PciPages *pages = pdev->bus->pages;
+
+    if (pages == NULL)
+        return;
+    for (unsigned i = 0; i < PCI_CONFIG_SIZE; i += 4)
+        if (i != PCI_COMMAND)
+            pci_pages_put(pages, pdev->devfn, i,
+                          pci_get32(pdev->state->config, i));
+    g_mutex_lock(&pdev->bus->intx_lock);
+    pci_pages_put(pages, pdev->devfn, PCI_COMMAND, command_and_status(pdev));
+    g_mutex_unlock(&pdev->bus->intx_lock);
+    pci_pages_set_live(pages, pdev->devfn,
+                       pdev->config_is_live != NULL &&
+                           pdev->config_is_live(pdev));
+}
+
+bool
+pci_bus_show_config(PciBus *bus, Gpa base, GError **error)
+{
+    if (bus->pages == NULL)
+        bus->pages = pci_pages_new(bus->env->mem, base, error);
+    return bus->pages != NULL;
 }
 
 PciBus *
@@ -170,6 +222,7 @@ pci_bus_free(PciBus *bus)
         return;
     for (unsigned i = 0; i < G_N_ELEMENTS(bus->functions); i++)
         g_warn_if_fail(bus->functions[i].pdev == NULL);
+    pci_pages_free(bus->pages);
     g_mutex_clear(&bus->config_lock);
     g_mutex_clear(&bus->intx_lock);
     g_free(bus);
@@ -283,8 +336,8 @@ bar_map(PciDevice *pdev, PciBar *bar, guint64 addr)
             return ret;
     }
     if (bar->slot != NULL) {
-        ret = mem_slot_map(bar->slot, addr, MEM_RW);
-        if (ret < 0) {
+        ret = mem_slot_map(bar->slot, addr, bar->read_only ? MEM_RO : MEM_RW);
+        if (ret < 0 && !bar->read_only) {
             if (bar->region != NULL)
                 io_unmap(space, bar->region);
             return ret;
@@ -361,11 +414,8 @@ pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset, unsigned size)
     for (unsigned i = 0; i < size; i++) {
         guint8 byte = pdev->state->config[offset + i];
         if (offset + i == PCI_STATUS) {
-            /* The bit shows the request even while the pin is disabled. */
             g_mutex_lock(&bus->intx_lock);
-            byte &= (guint8) ~PCI_STATUS_INTERRUPT;
-            if (pdev->state->intx_level != 0)
-                byte |= PCI_STATUS_INTERRUPT;
+            byte = (guint8) (command_and_status(pdev) >> 16);
             g_mutex_unlock(&bus->intx_lock);
         }
         value |= (guint32) byte << (8 * i);
@@ -395,6 +445,7 @@ pci_bus_config_write(PciBus *bus, guint8 devfn, unsigned offset, guint32 value,
         config_changed(pdev);
     if (pdev->config_written != NULL)
         pdev->config_written(pdev, offset, size, old);
+    pages_sync(pdev);
 }
 
 static void
@@ -441,6 +492,7 @@ pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
     pdev->cap_end = FIRST_CAP;
     pdev->config_written = NULL;
     pdev->config_reading = NULL;
+    pdev->config_is_live = NULL;
     memset(pdev->bars, 0, sizeof pdev->bars);
     for (unsigned i = 0; i <= PCI_ROM; i++)
         pdev->bars[i].mapped_at = NOT_MAPPED;
@@ -466,6 +518,8 @@ pci_device_unrealize(PciDevice *pdev)
     for (unsigned i = 0; i <= PCI_ROM; i++)
         bar_unmap(pdev, &pdev->bars[i]);
     pci_set_intx(pdev, false);
+    if (bus->pages != NULL)
+        pci_pages_clear(bus->pages, pdev->devfn);
     bus->functions[pdev->devfn].pdev = NULL;
     if (bus->conflicts)
         retry_conflicts(bus);
@@ -483,6 +537,7 @@ pci_device_reset(PciDevice *pdev)
     memcpy(pdev->state->config, pdev->initial, PCI_CONFIG_SIZE);
     pci_set_intx(pdev, false);
     config_changed(pdev);
+    pages_sync(pdev);
     g_mutex_unlock(&pdev->bus->config_lock);
 }
 
@@ -491,6 +546,7 @@ pci_device_restored(PciDevice *pdev)
 {
     g_mutex_lock(&pdev->bus->config_lock);
     config_changed(pdev);
+    pages_sync(pdev);
     g_mutex_unlock(&pdev->bus->config_lock);
 }
 
@@ -520,6 +576,25 @@ pci_add_bar(PciDevice *pdev, unsigned index, PciBarType type, bool prefetch,
     pci_put32(pdev->wmask, reg, (guint32) mask);
     if (type == PCI_BAR_MEM64)
         pci_put32(pdev->wmask, reg + 4, (guint32) (mask >> 32));
+}
+
+MemSlot *
+pci_new_register_page(PciDevice *pdev, void **ret_bytes, GError **error)
+{
+    PciBus *bus = pdev->bus;
+    guint64 at = pdev->devfn * (guint64) REGISTER_PAGE;
+
+    g_mutex_lock(&bus->config_lock);
+    if (bus->register_pages == NULL)
+        bus->register_pages = mem_backing_new_private(
+            bus->env->mem, "pci-registers",
+            G_N_ELEMENTS(bus->functions) * REGISTER_PAGE, error);
+    g_mutex_unlock(&bus->config_lock);
+    if (bus->register_pages == NULL)
+        return NULL;
+    *ret_bytes = (guint8 *) mem_backing_host(bus->register_pages) + at;
+    return mem_slot_new(bus->env->mem, "pci-registers", bus->register_pages, at,
+                        REGISTER_PAGE);
 }
 
 /* ---- the expansion ROM ---- */

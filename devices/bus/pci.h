@@ -80,6 +80,8 @@ typedef struct {
     guint64 size;      /* bytes, power of two */
     IoRegion *region;  /* trapped part, borrowed; or */
     MemSlot *slot;     /* memory part, borrowed */
+    bool read_only;    /* it shows what the region would answer; both are there,
+                        * and it is no harm if the slot cannot be */
     guint64 mapped_at; /* G_MAXUINT64: not mapped */
 } PciBar;
 
@@ -105,6 +107,9 @@ struct PciDevice {
      * the bus's config lock held; old holds the bytes before. */
     void (*config_written)(PciDevice *pdev, unsigned offset, unsigned size,
                            const guint8 *old);
+    /* Goes with config_reading: whether it would now do anything for any
+     * register. Depends on the state alone. Config lock held. */
+    bool (*config_is_live)(const PciDevice *pdev);
 };
 
 /* The rows every PCI class puts into its PropDesc table. */
@@ -133,6 +138,11 @@ guint32 pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset,
 void pci_bus_config_write(PciBus *bus, guint8 devfn, unsigned offset,
                           guint32 value, unsigned size);
 PciDevice *pci_bus_find(PciBus *bus, guint8 devfn); /* NULL: empty */
+/* From now on the guest reads configuration space without an exit, at base +
+ * 4096 * devfn (pci-pages.h); a region for what is written there is the
+ * caller's. Before the first function; a second time, with the same base,
+ * nothing is done. False and error set: no memory. */
+bool pci_bus_show_config(PciBus *bus, Gpa base, GError **error);
 
 /* Registers on pdev->bus; fills `initial` and the standard write masks.
  * state points to the PciState in the derived device. False and error set
@@ -147,6 +157,12 @@ void pci_device_restored(PciDevice *pdev); /* remaps from config */
  * BAR, while it decodes. size: power of two, >= 4 (I/O) or 16 (memory). */
 void pci_add_bar(PciDevice *pdev, unsigned index, PciBarType type,
                  bool prefetch, guint64 size, IoRegion *region, MemSlot *slot);
+/* A page in which the function shows the guest registers that can be read
+ * without an exit, as the slot of a BAR whose read_only is set then. Zeroed
+ * once, kept until the bus goes; *ret_bytes is where it is written. The slot is
+ * the caller's. In realize. NULL and error set: no memory. */
+MemSlot *pci_new_register_page(PciDevice *pdev, void **ret_bytes,
+                               GError **error);
 /* Gives the card an expansion ROM, section 6.2.5.2: firmware finds the image
  * where it puts the ROM's BAR, and runs it. Keeps a copy, with the card's device
  * number where it is for one of the same vendor. False and error set when it is

@@ -3,8 +3,9 @@
  *
  * PCI Express Base Specification 3.0, section 7.2.2 (enhanced configuration
  * access), for bus 0 alone: it is all there is. No ports 0xCF8 and 0xCFC: a
- * guest that finds them uses two accesses where one does. Left out: extended
- * configuration space, which reads as absent. */
+ * guest that finds them uses two accesses where one does. Reads find pages of
+ * the bus, writes this window's region. Left out: extended configuration space,
+ * which reads as absent. */
 #include "devices/chipset/pci-ecam.h"
 
 #include "vmm/io/io.h"
@@ -42,11 +43,15 @@ window_read(void *dev, guint64 offset, unsigned size)
 {
     PciEcam *d = dev;
     unsigned reg = (unsigned) (offset & OFFSET_MASK);
+    guint8 devfn = (guint8) (offset >> FUNCTION_SHIFT);
+    unsigned n = reg < PCI_CONFIG_SIZE ? MIN(size, PCI_CONFIG_SIZE - reg) : 0;
+    guint64 value = G_MAXUINT64;
 
-    if (reg + size > PCI_CONFIG_SIZE)
-        return G_MAXUINT64 >> (64 - 8 * size);
-    return pci_bus_config_read(d->bus, (guint8) (offset >> FUNCTION_SHIFT), reg,
-                               size);
+    if (n > 0) {
+        value <<= 8 * n; /* what lies behind it reads as all-ones */
+        value |= pci_bus_config_read(d->bus, devfn, reg, n);
+    }
+    return value;
 }
 
 static void
@@ -77,7 +82,7 @@ pci_ecam_realize(Device *dev, DeviceEnv *env, GError **error)
     d->window = io_region_new("pci-ecam", &window_ops, d,
                               pci_bus_config_lock(d->bus), PCI_ECAM_LEN);
     if (io_map(env->mmio, d->window, d->base, 0) == 0)
-        return true;
+        return pci_bus_show_config(d->bus, d->base, error);
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
                 "%s: the addresses from 0x%" G_GINT64_MODIFIER
                 "x are taken by another device",

@@ -79,10 +79,11 @@ take(FwCfg *d, gsize len, const guint8 **ret_data)
 {
     gsize size;
     const guint8 *data = current_item(d, &size);
-    gsize left = d->s.offset < size ? size - d->s.offset : 0;
-    gsize n = MIN(len, left);
+    gsize n = 0;
 
-    *ret_data = data != NULL ? data + MIN(d->s.offset, size) : NULL;
+    if (data != NULL && d->s.offset < size)
+        n = MIN(len, size - d->s.offset);
+    *ret_data = n > 0 ? data + d->s.offset : NULL;
     d->s.offset += (guint32) n;
     return n;
 }

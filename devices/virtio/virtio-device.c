@@ -122,10 +122,19 @@ interrupt_config(VirtioDevice *v)
         v->transport->interrupt(v, v->s->config_vector, VIRTIO_ISR_CONFIG);
 }
 
+/* Whoever reads registers without a trap has to see it. */
+static void
+registers_changed(VirtioDevice *v)
+{
+    if (v->transport->registers_changed != NULL)
+        v->transport->registers_changed(v);
+}
+
 void
 virtio_config_changed(VirtioDevice *v)
 {
     v->s->config_generation++;
+    registers_changed(v);
     interrupt_config(v);
 }
 
@@ -143,6 +152,7 @@ virtio_fail(VirtioDevice *v, const char *fmt, ...)
     device_guest_error(&v->pci.dev, "stopped until the guest resets it: %s",
                        reason);
     v->s->status |= VIRTIO_STATUS_NEEDS_RESET;
+    registers_changed(v);
     interrupt_config(v);
 }
 
@@ -251,6 +261,7 @@ reset_registers(VirtioDevice *v)
     if (v->model->reset != NULL)
         v->model->reset(v);
     v->draining = v->n_out > 0;
+    registers_changed(v);
     v->transport->update_line(v);
 }
 
@@ -267,6 +278,7 @@ virtio_buffer_returned(VirtioDevice *v)
     v->use.buffers += v->is_system;
     if (v->n_out == 0 && v->draining) {
         v->draining = false;
+        registers_changed(v);
         start(v); /* a legacy driver does not wait */
     }
 }

@@ -169,6 +169,8 @@ struct VirtioDevice {
     PciMsix msix;
     PciIds ids;
     IoRegion *modern, *port; /* virtio-pci */
+    MemSlot *common;         /* what it shows of common configuration, and */
+    guint32 *common_words;   /* where that is written */
     unsigned pci_cfg_cap;
     IoRegion *mmio; /* virtio-mmio */
     IrqLine *line;

@@ -35,6 +35,9 @@ struct VirtioTransport {
     /* Notifications to the kick eventfds from now on, or to registers. */
     void (*set_doorbells)(VirtioDevice *v, bool on);
     int (*interrupt_fd)(VirtioDevice *v, guint16 vector);
+    /* Optional: status, generation or queues have changed otherwise than by a
+     * write to a register. */
+    void (*registers_changed)(VirtioDevice *v);
 };
 extern const VirtioTransport virtio_pci_transport, virtio_mmio_transport;
 

@@ -165,6 +165,7 @@ legacy_write(void *dev, guint64 offset, guint64 value, unsigned size)
     for (gsize i = 0; i < G_N_ELEMENTS(registers); i++)
         if (registers[i].offset == offset && registers[i].size == size)
             registers[i].set(v, value);
+    virtio_pci_show_common(v);
 }
 
 static const IoOps legacy_ops = {

@@ -5,11 +5,14 @@
  *   BAR 4  memory  one page each: common configuration, interrupt status,
  *                  device configuration, notification
  * BAR 4 has 32 bits, so that firmware reaches it. While a device runs its
- * notifications signal an eventfd without leaving the kernel. */
+ * notifications signal an eventfd without leaving the kernel. Common
+ * configuration has no register that changes by being read, so the guest reads
+ * it from memory that is kept equal; what it writes is trapped. */
 #include <string.h>
 
 #include "devices/virtio/virtio-pci-internal.h"
 #include "vmm/io/io.h"
+#include "vmm/mem/guest-mem.h"
 
 #define VENDOR_VIRTIO     0x1af4u /* 4.1.2 */
 #define DEVICE_MODERN     0x1040u
@@ -153,11 +156,39 @@ read_common(VirtioDevice *v, unsigned offset, unsigned size)
     guint8 bytes[COMMON_SIZE + 8] = {0};
     guint64 value = 0;
 
-    if (offset + size > COMMON_SIZE)
+    if (offset >= COMMON_SIZE)
         return G_MAXUINT64;
+    memset(bytes + COMMON_SIZE, 0xff, sizeof bytes - COMMON_SIZE);
     fill_common(v, bytes);
     memcpy(&value, bytes + offset, size);
     return GUINT64_FROM_LE(value);
+}
+
+void
+virtio_pci_show_common(VirtioDevice *v)
+{
+    guint8 bytes[COMMON_SIZE] = {0};
+
+    if (v->common == NULL)
+        return;
+    fill_common(v, bytes);
+    for (unsigned i = 0; i < COMMON_SIZE; i += 4)
+        __atomic_store_n(&v->common_words[i / 4],
+                         GUINT32_TO_LE(pci_get32(bytes, i)), __ATOMIC_RELEASE);
+}
+
+static bool
+make_common(VirtioDevice *v, GError **error)
+{
+    void *page;
+
+    v->common = pci_new_register_page(&v->pci, &page, error);
+    if (v->common == NULL)
+        return false;
+    v->common_words = page;
+    memset((guint8 *) page + COMMON_SIZE, 0xff, PAGE - COMMON_SIZE);
+    virtio_pci_show_common(v);
+    return true;
 }
 
 static void
@@ -290,7 +321,10 @@ modern_write(void *dev, guint64 offset, guint64 value, unsigned size)
     unsigned in_page = (unsigned) offset % PAGE;
 
     switch (offset / PAGE) {
-    case 0: write_common(v, in_page, value, size); break;
+    case 0:
+        write_common(v, in_page, value, size);
+        virtio_pci_show_common(v);
+        break;
     case 2: virtio_write_config(v, in_page, value, size); break;
     case 3:
         if (in_page % NOTIFY_MULTIPLIER == 0)
@@ -307,26 +341,41 @@ static const IoOps modern_ops = {
 
 /* ---- BAR 4 by way of configuration space, 4.1.4.9 ---- */
 
-/* Whether [offset, offset + size) is the window's data and the window shows
- * something that can be accessed. */
+/* Whether the window shows something that can be accessed. */
 static bool
-window_applies(VirtioDevice *v, unsigned offset, unsigned size, guint32 *ret_at,
-               guint32 *ret_len)
+window_is_open(const VirtioDevice *v, guint32 *ret_at, guint32 *ret_len)
 {
     const guint8 *config = v->s->pci.config;
-    unsigned cap = v->pci_cfg_cap, data = cap + CAP_DATA;
+    unsigned cap = v->pci_cfg_cap;
     guint32 at = pci_get32(config, cap + CAP_OFFSET);
     guint32 len = pci_get32(config, cap + CAP_LENGTH);
 
-    if (offset >= data + 4 || offset + size <= data ||
-        config[cap + CAP_BAR] != BAR_MODERN)
-        return false;
-    if ((len != 1 && len != 2 && len != 4) || at % len != 0 ||
+    if (config[cap + CAP_BAR] != BAR_MODERN ||
+        (len != 1 && len != 2 && len != 4) || at % len != 0 ||
         at >= MODERN_SIZE)
         return false;
     *ret_at = at;
     *ret_len = len;
     return true;
+}
+
+/* The same, and [offset, offset + size) is the window's data. */
+static bool
+window_applies(const VirtioDevice *v, unsigned offset, unsigned size,
+               guint32 *ret_at, guint32 *ret_len)
+{
+    unsigned data = v->pci_cfg_cap + CAP_DATA;
+
+    return offset < data + 4 && offset + size > data &&
+           window_is_open(v, ret_at, ret_len);
+}
+
+static bool
+config_is_live(const PciDevice *pdev)
+{
+    guint32 at, len;
+
+    return window_is_open(VIRTIO_OF(const VirtioDevice, pdev), &at, &len);
 }
 
 static void
@@ -454,6 +503,7 @@ realize(VirtioDevice *v, DeviceEnv *env, GError **error)
         return false;
     v->pci.config_written = config_written;
     v->pci.config_reading = config_reading;
+    v->pci.config_is_live = config_is_live;
     if (transitional_id(v) != 0) {
         guint64 size;
         v->port = virtio_pci_legacy_region(v, &size);
@@ -464,8 +514,11 @@ realize(VirtioDevice *v, DeviceEnv *env, GError **error)
                      BAR_MSIX);
     v->modern =
         io_region_new("virtio", &modern_ops, v, &v->pci.dev.lock, MODERN_SIZE);
+    if (!make_common(v, error))
+        return false;
     pci_add_bar(&v->pci, BAR_MODERN, PCI_BAR_MEM32, false, MODERN_SIZE,
-                v->modern, NULL);
+                v->modern, v->common);
+    v->pci.bars[BAR_MODERN].read_only = true;
     add_capabilities(v);
     return true;
 }
@@ -475,8 +528,10 @@ unrealize(VirtioDevice *v)
 {
     v->pci.config_written = NULL;
     v->pci.config_reading = NULL;
+    v->pci.config_is_live = NULL;
     pci_device_unrealize(&v->pci);
     pci_msix_unrealize(&v->msix);
+    g_clear_pointer(&v->common, mem_slot_free);
     g_clear_pointer(&v->port, io_region_free);
     g_clear_pointer(&v->modern, io_region_free);
 }
@@ -496,6 +551,7 @@ restored(VirtioDevice *v)
     pci_device_restored(&v->pci);
     virtio_lock(v);
     pci_msix_restored(&v->msix);
+    virtio_pci_show_common(v);
     update_line(v);
     virtio_unlock(v);
 }
@@ -516,4 +572,5 @@ const VirtioTransport virtio_pci_transport = {
     .update_line = update_line,
     .set_doorbells = set_doorbells,
     .interrupt_fd = interrupt_fd,
+    .registers_changed = virtio_pci_show_common,
 };

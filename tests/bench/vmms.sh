@@ -85,10 +85,22 @@ carrel_machine() { # MIB MACHINE-LINE DISPLAY DISK
 use_qemu_microvm() {
     CAN='linux'
     vmm_linux() {
-        CMD=("$qemu" -M microvm,rtc=off,pit=off,pic=off,acpi=off -accel kvm
+        CMD=("$qemu" -M microvm,rtc=off,pit=off,pic=off,acpi=off,x-option-roms=off
+            -accel kvm
             -cpu host -m "$1" -nodefaults -no-user-config -display none
             -serial stdio -kernel "$kernels/vmlinux-trim" -initrd "$2"
             -append "$3")
+    }
+}
+
+# ---- kvmtool: bzImage, unpacked in the guest, the only format it has ----
+
+use_kvmtool() {
+    CAN=''
+    [ ! -x "${lkvm:-}" ] || CAN='linux'
+    vmm_linux() {
+        CMD=("$lkvm" run --name "bench$$" -c 1 -m "$1" --console serial
+            -n mode=none -k "$kernels/bzImage-trim" -i "$2" -p "$3")
     }
 }
 
@@ -97,8 +109,9 @@ use_qemu_microvm() {
 use_qemu_pc() {
     CAN='first exit disk boot memory blk blk-qcow2 net'
     aio=threads
+    machine=pc
     vmm_io() {
-        CMD=("$qemu" -M pc -accel kvm -cpu host -m 256 -nodefaults
+        CMD=("$qemu" -M "$machine" -accel kvm -cpu host -m 256 -nodefaults
             -no-user-config -display none -serial "file:$3"
             -kernel "$kernels/bzImage-trim" -initrd "$1" -append "$2")
         local net='virtio-net-pci,netdev=n'
@@ -123,10 +136,17 @@ use_qemu_pc_uring() {
     aio=io_uring
 }
 
+# Its PCI Express machine, whose disks are not IDE ones.
+use_qemu_q35() {
+    use_qemu_pc
+    CAN='first exit'
+    machine=q35
+}
+
 qemu_machine() { # MIB DISK ARGUMENT...
     local mib=$1 disk=$2
     shift 2
-    CMD=("$qemu" -M pc -accel kvm -cpu host -m "$mib" -nodefaults
+    CMD=("$qemu" -M "$machine" -accel kvm -cpu host -m "$mib" -nodefaults
         -no-user-config -display none -serial stdio "$@")
     [ -z "$disk" ] ||
         CMD+=(-drive "file=$disk,format=raw,if=ide,cache=writeback,aio=$aio")
@@ -158,6 +178,17 @@ more_qemu_microvm() {
         qemu_virtio "$4" "$5" device
     }
 }
+
+# kvmtool's own network is a device as well: none unless asked.
+more_kvmtool() {
+    [ -z "$CAN" ] || CAN+=' linux-full exits'
+    vmm_linux_full() {
+        vmm_linux "$1" "$2" "$3"
+        CMD=("${CMD[@]/mode=none/mode=tap,tapif=$5,vhost=1}" -d "$4")
+    }
+}
+
+more_qemu_q35() { more_qemu_pc; }
 
 # The ELF file, which it starts through its PVH loader: no unpacking.
 more_qemu_pc() {

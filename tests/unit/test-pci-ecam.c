@@ -1,12 +1,14 @@
 /* tests/unit/test-pci-ecam.c - configuration space in memory, and interrupts
- * to the IOAPIC. The function in slot 2 is a host bridge, for want of a
- * smaller one. */
+ * to the IOAPIC. The function in slot 2 is a power management chip, for want of
+ * a smaller one; the one in slot 5 has the window that makes reads live. */
+#include <errno.h>
+
 #include "devices/chipset/pci-ecam.h"
 #include "devices/chipset/piix4-pm.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-vm.h"
 
-extern const DeviceClass piix4_pm_class;
+extern const DeviceClass piix4_pm_class, virtio_rng_class;
 
 #define BASE     0xe0000000u
 #define FN(s, f) (BASE + ((s) << 15) + ((f) << 12))
@@ -105,8 +107,180 @@ test_interrupt(void)
     end(&f);
 }
 
+/* ---- the copy that the guest reads without an exit ---- */
+
+static Device *
+add_virtio(Fixture *f)
+{
+    Device *dev = device_new(&virtio_rng_class, "rng");
+
+    device_set_link(dev, "bus", f->bus);
+    device_set_u64(dev, "addr", PCI_DEVFN(5, 0), NULL);
+    fake_vm_realize(f->vm, dev);
+    return dev;
+}
+
+static bool
+is_shown(Fixture *f)
+{
+    return guest_mem_ptr(f->vm->env.mem, BASE, PCI_ECAM_LEN, false) != NULL;
+}
+
+/* What memory says, and what the region would say, for every register of the
+ * slots at every size. */
+static unsigned
+differences(Fixture *f)
+{
+    unsigned n = 0;
+
+    for (unsigned devfn = 0; devfn < 256; devfn++) {
+        for (unsigned reg = 0; reg < 0x110; reg++) {
+            for (unsigned size = 1; size <= 8; size *= 2) {
+                Gpa at = BASE + devfn * 4096 + reg;
+                guint64 seen = 0;
+                if (guest_mem_read(f->vm->env.mem, at, &seen, size) < 0 ||
+                    GUINT64_FROM_LE(seen) != fake_mmio_read(f->vm, at, size))
+                    n++;
+            }
+        }
+    }
+    return n;
+}
+
+static void
+test_copy_after_writes(void)
+{
+    Fixture f = begin();
+    Device *virtio = add_virtio(&f);
+    GRand *rand = g_rand_new_with_seed(7);
+    const PciDevice *pdev = pci_bus_find(f.bus, PCI_DEVFN(5, 0));
+    unsigned window = pdev->cap_end - 8; /* its length, 4.1.4.9: 0 is closed */
+
+    CU_ASSERT_TRUE(is_shown(&f));
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    for (unsigned i = 0; i < 4000; i++) {
+        unsigned reg = g_rand_int_range(rand, 0, 256);
+        unsigned size = 1u << g_rand_int_range(rand, 0, 3);
+        Gpa at = FN(i % 2 ? 5 : 2, i % 2 ? 0 : 3) + reg;
+        fake_mmio_write(f.vm, at, g_rand_int(rand), size);
+        fake_mmio_write(f.vm, FN(5, 0) + window, 0, 4);
+        if (i % 100 == 0)
+            CU_ASSERT_EQUAL(differences(&f), 0);
+    }
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    g_rand_free(rand);
+    device_free(virtio);
+    end(&f);
+}
+
+static void
+test_copy_is_read_only(void)
+{
+    Fixture f = begin();
+    guint32 value = 0;
+
+    CU_ASSERT_PTR_NULL(guest_mem_ptr(f.vm->env.mem, FN(2, 3), 4, true));
+    CU_ASSERT_EQUAL(guest_mem_write(f.vm->env.mem, FN(2, 3), &value, 4),
+                    -EFAULT);
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    end(&f);
+}
+
+static void
+test_copy_follows_interrupts(void)
+{
+    Fixture f = begin();
+    PciDevice *fn = pci_bus_find(f.bus, PCI_DEVFN(2, 3));
+    guint16 status = 0;
+
+    for (unsigned level = 0; level < 2; level++) {
+        pci_set_intx(fn, level == 0);
+        (void) guest_mem_read(f.vm->env.mem, FN(2, 3) + PCI_STATUS, &status, 2);
+        CU_ASSERT_EQUAL((status & PCI_STATUS_INTERRUPT) != 0, level == 0);
+        CU_ASSERT_EQUAL(differences(&f), 0);
+    }
+    end(&f);
+}
+
+static void
+test_copy_comes_and_goes(void)
+{
+    Fixture f = begin();
+    guint32 id = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        Device *card = add_virtio(&f);
+        (void) guest_mem_read(f.vm->env.mem, FN(5, 0), &id, 4);
+        CU_ASSERT_EQUAL(id & 0xffff, 0x1af4);
+        fake_mmio_write(f.vm, FN(5, 0) + PCI_BAR0 + 16, 0xc0000000, 4);
+        fake_mmio_write(f.vm, FN(5, 0) + PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+        fake_mmio_write(f.vm, FN(5, 0) + PCI_BAR0 + 16, 0xc0100000, 4);
+        CU_ASSERT_EQUAL(differences(&f), 0);
+        device_reset(card, RESET_COLD);
+        CU_ASSERT_EQUAL(differences(&f), 0);
+        device_free(card);
+        CU_ASSERT_EQUAL(differences(&f), 0);
+    }
+    end(&f);
+}
+
+static void
+test_copy_after_restore(void)
+{
+    Fixture f = begin();
+    g_autoptr(GError) error = NULL;
+
+    fake_mmio_write(f.vm, FN(2, 3) + PCI_INTERRUPT_LINE, 0x0b, 1);
+    g_autoptr(GByteArray) saved = g_byte_array_new();
+    device_save(f.function, saved);
+    fake_mmio_write(f.vm, FN(2, 3) + PCI_INTERRUPT_LINE, 0x05, 1);
+    fake_mmio_write(f.vm, FN(2, 3) + PCI_COMMAND, PCI_COMMAND_IO, 2);
+    g_autoptr(GBytes) state = g_bytes_new(saved->data, saved->len);
+    CU_ASSERT_TRUE_FATAL(device_restore(f.function, state, &error));
+    CU_ASSERT_EQUAL(fake_mmio_read(f.vm, FN(2, 3) + PCI_INTERRUPT_LINE, 1),
+                    0x0b);
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    end(&f);
+}
+
+/* Reading the window's data reads the device: memory cannot do that. */
+static void
+test_live_registers_are_trapped(void)
+{
+    Fixture f = begin();
+    Device *virtio = add_virtio(&f);
+    const PciDevice *pdev = pci_bus_find(f.bus, PCI_DEVFN(5, 0));
+    Gpa window = FN(5, 0) + pdev->cap_end - 20;
+
+    CU_ASSERT_EQUAL(fake_mmio_read(f.vm, window, 1), 0x09);
+    CU_ASSERT_TRUE(is_shown(&f));
+    fake_mmio_write(f.vm, window + 4, 4, 1);    /* BAR 4 */
+    fake_mmio_write(f.vm, window + 8, 0x14, 4); /* device status */
+    fake_mmio_write(f.vm, window + 12, 1, 4);   /* one byte: open */
+    CU_ASSERT_FALSE(is_shown(&f));
+    CU_ASSERT_EQUAL(fake_mmio_read(f.vm, window + 16, 4), 0);
+    fake_mmio_write(f.vm, window + 16, 3, 1); /* acknowledge, driver */
+    CU_ASSERT_EQUAL(fake_mmio_read(f.vm, window + 16, 4), 3);
+    fake_mmio_write(f.vm, window + 12, 0, 4);
+    CU_ASSERT_TRUE(is_shown(&f));
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    fake_mmio_write(f.vm, window + 12, 1, 4);
+    CU_ASSERT_FALSE(is_shown(&f));
+    device_free(virtio); /* what is gone is not live */
+    CU_ASSERT_TRUE(is_shown(&f));
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    end(&f);
+}
+
 CU_MAIN("pci-ecam", {"a_function_answers_at_its_page", test_reads},
         {"absent_functions_read_all_ones", test_absent},
         {"extended_space_is_absent", test_extended_space},
         {"writes_reach_the_function", test_writes},
-        {"pins_reach_ioapic_inputs_16_to_19", test_interrupt})
+        {"pins_reach_ioapic_inputs_16_to_19", test_interrupt},
+        {"memory_shows_what_the_region_answers", test_copy_after_writes},
+        {"that_memory_cannot_be_written", test_copy_is_read_only},
+        {"memory_shows_interrupt_requests", test_copy_follows_interrupts},
+        {"memory_follows_cards_that_come_and_go", test_copy_comes_and_goes},
+        {"memory_follows_a_restored_state", test_copy_after_restore},
+        {"registers_made_on_reading_are_trapped",
+         test_live_registers_are_trapped})

@@ -452,6 +452,104 @@ test_messages_are_a_system(void)
     end(&f);
 }
 
+/* ---- common configuration as memory ---- */
+
+/* Where memory says something else than the register would. */
+static unsigned
+differences(Fixture *f)
+{
+    unsigned n = 0;
+
+    for (unsigned offset = 0; offset < 0x60; offset++) {
+        for (unsigned size = 1; size <= 8; size *= 2) {
+            Gpa at = VR_COMMON + offset;
+            guint64 seen = 0;
+            if (guest_mem_read(f->r.vm->env.mem, at, &seen, size) < 0 ||
+                GUINT64_FROM_LE(seen) != fake_mmio_read(f->r.vm, at, size))
+                n++;
+        }
+    }
+    return n;
+}
+
+static void
+test_common_after_writes(void)
+{
+    GRand *rand = g_rand_new_with_seed(11);
+    Fixture f;
+
+    begin(&f, VR_PCI);
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    for (unsigned i = 0; i < 3000; i++) {
+        unsigned size = 1u << g_rand_int_range(rand, 0, 3);
+        guint32 value = g_rand_int_range(rand, 0, 3) == 0
+                            ? g_rand_int(rand)
+                            : (guint32) g_rand_int_range(rand, 0, 16);
+        if (i % 16 < 12)
+            set_common(&f, (unsigned) g_rand_int_range(rand, 0, 0x40), value,
+                       size);
+        else
+            set_port(&f, (unsigned) g_rand_int_range(rand, 0, 24), value, size);
+        if (i % 50 == 0)
+            CU_ASSERT_EQUAL(differences(&f), 0);
+    }
+    device_reset(f.r.dev, RESET_COLD);
+    g_rand_free(rand);
+    end(&f);
+}
+
+static void
+test_common_after_events(void)
+{
+    const VrBuf one[] = {{VR_DATA, 8, true}};
+    CardElem e;
+    Fixture f;
+
+    begin(&f, VR_PCI);
+    virtio_rig_start(&f.r, G_MAXUINT64, 1);
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    virtio_lock(f.r.v);
+    virtio_config_changed(f.r.v);
+    virtio_unlock(f.r.v);
+    CU_ASSERT_EQUAL(common(&f, 0x15, 1), 1);
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    /* a reset that waits for a buffer to come back */
+    virtio_rig_add(&f.r, 0, one, 1);
+    CU_ASSERT_TRUE(virtio_card_pop(f.card, 0, &e));
+    virtio_rig_set_status(&f.r, 0);
+    CU_ASSERT_NOT_EQUAL(common(&f, 0x14, 1), 0);
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    virtio_card_give(f.card, 0, &e, 0);
+    CU_ASSERT_EQUAL(common(&f, 0x14, 1), 0);
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    virtio_rig_start(&f.r, G_MAXUINT64, 1);
+    virtio_lock(f.r.v);
+    virtio_fail(f.r.v, "the test wants it");
+    virtio_unlock(f.r.v);
+    CU_ASSERT_EQUAL(common(&f, 0x14, 1) & 0x40, 0x40);
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    end(&f);
+}
+
+static void
+test_common_after_restore(void)
+{
+    g_autoptr(GByteArray) saved = g_byte_array_new();
+    g_autoptr(GError) error = NULL;
+    Fixture f;
+
+    begin(&f, VR_PCI);
+    virtio_rig_start(&f.r, G_MAXUINT64, 2);
+    device_save(f.r.dev, saved);
+    g_autoptr(GBytes) state = g_bytes_new(saved->data, saved->len);
+    device_reset(f.r.dev, RESET_COLD);
+    CU_ASSERT_EQUAL(fake_mmio_read(f.r.vm, VR_COMMON, 4), 0xffffffff);
+    CU_ASSERT_TRUE_FATAL(device_restore(f.r.dev, state, &error));
+    CU_ASSERT_EQUAL(common(&f, 0x14, 1) & 0x4, 0x4);
+    CU_ASSERT_EQUAL(differences(&f), 0);
+    end(&f);
+}
+
 CU_MAIN("virtio-pci", {"numbers_say_transitional_or_modern", test_identity},
         {"capabilities_lead_to_the_registers", test_capabilities},
         {"features_are_settled_once", test_features},
@@ -467,4 +565,7 @@ CU_MAIN("virtio-pci", {"numbers_say_transitional_or_modern", test_identity},
         {"a_driver_that_polls_is_firmware", test_firmware_is_no_system},
         {"a_second_driver_is_a_system", test_second_driver_is_a_system},
         {"messages_are_a_systems", test_messages_are_a_system},
-        {"the_event_index_is_a_systems", test_event_index_is_a_system})
+        {"the_event_index_is_a_systems", test_event_index_is_a_system},
+        {"memory_shows_common_configuration", test_common_after_writes},
+        {"that_memory_follows_the_device", test_common_after_events},
+        {"that_memory_follows_a_restore", test_common_after_restore})

@@ -48,6 +48,10 @@ guint64 mem_backing_len(const MemBacking *backing);
  * a page fault each page of it. Set-up thread, before it is mapped. */
 void mem_backing_fill(MemBacking *backing, guint64 offset, const void *data,
                       gsize len);
+/* Makes all of private memory read as that byte, for the price of 64 KiB and of
+ * what is written later. Set-up thread, before it is mapped. False and error
+ * set: no memory. */
+bool mem_backing_fill_bytes(MemBacking *backing, guint8 value, GError **error);
 /* The memfd, borrowed; -1: private memory. */
 int mem_backing_fd(const MemBacking *backing);
 
