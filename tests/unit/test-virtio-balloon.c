@@ -199,6 +199,56 @@ test_hostile(void)
     virtio_rig_free(&r);
 }
 
+/* Pages in a ring of a paused machine go when the next device runs; the target
+ * and the guest's answer to it are kept, and so is a buffer of statistics. */
+static void
+check_restore(guint64 accept)
+{
+    VirtioRig r;
+    VirtioBalloonInfo info;
+    const VrBuf stats = {VR_DATA + 0x1000, 10, false};
+    const VrBuf pfns = {VR_DATA, 4, false};
+    guint16 id;
+    guint32 len;
+
+    begin(&r, VR_PCI, accept);
+    virtio_balloon_set_target(r.dev, 64 * MIB);
+    fake_mmio_write(r.vm, VR_CONFIG + 4, 12, 4);
+    vr_put16(&r, VR_DATA + 0x1000, 4);
+    vr_put64(&r, VR_DATA + 0x1002, 1000);
+    virtio_rig_add(&r, 2, &stats, 1);
+    virtio_rig_kick(&r, 2);
+    device_quiesce(r.dev);
+    vr_put32(&r, VR_DATA, 0x201);
+    virtio_rig_add(&r, 0, &pfns, 1);
+    virtio_rig_kick(&r, 0);
+    CU_ASSERT_FALSE(virtio_rig_used(&r, 0, &id, &len));
+    CU_ASSERT_EQUAL(byte_of_page(&r, 1), 7);
+    virtio_rig_replace(&r, device_new(&virtio_balloon_class, "balloon"));
+    CU_ASSERT_TRUE(virtio_rig_used(&r, 0, &id, &len));
+    CU_ASSERT_FALSE(virtio_rig_used(&r, 0, &id, &len));
+    CU_ASSERT_EQUAL(byte_of_page(&r, 1), 0);
+    CU_ASSERT_EQUAL(byte_of_page(&r, 2), 7);
+    CU_ASSERT_EQUAL(virtio_rig_config(&r, 0, 4), 64 * MIB / PAGE);
+    virtio_balloon_get(r.dev, &info);
+    CU_ASSERT_EQUAL(info.target, 64 * MIB);
+    CU_ASSERT_EQUAL(info.actual, 12 * PAGE);
+    CU_ASSERT_TRUE(info.driver);
+    CU_ASSERT_TRUE(info.has_stats);
+    CU_ASSERT_EQUAL(info.stats[4], 1000);
+    CU_ASSERT_TRUE(virtio_rig_used(&r, 2, &id, &len)); /* newer ones */
+    CU_ASSERT_FALSE(virtio_rig_used(&r, 2, &id, &len));
+    send_pfns(&r, 1, (const guint32[]){0x201}, 1);
+    virtio_rig_free(&r);
+}
+
+static void
+test_restore(void)
+{
+    check_restore(SPLIT);
+    check_restore(G_MAXUINT64);
+}
+
 static void
 test_kept_memory(void)
 {
@@ -220,4 +270,5 @@ CU_MAIN("virtio-balloon",
         {"statistics_are_kept_until_newer_ones_are_wanted", test_stats},
         {"reported_pages_go_back_to_the_host", test_reports},
         {"hostile_pages_are_refused", test_hostile},
+        {"what_is_under_way_survives_a_restore", test_restore},
         {"memory_that_a_device_keeps_stays", test_kept_memory})

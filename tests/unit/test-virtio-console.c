@@ -4,6 +4,7 @@
 #include "tests/unit/cu-main.h"
 #include "tests/unit/virtio-rig.h"
 #include "vmm/char/char.h"
+#include "vmm/loop/loop.h"
 
 #define SPLIT       (~VIRTIO_F_RING_PACKED)
 #define NO_PORTS    (~VIRTIO_BIT(1))
@@ -31,17 +32,24 @@ typedef struct {
     CharLink *chr[2];
 } Fixture;
 
+static Device *
+make(Fixture *f)
+{
+    Device *dev = device_new(&virtio_console_class, "console");
+
+    device_set_link(dev, "chr0", f->chr[0]);
+    device_set_link(dev, "chr1", f->chr[1]);
+    device_set_string(dev, "name1", "org.test", NULL);
+    return dev;
+}
+
 static void
 begin(Fixture *f, VirtioRigHow how, guint64 accept)
 {
     virtio_rig_init(&f->r, how);
-    Device *dev = device_new(&virtio_console_class, "console");
     for (unsigned i = 0; i < 2; i++)
         f->chr[i] = char_open("null", NULL, f->r.vm->env.loop, NULL);
-    device_set_link(dev, "chr0", f->chr[0]);
-    device_set_link(dev, "chr1", f->chr[1]);
-    device_set_string(dev, "name1", "org.test", NULL);
-    virtio_rig_add_device(&f->r, dev);
+    virtio_rig_add_device(&f->r, make(f));
     virtio_rig_start(&f->r, accept, QUEUES);
 }
 
@@ -293,6 +301,90 @@ test_reset_closes(void)
     end(&f);
 }
 
+/* A paused machine: messages that wait for buffers, an open port with a buffer
+ * for input, output in the ring. */
+static void
+check_restore(guint64 accept)
+{
+    Fixture f;
+    const VrBuf in = {VR_DATA + 0x3000, 4, true};
+    const VrBuf out = {VR_DATA + 0x4000, 4, false};
+
+    begin(&f, VR_PCI, accept);
+    control(&f, 0, DEVICE_READY, 1);
+    control(&f, 1, OPEN, 1);
+    virtio_rig_add(&f.r, RX1, &in, 1);
+    virtio_rig_kick(&f.r, RX1);
+    device_quiesce(f.r.dev);
+    put_text(&f, VR_DATA + 0x4000, "PONG");
+    virtio_rig_add(&f.r, TX1, &out, 1);
+    virtio_rig_kick(&f.r, TX1);
+    CU_ASSERT_EQUAL(used_len(&f, TX1), G_MAXUINT32);
+    check_output(f.chr[1], "");
+    virtio_rig_replace(&f.r, make(&f));
+    CU_ASSERT_EQUAL(used_len(&f, TX1), 0);
+    CU_ASSERT_EQUAL(used_len(&f, TX1), G_MAXUINT32);
+    check_output(f.chr[1], "PONG");
+    check_output(f.chr[0], "");
+    give_control(&f, 3);
+    check_message(&f, 0, 0, DEVICE_ADD, 0, 8);
+    check_message(&f, 1, 1, DEVICE_ADD, 0, 8);
+    CU_ASSERT_EQUAL(used_len(&f, CONTROL_IN), G_MAXUINT32);
+    char_inject(f.chr[1], (const guint8 *) "wxyz", 4);
+    fake_advance(f.r.vm, 0);
+    CU_ASSERT_EQUAL(used_len(&f, RX1), 4);
+    CU_ASSERT_EQUAL(memcmp(fake_ram(f.r.vm) + VR_DATA + 0x3000, "wxyz", 4), 0);
+    end(&f);
+}
+
+static void
+test_restore(void)
+{
+    check_restore(SPLIT);
+    check_restore(G_MAXUINT64);
+}
+
+static gsize
+output_len(Fixture *f)
+{
+    g_autoptr(GBytes) got = char_scrollback(f->chr[0]);
+
+    return g_bytes_get_size(got);
+}
+
+/* One request, half of it written when the machine is paused: no byte comes
+ * twice, none is lost. */
+static void
+test_restore_amid_output(void)
+{
+    Fixture f;
+    const guint32 len = 200 * 1024;
+    const VrBuf out = {VR_DATA, len, false};
+
+    begin(&f, VR_PCI, NO_PORTS);
+    GMainContext *loop = loop_context(f.r.vm->env.loop);
+    for (guint32 i = 0; i < len; i++)
+        fake_ram(f.r.vm)[VR_DATA + i] = (guint8) ('a' + (i ^ i >> 8) % 26);
+    virtio_rig_add(&f.r, 1, &out, 1);
+    fake_mmio_write(f.r.vm, VR_NOTIFY + 4, 1, 2);
+    for (unsigned i = 0; i < 100 && output_len(&f) == 0; i++)
+        (void) g_main_context_iteration(loop, FALSE);
+    device_quiesce(f.r.dev);
+    fake_advance(f.r.vm, 0);
+    CU_ASSERT_EQUAL(used_len(&f, 1), G_MAXUINT32);
+    gsize before = output_len(&f);
+    CU_ASSERT_TRUE(before > 0 && before < len);
+    virtio_rig_replace(&f.r, make(&f));
+    CU_ASSERT_EQUAL(used_len(&f, 1), 0);
+    g_autoptr(GBytes) got = char_scrollback(f.chr[0]);
+    CU_ASSERT_EQUAL(g_bytes_get_size(got), len);
+    CU_ASSERT_EQUAL(memcmp(g_bytes_get_data(got, NULL),
+                           fake_ram(f.r.vm) + VR_DATA,
+                           MIN(g_bytes_get_size(got), len)),
+                    0);
+    end(&f);
+}
+
 CU_MAIN("virtio-console",
         {"a_console_without_ports_reads_and_writes", test_plain},
         {"ports_are_announced_named_and_opened", test_ports},
@@ -301,4 +393,6 @@ CU_MAIN("virtio-console",
         {"a_request_may_be_larger_than_the_buffer", test_large_output},
         {"emergency_output_needs_no_driver", test_emergency},
         {"hostile_messages_change_nothing", test_hostile},
-        {"a_reset_forgets_what_was_open", test_reset_closes})
+        {"a_reset_forgets_what_was_open", test_reset_closes},
+        {"what_is_under_way_survives_a_restore", test_restore},
+        {"half_a_request_survives_a_restore", test_restore_amid_output})

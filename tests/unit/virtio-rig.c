@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <CUnit/CUnit.h>
+
 #include "devices/virtio/virtq-internal.h"
 
 #define MS        G_GINT64_CONSTANT(1000000)
@@ -152,6 +154,22 @@ virtio_rig_add_device(VirtioRig *r, Device *dev)
     vr_config_write(r, PCI_BAR0 + 4, VR_MSIX, 4);
     vr_config_write(r, PCI_BAR0 + 16, VR_MODERN, 4);
     vr_config_write(r, PCI_COMMAND, 7, 2);
+}
+
+void
+virtio_rig_replace(VirtioRig *r, Device *fresh)
+{
+    g_autoptr(GByteArray) saved = g_byte_array_new();
+
+    CU_ASSERT_TRUE(device_is_quiet(r->dev));
+    device_save(r->dev, saved);
+    device_free(r->dev);
+    virtio_rig_add_device(r, fresh);
+    device_quiesce(fresh);
+    g_autoptr(GBytes) bytes = g_bytes_new(saved->data, saved->len);
+    CU_ASSERT_TRUE(device_restore(fresh, bytes, NULL));
+    device_resume(fresh);
+    fake_advance(r->vm, 0);
 }
 
 void

@@ -55,6 +55,10 @@ typedef struct {
 void virtio_rig_init(VirtioRig *r, VirtioRigHow how);
 /* Takes dev (options set), realizes it and gives it its place. */
 void virtio_rig_add_device(VirtioRig *r, Device *dev);
+/* As a save and a restore do: the device, quiet already, is saved and freed;
+ * fresh (options set) takes its place, its state and the guest's memory, and
+ * runs. */
+void virtio_rig_replace(VirtioRig *r, Device *fresh);
 void virtio_rig_free(VirtioRig *r);
 
 /* Registers by transport: reset and handshake up to FEATURES_OK; accept is a
