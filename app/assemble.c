@@ -392,7 +392,8 @@ machine_new(const Profile *profile, const MachineOptions *options,
         open_drives(m, profile, error) && open_chars(m, profile, error) &&
         machine_open_nets(m, profile, error) &&
         (machine_is_minimal(profile) ? machine_build_minimal(m, profile, error)
-                                     : build_pc(m, profile, error)))
+                                     : build_pc(m, profile, error)) &&
+        machine_plug_usb(m, profile, error))
         return m;
     machine_free(m);
     return NULL;

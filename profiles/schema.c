@@ -171,6 +171,7 @@ static const SchemaSection sections[] = {
     { "serial#",      4, 0, "serial ports COM1 to COM4" },
     { "console#",     8, 0, "ports of a virtio console: number 0 is a console (hvc0 in Linux), the others are channels for programs; needs a driver in the guest" },
     { "net#",         4, 0, "network cards; the section makes the card" },
+    { "usb#",         8, 0, "ports of the USB controller (machine.usb): the section plugs something in" },
     { "firmware-log", 0, 0, "what the firmware prints to its debug port" },
     { "template",     0, SCHEMA_TEMPLATE, "what a template file says about itself" },
 };
@@ -202,6 +203,7 @@ static const SchemaKey keys[] = {
     { "machine", "boot", SCHEMA_LIST, 0, 1, 0, BOOT_FROM, "floppy,cd,disk", NULL, "0.1", "what to start from, in order; net is the network cards (PXE)", NULL },
     { "machine", "boot-menu", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "let the BIOS offer a choice of drives at start (Esc)", NULL },
     { "machine", "rtc", SCHEMA_ENUM, 0, 0, 0, "utc|localtime", "utc", NULL, "0.1", "what the guest's clock shows; DOS and Windows want localtime", NULL },
+    { "machine", "usb", SCHEMA_ENUM, 0, 0, 0, "none|xhci", "none", NULL, "0.2", "USB controller; xhci is USB 3 with eight ports, for Linux and Windows 8 and later", NULL },
     { "machine", "debug-exit", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "add a port by which a test program in the guest ends the machine", NULL },
     { "machine", "protected", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "refuse to delete, rename or overwrite the machine", NULL },
 
@@ -270,6 +272,8 @@ static const SchemaKey keys[] = {
     { "console#", "kind", SCHEMA_ENUM, 0, 0, 0, "pty|socket|file|null", "socket", NULL, "0.2", "the other end: a pty, a Unix socket (in the machine's runtime folder when it has no path), a file, or nothing", NULL },
     { "console#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file: where the output goes; socket: its path; pty: a link to it", NULL },
     { "console#", "name", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_PORT_NAME, NULL, "", NULL, "0.2", "what the guest calls the port: /dev/virtio-ports/NAME in Linux", NULL },
+
+    { "usb#", "model", SCHEMA_ENUM, 0, 0, 0, "tablet|keyboard|mouse", "tablet", NULL, "0.2", "what is plugged in; tablet points where the viewer points", NULL },
 
     { "firmware-log", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|file|null", "pane", NULL, "0.1", "where the firmware's messages go: pane keeps the last ones for carrel logs", NULL },
     { "firmware-log", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the file of kind=file", NULL },
