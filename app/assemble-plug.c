@@ -48,7 +48,7 @@ static const PlugKind plug_kinds[] = {
     { "cd#",   SCSI,               open_cd,          machine_close_drive },
     { "net#",  "virtio-net",       machine_open_net, machine_close_net },
     { "rng",   "virtio-rng",       NULL,             NULL },
-    { "usb#",  "tablet|keyboard|mouse", NULL,        NULL },
+    { "usb#",  "tablet|keyboard|mouse|host", machine_open_usb, machine_close_usb },
 };
 /* clang-format on */
 

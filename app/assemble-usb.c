@@ -1,11 +1,17 @@
 /* app/assemble-usb.c - what the profile plugs into the USB controller, at the
  * start and while the guest runs. usb0..7 are its ports 1..8. */
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "app/assemble-internal.h"
 #include "devices/registry.h"
 #include "devices/usb/xhci.h"
 #include "vmm/core/error.h"
+#include "vmm/core/sysutil.h"
+
+#define ANSWER_MS 5000 /* of a process that reads sysfs */
 
 bool
 machine_is_usb(const char *section)
@@ -33,17 +39,103 @@ get(const Profile *p, const char *section, const char *key)
     return profile_get_string(p, full);
 }
 
+static bool
+is_host(const Profile *p, const char *section)
+{
+    return strcmp(get(p, section, "model"), "host") == 0;
+}
+
+static unsigned
+port_of(const char *section)
+{
+    return (unsigned) (section[strlen(section) - 1] - '0');
+}
+
+/* ---- what is behind a section ---- */
+
+/* The first answer of the process, see usb-role.h. */
+static bool
+hear(int fd, GError **error)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    char text[512];
+    gssize n = poll(&p, 1, ANSWER_MS) == 1
+                   ? SYS_RETRY(recv(fd, text, sizeof text - 1, 0))
+                   : -1;
+
+    if (n > 0 && text[0] == 'O')
+        return true;
+    text[MAX(n, 0)] = '\0';
+    g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "%s",
+                n > 1 ? text + 1 : "the process that opens it does not answer");
+    return false;
+}
+
+static bool
+open_host(Machine *m, const char *device, unsigned number, GError **error)
+{
+    const char *const argv[] = {"/proc/self/exe", "carrel", "__usb", device,
+                                NULL};
+    NetSpawn spawn = m->spawn != NULL ? m->spawn : net_spawn_directly;
+    int ends[2];
+
+    if (device_class_find("usb-host") == NULL) {
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                    "this carrel was built without libusb");
+        return false;
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return sys_error(error, errno, "socketpair");
+    m->usb_channel[number] = ends[0];
+    bool ok = spawn(argv, &ends[1], 1, error);
+    sys_close(&ends[1]);
+    return ok && hear(ends[0], error);
+}
+
+bool
+machine_open_usb(Machine *m, const Profile *p, const char *section,
+                 unsigned number, GError **error)
+{
+    return !is_host(p, section) ||
+           open_host(m, get(p, section, "host"), number, error) ||
+           machine_blame(error, section, "host");
+}
+
+void
+machine_close_usb(Machine *m, const char *section)
+{
+    int *fd = &m->usb_channel[port_of(section)];
+
+    if (*fd != 0)
+        sys_close(fd);
+    *fd = 0;
+}
+
+void
+machine_close_usbs(Machine *m)
+{
+    for (unsigned i = 0; i < USB_PORTS; i++) {
+        char section[] = {'u', 's', 'b', (char) ('0' + i), '\0'};
+        machine_close_usb(m, section);
+    }
+}
+
+/* ---- devices ---- */
+
 /* Options set, not realized; NULL and error set. */
 static Device *
 make_device(Machine *m, const Profile *p, const char *section, GError **error)
 {
-    const char *model = get(p, section, "model");
-    unsigned port = (unsigned) (section[strlen(section) - 1] - '0');
-    Device *dev = device_create("usb-hid", section);
+    bool host = is_host(p, section);
+    unsigned port = port_of(section);
+    Device *dev = device_create(host ? "usb-host" : "usb-hid", section);
 
     device_set_link(dev, "usb", xhci_usb_bus(m->usb));
     if (device_set_u64(dev, "port", port, error) &&
-        device_set_string(dev, "kind", model, error))
+        (host
+             ? device_set_u64(dev, "channel", (guint64) m->usb_channel[port],
+                              error)
+             : device_set_string(dev, "kind", get(p, section, "model"), error)))
         return dev;
     device_free(dev);
     machine_blame(error, section, "model");
@@ -57,7 +149,9 @@ machine_plug_usb(Machine *m, const Profile *p, GError **error)
         g_autofree char *section = g_strdup_printf("usb%u", i);
         if (!profile_has_section(p, section))
             continue;
-        Device *dev = make_device(m, p, section, error);
+        Device *dev = machine_open_usb(m, p, section, i, error)
+                          ? make_device(m, p, section, error)
+                          : NULL;
         if (dev == NULL || !vm_add_device(m->vm, dev, error))
             return false;
         machine_note_card(m, section, MACHINE_SLOT_USB, true);

@@ -412,6 +412,7 @@ close_backends(void *data)
     for (unsigned i = 0; i < MACHINE_CONSOLES; i++)
         char_close(m->console[i]);
     machine_close_nets(m);
+    machine_close_usbs(m);
     for (unsigned i = 0; i < m->n_drives; i++) {
         block_close(m->drives[i].block);
         g_free(m->drives[i].name);

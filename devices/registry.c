@@ -34,6 +34,9 @@ extern const DeviceClass piix3_ide_class;
 extern const DeviceClass vga_class;
 
 /* usb */
+#if CARREL_HAVE_LIBUSB
+extern const DeviceClass usb_host_class;
+#endif
 extern const DeviceClass usb_hid_class;
 extern const DeviceClass xhci_class;
 
@@ -76,7 +79,10 @@ static const DeviceClass *const registry[] = {
     /* display */
     &vga_class,
 
-    /* usb */
+/* usb */
+#if CARREL_HAVE_LIBUSB
+    &usb_host_class,
+#endif
     &usb_hid_class,
     &xhci_class,
 

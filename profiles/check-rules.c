@@ -358,6 +358,19 @@ minimal_drive(const Rules *rules, const char *section)
 }
 
 static void
+usb_has_device(const Rules *rules, const char *section)
+{
+    g_autofree char *full = g_strconcat(section, ".host", NULL);
+
+    if (strcmp(get(rules, section, "model"), "host") == 0 &&
+        *get(rules, section, "host") == '\0')
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, section), full,
+                       g_strdup("is missing; name the device's port or "
+                                "numbers (carrel usb list)"));
+}
+
+static void
 usb_has_port(const Rules *rules, const char *section)
 {
     if (strcmp(get(rules, "machine", "usb"), "none") == 0)
@@ -365,6 +378,7 @@ usb_has_port(const Rules *rules, const char *section)
                        section_line(rules->profile, section), section,
                        g_strdup("there is no USB controller; set "
                                 "machine.usb=xhci"));
+    usb_has_device(rules, section);
 }
 
 static void

@@ -107,6 +107,24 @@ check_interface(const char *text)
 }
 
 static const char *
+check_usb_device(const char *text)
+{
+    static const char allowed[] =
+        "a port such as 1-2 or 1-2.3, or numbers such as 046d:c52b";
+    gsize len = strlen(text);
+
+    if (len == 9 && text[4] == ':') {
+        for (gsize i = 0; i < len; i++)
+            if (i != 4 && !g_ascii_isxdigit(text[i]))
+                return allowed;
+        return NULL;
+    }
+    bool port = g_ascii_isdigit(*text) && strchr(text, '-') != NULL &&
+                strspn(text, "0123456789-.") == len;
+    return len == 0 || port ? NULL : allowed;
+}
+
+static const char *
 check_mtu(const char *text)
 {
     guint64 mtu;
@@ -273,7 +291,8 @@ static const SchemaKey keys[] = {
     { "console#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file: where the output goes; socket: its path; pty: a link to it", NULL },
     { "console#", "name", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_PORT_NAME, NULL, "", NULL, "0.2", "what the guest calls the port: /dev/virtio-ports/NAME in Linux", NULL },
 
-    { "usb#", "model", SCHEMA_ENUM, 0, 0, 0, "tablet|keyboard|mouse", "tablet", NULL, "0.2", "what is plugged in; tablet points where the viewer points", NULL },
+    { "usb#", "model", SCHEMA_ENUM, 0, 0, 0, "tablet|keyboard|mouse|host", "tablet", NULL, "0.2", "what is plugged in; tablet points where the viewer points, host is a device of this computer", NULL },
+    { "usb#", "host", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.2", "host: which device, by the port it is in (1-2) or by its numbers (046d:c52b); carrel usb list shows both. It comes and goes as it is plugged in", check_usb_device },
 
     { "firmware-log", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|file|null", "pane", NULL, "0.1", "where the firmware's messages go: pane keeps the last ones for carrel logs", NULL },
     { "firmware-log", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the file of kind=file", NULL },
