@@ -11,6 +11,7 @@ enum {
     SLOT_DISK = 4, /* disk0..3: 4..7 */
     SLOT_RNG = 8,
     SLOT_SCSI = 9,
+    SLOT_USB = MACHINE_SLOT_USB,
     SLOT_NET = 12, /* net0..3: 12..15 */
     SLOT_CONSOLE = 24,
     SLOT_BALLOON = 25,
@@ -115,6 +116,17 @@ plug_scsi(const Plugging *g)
         if (!plug_unit(g, dev, d))
             return false;
     }
+    return true;
+}
+
+/* What is in its ports comes after it, see assemble-usb.c. */
+static bool
+plug_usb(const Plugging *g)
+{
+    if (g->only != NULL || strcmp(get(g, "machine", "usb"), "none") == 0)
+        return true;
+    g->m->usb = device_create("xhci", "usb");
+    pc_cards_add(g->cards, g->m->usb, SLOT_USB);
     return true;
 }
 
@@ -229,8 +241,8 @@ plug_input(const Plugging *g)
 
 /* One row a kind of card, whether it is there from the start or comes later. */
 static bool (*const kinds[])(const Plugging *g) = {
-    plug_drives,  plug_scsi,    plug_rng,   plug_nics,
-    plug_console, plug_balloon, plug_input,
+    plug_drives, plug_scsi,    plug_usb,     plug_rng,
+    plug_nics,   plug_console, plug_balloon, plug_input,
 };
 
 static bool

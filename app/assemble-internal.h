@@ -4,6 +4,7 @@
 #include "app/assemble.h"
 #include "devices/machine/pc-i440fx.h"
 #include "devices/machine/pc-virtio.h"
+#include "devices/usb/usb-bus.h"
 
 typedef enum { DRIVE_FLOPPY, DRIVE_DISK, DRIVE_CD } DriveKind;
 
@@ -44,6 +45,8 @@ struct Machine {
     CharLink *console[MACHINE_CONSOLES]; /* of the virtio console */
     Device *balloon;                     /* the machine's; NULL: none */
     Device *scsi;                        /* virtio-scsi; NULL: none */
+    Device *usb;                         /* xhci; NULL: none */
+    int usb_channel[USB_PORTS];          /* see usb-role.h; 0: none */
     PcDevices pc;
     /* chipset=pc-virtio: these, and of pc only the bus */
     Kernel *kernel;
@@ -105,6 +108,23 @@ void machine_remove_unit(Machine *m, const char *section);
 /* On the loop thread. */
 bool machine_change_unit(Machine *m, const Drive *d, Block *block, bool force,
                          GError **error);
+
+/* assemble-usb.c: what is on the USB controller, by its section "usb0". */
+#define MACHINE_SLOT_USB 10u /* the controller's, see assemble-cards.c */
+bool machine_is_usb(const char *section);
+bool machine_has_usb(const Machine *m, GError **error);
+/* What is behind a section: the process that looks after a device of the host,
+ * an image. Blocks; at start-up, or with media_lock held. */
+bool machine_open_usb(Machine *m, const Profile *p, const char *section,
+                      unsigned number, GError **error);
+void machine_close_usb(Machine *m, const char *section);
+void machine_close_usbs(Machine *m);
+/* Set-up thread, when the controller is in the machine. */
+bool machine_plug_usb(Machine *m, const Profile *p, GError **error);
+/* While the guest runs, as units of the SCSI controller. */
+unsigned machine_add_usb(Machine *m, const Profile *p, const char *section,
+                         GError **error);
+bool machine_remove_usb(Machine *m, const char *section, GError **error);
 
 /* assemble-direct.c: whether the profile is for the minimal machine. */
 bool machine_is_minimal(const Profile *p);

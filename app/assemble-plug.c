@@ -48,6 +48,7 @@ static const PlugKind plug_kinds[] = {
     { "cd#",   SCSI,               open_cd,          machine_close_drive },
     { "net#",  "virtio-net",       machine_open_net, machine_close_net },
     { "rng",   "virtio-rng",       NULL,             NULL },
+    { "usb#",  "tablet|keyboard|mouse|host", machine_open_usb, machine_close_usb },
 };
 /* clang-format on */
 
@@ -216,6 +217,16 @@ has_controller(const Machine *m, GError **error)
 }
 
 static bool
+has_place(const Machine *m, const Profile *p, const char *section,
+          GError **error)
+{
+    if (machine_is_usb(section))
+        return machine_has_usb(m, error);
+    return is_unit(p, section) ? machine_has_scsi(m, error)
+                               : has_controller(m, error);
+}
+
+static bool
 is_free(Machine *m, const char *section, GError **error)
 {
     const MachineCard *card = find_card(m, section);
@@ -261,9 +272,7 @@ check_attach(Machine *m, const Profile *p, const char *section, GError **error)
                     section, names);
     else if (profile_validate(p, error) &&
              is_card_model(kind, p, section, error) &&
-             (is_unit(p, section) ? machine_has_scsi(m, error)
-                                  : has_controller(m, error)) &&
-             is_free(m, section, error))
+             has_place(m, p, section, error) && is_free(m, section, error))
         return kind;
     return NULL;
 }
@@ -278,6 +287,16 @@ number_of(const char *section)
 
 /* As insert_card(). */
 static unsigned
+put_in(Machine *m, const Profile *p, const char *section, GError **error)
+{
+    if (machine_is_usb(section))
+        return machine_add_usb(m, p, section, error);
+    return is_unit(p, section) ? machine_add_unit(m, p, section, error)
+                               : insert_card(m, p, section, error);
+}
+
+/* As insert_card(). */
+static unsigned
 attach(Machine *m, const Profile *p, const char *section, GError **error)
 {
     const PlugKind *kind = check_attach(m, p, section, error);
@@ -287,8 +306,7 @@ attach(Machine *m, const Profile *p, const char *section, GError **error)
         return 0;
     if (kind->open == NULL ||
         kind->open(m, p, section, number_of(section), error))
-        slot = is_unit(p, section) ? machine_add_unit(m, p, section, error)
-                                   : insert_card(m, p, section, error);
+        slot = put_in(m, p, section, error);
     if (slot == 0 && kind->close != NULL)
         kind->close(m, section);
     return slot;
@@ -303,7 +321,7 @@ machine_attach(Machine *m, const Profile *fragment, const char *section,
     g_mutex_unlock(&m->media_lock);
     if (slot == 0)
         return false;
-    if (!is_unit(fragment, section))
+    if (!is_unit(fragment, section) && !machine_is_usb(section))
         pci_hotplug_inserted(m->pc.hotplug, slot);
     say(m, section, "attached");
     return true;
@@ -326,7 +344,10 @@ take_out(Machine *m, MachineCard *card, GError **error)
     MachineCard gone = *card;
     const PlugKind *kind = find_kind(gone.section);
 
-    if (gone.unit)
+    if (machine_is_usb(gone.section)) {
+        if (!machine_remove_usb(m, gone.section, error))
+            return false;
+    } else if (gone.unit)
         machine_remove_unit(m, gone.section);
     else if (!vm_with_paused(m->vm, remove_paused, gone.section, error))
         return false;

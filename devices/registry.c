@@ -33,6 +33,13 @@ extern const DeviceClass piix3_ide_class;
 /* display */
 extern const DeviceClass vga_class;
 
+/* usb */
+#if CARREL_HAVE_LIBUSB
+extern const DeviceClass usb_host_class;
+#endif
+extern const DeviceClass usb_hid_class;
+extern const DeviceClass xhci_class;
+
 /* virtio */
 extern const DeviceClass virtio_blk_class;
 extern const DeviceClass virtio_scsi_class;
@@ -71,6 +78,13 @@ static const DeviceClass *const registry[] = {
 
     /* display */
     &vga_class,
+
+/* usb */
+#if CARREL_HAVE_LIBUSB
+    &usb_host_class,
+#endif
+    &usb_hid_class,
+    &xhci_class,
 
     /* virtio */
     &virtio_blk_class,

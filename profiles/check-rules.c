@@ -358,6 +358,36 @@ minimal_drive(const Rules *rules, const char *section)
 }
 
 static void
+usb_has_device(const Rules *rules, const char *section)
+{
+    g_autofree char *full = g_strconcat(section, ".host", NULL);
+
+    if (strcmp(get(rules, section, "model"), "host") == 0 &&
+        *get(rules, section, "host") == '\0')
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, section), full,
+                       g_strdup("is missing; name the device's port or "
+                                "numbers (carrel usb list)"));
+}
+
+static void
+usb_has_port(const Rules *rules, const char *section)
+{
+    if (strcmp(get(rules, "machine", "usb"), "none") == 0)
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, section), section,
+                       g_strdup("there is no USB controller; set "
+                                "machine.usb=xhci"));
+    usb_has_device(rules, section);
+}
+
+static void
+rule_usb(const Rules *rules)
+{
+    for_each(rules, "usb#", usb_has_port);
+}
+
+static void
 rule_minimal_drives(const Rules *rules)
 {
     if (!is_minimal(rules->profile))
@@ -370,11 +400,13 @@ void
 profile_check_rules(const Profile *profile, GPtrArray *findings)
 {
     static void (*const rules[])(const Rules *rules) = {
-        rule_disk_paths,     rule_serial_paths,   rule_ide_units,
-        rule_vnc_password,   rule_one_disk_twice, rule_smp_needs_a_pentium,
-        rule_smp_needs_acpi, rule_screen_for_vnc, rule_kernel_and_chipset,
-        rule_minimal_has_no, rule_minimal_drives, rule_networks,
-        rule_boot_from_net,
+        rule_disk_paths,         rule_serial_paths,
+        rule_ide_units,          rule_vnc_password,
+        rule_one_disk_twice,     rule_smp_needs_a_pentium,
+        rule_smp_needs_acpi,     rule_screen_for_vnc,
+        rule_kernel_and_chipset, rule_minimal_has_no,
+        rule_minimal_drives,     rule_networks,
+        rule_boot_from_net,      rule_usb,
     };
     const Rules context = {profile, findings};
 

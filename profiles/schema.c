@@ -107,6 +107,24 @@ check_interface(const char *text)
 }
 
 static const char *
+check_usb_device(const char *text)
+{
+    static const char allowed[] =
+        "a port such as 1-2 or 1-2.3, or numbers such as 046d:c52b";
+    gsize len = strlen(text);
+
+    if (len == 9 && text[4] == ':') {
+        for (gsize i = 0; i < len; i++)
+            if (i != 4 && !g_ascii_isxdigit(text[i]))
+                return allowed;
+        return NULL;
+    }
+    bool port = g_ascii_isdigit(*text) && strchr(text, '-') != NULL &&
+                strspn(text, "0123456789-.") == len;
+    return len == 0 || port ? NULL : allowed;
+}
+
+static const char *
 check_mtu(const char *text)
 {
     guint64 mtu;
@@ -171,6 +189,7 @@ static const SchemaSection sections[] = {
     { "serial#",      4, 0, "serial ports COM1 to COM4" },
     { "console#",     8, 0, "ports of a virtio console: number 0 is a console (hvc0 in Linux), the others are channels for programs; needs a driver in the guest" },
     { "net#",         4, 0, "network cards; the section makes the card" },
+    { "usb#",         8, 0, "ports of the USB controller (machine.usb): the section plugs something in" },
     { "firmware-log", 0, 0, "what the firmware prints to its debug port" },
     { "template",     0, SCHEMA_TEMPLATE, "what a template file says about itself" },
 };
@@ -202,6 +221,7 @@ static const SchemaKey keys[] = {
     { "machine", "boot", SCHEMA_LIST, 0, 1, 0, BOOT_FROM, "floppy,cd,disk", NULL, "0.1", "what to start from, in order; net is the network cards (PXE)", NULL },
     { "machine", "boot-menu", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "let the BIOS offer a choice of drives at start (Esc)", NULL },
     { "machine", "rtc", SCHEMA_ENUM, 0, 0, 0, "utc|localtime", "utc", NULL, "0.1", "what the guest's clock shows; DOS and Windows want localtime", NULL },
+    { "machine", "usb", SCHEMA_ENUM, 0, 0, 0, "none|xhci", "none", NULL, "0.2", "USB controller; xhci is USB 3 with eight ports, for Linux and Windows 8 and later", NULL },
     { "machine", "debug-exit", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "add a port by which a test program in the guest ends the machine", NULL },
     { "machine", "protected", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "refuse to delete, rename or overwrite the machine", NULL },
 
@@ -270,6 +290,9 @@ static const SchemaKey keys[] = {
     { "console#", "kind", SCHEMA_ENUM, 0, 0, 0, "pty|socket|file|null", "socket", NULL, "0.2", "the other end: a pty, a Unix socket (in the machine's runtime folder when it has no path), a file, or nothing", NULL },
     { "console#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file: where the output goes; socket: its path; pty: a link to it", NULL },
     { "console#", "name", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_PORT_NAME, NULL, "", NULL, "0.2", "what the guest calls the port: /dev/virtio-ports/NAME in Linux", NULL },
+
+    { "usb#", "model", SCHEMA_ENUM, 0, 0, 0, "tablet|keyboard|mouse|host", "tablet", NULL, "0.2", "what is plugged in; tablet points where the viewer points, host is a device of this computer", NULL },
+    { "usb#", "host", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.2", "host: which device, by the port it is in (1-2) or by its numbers (046d:c52b); carrel usb list shows both. It comes and goes as it is plugged in", check_usb_device },
 
     { "firmware-log", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|file|null", "pane", NULL, "0.1", "where the firmware's messages go: pane keeps the last ones for carrel logs", NULL },
     { "firmware-log", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the file of kind=file", NULL },

@@ -3,7 +3,7 @@
  * Forked while the machine's process has one thread and no guest. It takes
  * messages of words, ended by zeros, with descriptors, and answers each with an
  * errno. It starts nothing but this program, and of it nothing but the roles of
- * networks, and ends with the machine. */
+ * networks and of USB devices, and ends with the machine. */
 #include "app/session/launcher.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static struct {
     int fd;      /* 0: there is no launcher */
 } launcher;
 
-static const char *const roles[] = {"__net", "__switch"};
+static const char *const roles[] = {"__net", "__switch", "__usb"};
 
 /* ---- the launcher's side ---- */
 

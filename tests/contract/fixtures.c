@@ -11,6 +11,7 @@
 #include "devices/chipset/piix4-pm.h"
 #include "devices/firmware/fw-cfg.h"
 #include "devices/legacy/i8237.h"
+#include "devices/usb/xhci.h"
 #include "vmm/block/block.h"
 #include "vmm/char/char.h"
 #include "vmm/display/display.h"
@@ -65,6 +66,20 @@ make_pm(Rig *rig)
     fake_vm_realize(rig->vm, pm);
     g_ptr_array_add(rig->helpers, pm);
     return pm;
+}
+
+extern const DeviceClass xhci_class;
+
+/* The port of a controller, on a bus of its own. */
+static gpointer
+make_usb(Rig *rig)
+{
+    Device *xhci = device_new(&xhci_class, "xhci");
+
+    device_set_link(xhci, "bus", make_bus(rig));
+    fake_vm_realize(rig->vm, xhci);
+    g_ptr_array_add(rig->helpers, xhci);
+    return xhci_usb_bus(xhci);
 }
 
 /* A blank image that is a floppy as well as a small disk. */
@@ -123,6 +138,7 @@ static const struct {
     { "net",   make_net },
     { "pm",    make_pm },
     { "rom",   make_rom },
+    { "usb",   make_usb },
 };
 /* clang-format on */
 
@@ -411,10 +427,25 @@ plug_something(Rig *rig)
     pci_hotplug_inserted(rig->dev, 6);
 }
 
+/* As its controller does it. */
+static void
+configure_usb(Rig *rig)
+{
+    UsbDevice *usb = DEVICE_OF(UsbDevice, rig->dev);
+    UsbPacket p = {
+        .dev = usb,
+        .type = USB_CONTROL,
+        .setup = {.request = USB_SET_CONFIGURATION, .value = 1},
+    };
+
+    (void) usb->ops->submit(usb, &p);
+}
+
 static const struct {
     const char *name;
     void (*act)(Rig *rig);
 } machine_acts[] = {
+    { "usb-hid",     configure_usb },
     { "pci-hotplug", plug_something },
 };
 /* clang-format on */
