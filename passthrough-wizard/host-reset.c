@@ -1,0 +1,75 @@
+/* passthrough-wizard/host-reset.c - what resetting a function comes to.
+ *
+ * reset_method is written when the function is enumerated, before its siblings
+ * exist: function 0 of a card with two may list "bus" although the kernel
+ * refuses it (ENOTTY), since a reset of the bus would hit the other function.
+ * So "bus" counts only for a function that is alone on its bus; else it means
+ * the slot, which VFIO resets when it holds every function of it. */
+#include <string.h>
+
+#include "passthrough-wizard/host-pci-internal.h"
+
+static bool
+lists(const HostPciFn *fn, const char *method)
+{
+    return fn->reset_methods != NULL &&
+           g_strv_contains((const char *const *) fn->reset_methods, method);
+}
+
+/* Another function than fn on the bus, virtual ones left out. */
+static bool
+is_alone_on_bus(const HostPci *host, const HostPciFn *fn)
+{
+    for (guint i = 0; i < host->functions->len; i++) {
+        const HostPciFn *other = g_ptr_array_index(host->functions, i);
+        if (other != fn && other->domain == fn->domain &&
+            other->bus == fn->bus && other->physfn == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* A sibling lists the reset of the bus: it holds for the whole slot. */
+static bool
+slot_lists_bus(const HostPci *host, const HostPciFn *fn)
+{
+    g_autoptr(GPtrArray) slot = host_pci_slot(host, fn);
+
+    for (guint i = 0; i < slot->len; i++)
+        if (lists(g_ptr_array_index(slot, i), "bus"))
+            return true;
+    return false;
+}
+
+static HostResetKind
+by_capabilities(const HostPciFn *fn)
+{
+    if (fn->config.flr == HOST_YES)
+        return HOST_RESET_FLR;
+    if (fn->config.pm_reset == HOST_YES)
+        return HOST_RESET_PM;
+    return HOST_RESET_UNKNOWN;
+}
+
+static HostResetKind
+judge(const HostPci *host, const HostPciFn *fn)
+{
+    if (fn->reset_methods == NULL)
+        return by_capabilities(fn);
+    if (lists(fn, "flr") || lists(fn, "af_flr"))
+        return HOST_RESET_FLR;
+    if (lists(fn, "device_specific") || lists(fn, "acpi"))
+        return HOST_RESET_SPECIFIC;
+    if (slot_lists_bus(host, fn))
+        return is_alone_on_bus(host, fn) ? HOST_RESET_BUS : HOST_RESET_SLOT;
+    return lists(fn, "pm") ? HOST_RESET_PM : HOST_RESET_NONE;
+}
+
+void
+host_reset_judge(HostPci *host)
+{
+    for (guint i = 0; i < host->functions->len; i++) {
+        HostPciFn *fn = g_ptr_array_index(host->functions, i);
+        fn->reset = judge(host, fn);
+    }
+}
