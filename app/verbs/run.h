@@ -30,6 +30,7 @@ int verb_help(App *app, int argc, char **argv);
 int verb_helper(App *app, int argc, char **argv);
 int verb_info(App *app, int argc, char **argv);
 int verb_keys(App *app, int argc, char **argv);
+int verb_passthrough(App *app, int argc, char **argv);
 int verb_schema_man(App *app, int argc, char **argv);
 int verb_version(App *app, int argc, char **argv);
 
