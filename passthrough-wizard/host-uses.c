@@ -33,8 +33,8 @@ with_name(char **strv, const char *name)
 }
 
 /* "/dev/dri/card0" of a directory of sysfs that has a node, else NULL. */
-static char *
-node_of(const HostRoot *root, const char *dir)
+char *
+host_node_name(const HostRoot *root, const char *dir)
 {
     g_autofree char *path = g_strconcat(dir, "/uevent", NULL);
     g_autofree char *text = host_root_read(root, path, 65536, NULL, NULL);
@@ -64,7 +64,7 @@ add_class_device(const HostRoot *root, HostPci *host, const char *class,
         return;
     if (strcmp(class, "block") == 0)
         fn->blocks = with_name(fn->blocks, name);
-    g_autofree char *node = node_of(root, dir);
+    g_autofree char *node = host_node_name(root, dir);
     if (node != NULL)
         fn->nodes = with_name(fn->nodes, node);
 }
@@ -88,7 +88,7 @@ read_class_devices(const HostRoot *root, HostPci *host)
             host_root_link(root, "/sys/bus/usb/devices/%s", usb[d]);
         g_autofree char *dir = host_sysfs_path(link);
         HostPciFn *fn = owner_of(host, dir);
-        g_autofree char *node = fn != NULL ? node_of(root, dir) : NULL;
+        g_autofree char *node = fn != NULL ? host_node_name(root, dir) : NULL;
         if (node != NULL)
             fn->nodes = with_name(fn->nodes, node);
     }

@@ -15,7 +15,9 @@ typedef struct {
 /* clang-format off */
 static const Row rows[] = {
     /* look */
-    { "list", passthrough_list, false },
+    { "list",    passthrough_list,    false },
+    { "groups",  passthrough_groups,  false },
+    { "explain", passthrough_explain, false },
 };
 /* clang-format on */
 
