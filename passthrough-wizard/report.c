@@ -31,7 +31,7 @@ static const struct {
 } resets[] = {
     [HOST_RESET_UNKNOWN]  = { "unknown",  "unknown: this kernel does not say (before 5.15)" },
     [HOST_RESET_NONE]     = { "none",     "none: it works once, then the host must restart" },
-    [HOST_RESET_SLOT]     = { "slot",     "only the whole card together" },
+    [HOST_RESET_SLOT]     = { "slot",     "only together with all of its bus" },
     [HOST_RESET_BUS]      = { "bus",      "by its bus, where it is alone" },
     [HOST_RESET_PM]       = { "pm",       "only by power state D3hot, which some devices only pretend" },
     [HOST_RESET_SPECIFIC] = { "specific", "by a method of its own" },
@@ -48,11 +48,11 @@ report_reset_id(HostResetKind kind)
 char *
 report_reset(const HostPci *host, const HostPciFn *fn)
 {
-    g_autoptr(GPtrArray) slot = host_pci_slot(host, fn);
+    g_autoptr(GPtrArray) bus = host_pci_bus(host, fn);
 
     if (fn->reset != HOST_RESET_SLOT)
         return g_strdup(resets[fn->reset].words);
-    g_autofree char *all = report_addresses(slot);
+    g_autofree char *all = report_addresses(bus);
     return g_strdup_printf("%s: %s", resets[fn->reset].words, all);
 }
 
