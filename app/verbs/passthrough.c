@@ -16,6 +16,13 @@ typedef struct {
 static const Row rows[] = {
     /* look */
     { "list", passthrough_list, false },
+
+    /* act */
+    { "plan", passthrough_plan, false },
+    { "bind", passthrough_bind, true },
+    { "unbind", passthrough_unbind, true },
+    { "apply", passthrough_apply, true },
+    { "undo", passthrough_undo, true },
 };
 /* clang-format on */
 

@@ -12,6 +12,13 @@ typedef int (*PassthroughRun)(App *app, int argc, char **argv);
 /* passthrough-look.c */
 int passthrough_list(App *app, int argc, char **argv);
 
+/* passthrough-act.c */
+int passthrough_apply(App *app, int argc, char **argv);
+int passthrough_bind(App *app, int argc, char **argv);
+int passthrough_plan(App *app, int argc, char **argv);
+int passthrough_unbind(App *app, int argc, char **argv);
+int passthrough_undo(App *app, int argc, char **argv);
+
 /* The row of --root DIR for a table of options. */
 #define PASSTHROUGH_ROOT_OPTION(variable)                                      \
     {                                                                          \
