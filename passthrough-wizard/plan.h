@@ -52,6 +52,8 @@ char *step_read(HostHand *hand, const Step *step, GError **error);
 /* Makes the value be so. */
 bool step_write(HostHand *hand, const Step *step, const char *value,
                 GError **error);
+/* Fails with BUSY when a process has what the step would take away. */
+bool step_unused(HostHand *hand, const Step *step, GError **error);
 
 /* ---- there and back ---- */
 

@@ -64,6 +64,15 @@ step_vfs_not_in_use(HostHand *hand, const char *bdf, GError **error)
     return true;
 }
 
+bool
+step_unused(HostHand *hand, const Step *step, GError **error)
+{
+    if (strcmp(step->kind, "vf-count") == 0)
+        return step_vfs_not_in_use(hand, step->target, error);
+    return strcmp(step->kind, "driver") != 0 ||
+           step_not_in_use(hand, step->target, error);
+}
+
 /* ---- modules ---- */
 
 char *

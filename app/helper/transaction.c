@@ -227,6 +227,24 @@ transaction_show(const App *app, const Plan *plan)
         app_note(app, "%s", (char *) g_ptr_array_index(plan->notes, i));
 }
 
+bool
+transaction_agree(const App *app, const HostHand *hand, const Plan *plan,
+                  const char *expect)
+{
+    g_autofree char *sum = transaction_sum(plan);
+
+    if (expect != NULL && strcmp(expect, sum) != 0) {
+        (void) app_fail(app, EXIT_STATE, "changed", NULL, NULL,
+                        "the host has changed since the plan was shown; look "
+                        "at it again and agree again");
+        return false;
+    }
+    if (app->dry_run || expect != NULL)
+        return true;
+    transaction_show(app, plan);
+    return plan->steps->len == 0 || app_confirm(app, "Do this?");
+}
+
 /* ---- applying ---- */
 
 typedef struct {

@@ -13,6 +13,10 @@ bool transaction_may(const HostRoot *root);
 /* A sum over the steps: what a person agreed to and what is applied must have
  * the same. g_free. */
 char *transaction_sum(const Plan *plan);
+/* False when the plan may not be applied now: expect (may be NULL) is another
+ * sum, or the person who is shown it says no; both are reported. */
+bool transaction_agree(const App *app, const HostHand *hand, const Plan *plan,
+                       const char *expect);
 /* Shows the steps to a person, or as JSON with --json. */
 void transaction_show(const App *app, const Plan *plan);
 /* Journals and applies the plan; with --dry-run prints the lines that the

@@ -117,18 +117,6 @@ hand_over(const App *app, const char *word, char **bdfs, const Options *o,
     return elevate_run(app, (const char *const *) words->pdata);
 }
 
-static int
-expected(const App *app, const Options *o, const Plan *plan)
-{
-    g_autofree char *sum = transaction_sum(plan);
-
-    if (o->expect == NULL || strcmp(o->expect, sum) == 0)
-        return -1;
-    return app_fail(app, EXIT_STATE, "changed", NULL, NULL,
-                    "the host has changed since the plan was shown; look at "
-                    "it again and agree again");
-}
-
 /* word: "plan" shows only. */
 static int
 plan_and_do(App *app, char **argv, const char *word, const char *when)
@@ -151,22 +139,15 @@ plan_and_do(App *app, char **argv, const char *word, const char *when)
         make_plan(&hand, host, (const char *const *) args + 1, &o, &error);
     if (plan == NULL)
         return transaction_fail(app, error);
-    code = expected(app, &o, plan);
-    if (code >= 0)
-        return code;
     if (strcmp(word, "plan") == 0 && !app->dry_run) {
         transaction_show(app, plan);
         return EXIT_OK;
     }
-    if (app->dry_run || plan->steps->len == 0)
-        return transaction_apply(app, &hand, plan, NULL);
-    if (o.expect == NULL) {
-        transaction_show(app, plan);
-        if (!app_confirm(app, "Do this?"))
-            return EXIT_OK;
-    }
-    return transaction_may(root) ? transaction_apply(app, &hand, plan, NULL)
-                                 : hand_over(app, word, args + 1, &o, plan);
+    if (!transaction_agree(app, &hand, plan, o.expect))
+        return EXIT_STATE;
+    return app->dry_run || transaction_may(root)
+               ? transaction_apply(app, &hand, plan, NULL)
+               : hand_over(app, word, args + 1, &o, plan);
 }
 
 int

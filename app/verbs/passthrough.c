@@ -23,6 +23,7 @@ static const Row rows[] = {
     { "unbind", passthrough_unbind, true },
     { "apply", passthrough_apply, true },
     { "undo", passthrough_undo, true },
+    { "vf", passthrough_vf, false },
 };
 /* clang-format on */
 
