@@ -226,25 +226,16 @@ parent_of(const char *sysfs)
     return name;
 }
 
-/* NULL: name is no address, or what it names went away meanwhile. */
-static HostPciFn *
-read_fn(const HostRoot *root, const char *name)
+static bool
+has_file(const HostRoot *root, const HostPciFn *fn, const char *name)
 {
-    g_autofree char *link =
-        host_root_link(root, "/sys/bus/pci/devices/%s", name);
-    HostBdf bdf;
+    g_autofree char *path = g_strconcat(fn->sysfs, "/", name, NULL);
+    return host_root_exists(root, path);
+}
 
-    if (link == NULL || !host_bdf_split(name, &bdf))
-        return NULL;
-    HostPciFn *fn = g_new0(HostPciFn, 1);
-    (void) host_bdf_parse(name, fn->bdf); /* just split */
-    fn->domain = bdf.domain;
-    fn->bus = (guint8) bdf.bus;
-    fn->slot = (guint8) bdf.slot;
-    fn->function = (guint8) bdf.function;
-    fn->uses = g_ptr_array_new_with_free_func(use_free);
-    fn->sysfs = host_sysfs_path(link);
-    fn->parent = parent_of(fn->sysfs);
+static void
+read_words(const HostRoot *root, HostPciFn *fn)
+{
     fn->vendor = (guint16) hex(root, fn, "vendor");
     fn->device = (guint16) hex(root, fn, "device");
     fn->subvendor = (guint16) hex(root, fn, "subsystem_vendor");
@@ -256,8 +247,30 @@ read_fn(const HostRoot *root, const char *name)
     fn->boot_vga = (int) number(root, fn, -1, "boot_vga");
     fn->enabled = number(root, fn, 0, "enable") > 0;
     fn->power_state = word(root, fn, "power_state", "unknown");
-    g_autofree char *rom = g_strconcat(fn->sysfs, "/rom", NULL);
-    fn->has_rom_file = host_root_exists(root, rom);
+    fn->express = has_file(root, fn, "max_link_speed");
+    fn->has_rom_file = has_file(root, fn, "rom");
+}
+
+/* NULL: name is no address, or what it names went away meanwhile. */
+static HostPciFn *
+read_fn(const HostRoot *root, const char *name)
+{
+    g_autofree char *place =
+        host_root_link(root, "/sys/bus/pci/devices/%s", name);
+    HostBdf bdf;
+
+    if (place == NULL || !host_bdf_split(name, &bdf))
+        return NULL;
+    HostPciFn *fn = g_new0(HostPciFn, 1);
+    (void) host_bdf_parse(name, fn->bdf); /* just split */
+    fn->domain = bdf.domain;
+    fn->bus = (guint8) bdf.bus;
+    fn->slot = (guint8) bdf.slot;
+    fn->function = (guint8) bdf.function;
+    fn->uses = g_ptr_array_new_with_free_func(use_free);
+    fn->sysfs = host_sysfs_path(place);
+    fn->parent = parent_of(fn->sysfs);
+    read_words(root, fn);
     read_driver(root, fn);
     read_bars(root, fn);
     read_config(root, fn);
@@ -300,6 +313,21 @@ number_vfs(HostPci *host)
     }
 }
 
+/* "direct-relaxable" regions (graphics, USB) do no harm. */
+static bool
+has_direct_region(const HostRoot *root, int group)
+{
+    g_autofree char *path =
+        g_strdup_printf("/sys/kernel/iommu_groups/%d/reserved_regions", group);
+    g_autofree char *text = host_root_read(root, path, 65536, NULL, NULL);
+    g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
+
+    for (unsigned i = 0; lines[i] != NULL; i++)
+        if (g_str_has_suffix(g_strchomp(lines[i]), " direct"))
+            return true;
+    return false;
+}
+
 static void
 gather_groups(const HostRoot *root, HostPci *host)
 {
@@ -314,6 +342,7 @@ gather_groups(const HostRoot *root, HostPci *host)
             group->functions = g_ptr_array_new();
             group->type = host_root_line(
                 root, "/sys/kernel/iommu_groups/%d/type", fn->group);
+            group->direct = has_direct_region(root, fn->group);
             g_ptr_array_add(host->groups, group);
         }
         g_ptr_array_add(group->functions, fn);

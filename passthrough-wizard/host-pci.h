@@ -128,6 +128,7 @@ typedef struct {
     int numa_node;         /* -1: no matter */
     int boot_vga;          /* 1, 0; -1: no such file */
     bool enabled;          /* somebody enabled it (sysfs enable) */
+    bool express;          /* PCI Express: sysfs knows a link */
     bool has_rom_file;
     char *power_state;    /* "D0", "D3cold"; NULL: unknown */
     char **reset_methods; /* as the file says; NULL: no such file */
@@ -199,6 +200,8 @@ typedef struct {
     int id;
     char *type;           /* NULL: unknown */
     GPtrArray *functions; /* of HostPciFn, borrowed, in order of address */
+    bool direct;          /* the firmware claims memory of it for itself (RMRR):
+                             the kernel will not give it to VFIO */
 } HostGroup;
 
 /* ---- all of it ---------------------------------------------------------- */
@@ -210,6 +213,7 @@ typedef struct HostPci {
     GPtrArray *groups;    /* of HostGroup, in order of number */
     bool vfio_modules;    /* vfio-pci is there: loaded, built in or a file */
     bool vfio_loaded;     /* /sys/bus/pci/drivers/vfio-pci */
+    bool other_keyboard;  /* one that hangs on no USB controller: PS/2 */
     bool sees_processes;  /* /proc/PID/fd of everybody was readable: without
                              root only one's own processes are seen */
     char *kernel;         /* release; never NULL */

@@ -337,6 +337,8 @@ take_line(Parser *p, const char *line, gsize len)
     g_autoptr(GString) path = g_string_new(NULL);
     if (*line == '@')
         g_string_truncate(p->base, 0);
+    if (*line == '@' && name_len == 1 && *name == '/')
+        return true;
     if (!full_path(p, name, name_len, path))
         return false;
     if (*line == '@') {

@@ -5,6 +5,7 @@
  * refuses it (ENOTTY), since a reset of the bus would hit the other function.
  * So "bus" counts only for a function that is alone on its bus; else it means
  * the slot, which VFIO resets when it holds every function of it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "passthrough-wizard/host-pci-internal.h"
@@ -51,10 +52,20 @@ by_capabilities(const HostPciFn *fn)
     return HOST_RESET_UNKNOWN;
 }
 
+/* Since 5.15 there is no file when there is no reset. */
+static bool
+kernel_says(const HostPci *host)
+{
+    unsigned major, minor;
+
+    return sscanf(host->kernel, "%9u.%9u", &major, &minor) == 2 &&
+           (major > 5 || (major == 5 && minor >= 15));
+}
+
 static HostResetKind
 judge(const HostPci *host, const HostPciFn *fn)
 {
-    if (fn->reset_methods == NULL)
+    if (fn->reset_methods == NULL && !kernel_says(host))
         return by_capabilities(fn);
     if (lists(fn, "flr") || lists(fn, "af_flr"))
         return HOST_RESET_FLR;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "passthrough-wizard/verdict.h"
+
 #define VFIO        "vfio-pci"
 #define MEMORY_MORE (G_GUINT64_CONSTANT(1) << 30) /* BARs, ROMs, the like */
 
@@ -61,61 +63,59 @@ vfio_bind_set(const HostPci *host, const char *const *bdfs, GError **error)
 
 /* ---- what is refused ---- */
 
-static const char *
-why_kept(const HostPciFn *fn, const char **ret_what)
+/* Reasons of a verdict that a person may overrule; the others that are refused
+ * nobody can. */
+static bool
+is_choice(const char *id)
 {
-    static const struct {
-        HostUseKind kind;
-        const char *why;
-    } rows[] = {
-        {HOST_USE_ROOT_DISK, "the running host has its file systems on it"},
-        {HOST_USE_DISK, "a file system or swap of the host is on it"},
-        {HOST_USE_SSH, "it carries an SSH session of yours"},
-        {HOST_USE_DEFAULT_ROUTE, "it is the host's way to the network"},
-        {HOST_USE_CONSOLE, "the console is drawn by it"},
-        {HOST_USE_KEYBOARD, "the keyboard hangs on it"},
-    };
+    static const char *const ids[] = {"boot-disk", "disk",     "ssh",
+                                      "console",   "keyboard", "default-route",
+                                      "processes"};
 
-    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        const HostUse *use = host_pci_fn_use(fn, rows[i].kind);
-        if (use != NULL) {
-            *ret_what = use->what;
-            return rows[i].why;
-        }
-    }
-    return NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(ids); i++)
+        if (strcmp(ids[i], id) == 0)
+            return true;
+    return false;
 }
 
+/* The others of the group go along, and interrupts have a note of their own. */
 static bool
-refuse(GError **error, const HostPciFn *fn, const char *why, const char *fix)
+is_hindrance(const VerdictReason *reason)
 {
-    g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
-                "%s cannot go: %s; %s", fn->bdf, why, fix);
-    return false;
+    static const char *const ids[] = {"vfio", "machine", "vfs"};
+
+    if (strcmp(reason->id, "group-others") == 0 ||
+        strcmp(reason->id, "together") == 0)
+        return false;
+    if (reason->kind == VERDICT_CANNOT)
+        return true;
+    for (gsize i = 0; i < G_N_ELEMENTS(ids); i++)
+        if (strcmp(ids[i], reason->id) == 0)
+            return reason->kind == VERDICT_IF;
+    return reason->kind == VERDICT_IF && is_choice(reason->id);
 }
 
 static bool
 may_go(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
        GError **error)
 {
-    const char *what = NULL;
-    const char *why = why_kept(fn, &what);
+    g_autoptr(Verdict) verdict = verdict_of(host, fn);
 
-    if (fn->group < 0)
-        return refuse(error, fn,
-                      host->iommu.enabled ? "it is in no IOMMU group"
-                                          : "no IOMMU is in use",
-                      "`carrel doctor` says what is missing");
-    if (fn->num_vfs > 0)
-        return refuse(error, fn, "it has virtual functions",
-                      "`carrel passthrough vf remove` takes them away first");
-    if (why == NULL || options->consent)
-        return true;
-    g_autofree char *text =
-        what != NULL ? g_strdup_printf("%s (%s)", why, what) : g_strdup(why);
-    return refuse(error, fn, text,
-                  "--consent gives it away all the same, and the host is "
-                  "without it");
+    for (guint i = 0; i < verdict->reasons->len; i++) {
+        const VerdictReason *r = g_ptr_array_index(verdict->reasons, i);
+        bool choice = is_choice(r->id);
+        if (!is_hindrance(r) || (choice && options->consent))
+            continue;
+        g_set_error(error, CARREL_PLAN_ERROR,
+                    strcmp(r->id, "machine") == 0 ? CARREL_PLAN_ERROR_BUSY
+                                                  : CARREL_PLAN_ERROR_REFUSED,
+                    "%s cannot go. %s%s%s%s", fn->bdf, r->text,
+                    r->remedy != NULL ? " " : "",
+                    r->remedy != NULL ? r->remedy : "",
+                    choice ? " --consent gives it away all the same." : "");
+        return false;
+    }
+    return true;
 }
 
 /* ---- the steps ---- */

@@ -10,6 +10,8 @@
 typedef int (*PassthroughRun)(App *app, int argc, char **argv);
 
 /* passthrough-look.c */
+int passthrough_explain(App *app, int argc, char **argv);
+int passthrough_groups(App *app, int argc, char **argv);
 int passthrough_list(App *app, int argc, char **argv);
 
 /* passthrough-act.c */
