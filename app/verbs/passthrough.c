@@ -18,6 +18,14 @@ static const Row rows[] = {
     { "list",    passthrough_list,    false },
     { "groups",  passthrough_groups,  false },
     { "explain", passthrough_explain, false },
+
+    /* act */
+    { "plan",    passthrough_plan,    false },
+    { "bind",    passthrough_bind,    true },
+    { "unbind",  passthrough_unbind,  true },
+    { "apply",   passthrough_apply,   true },
+    { "undo",    passthrough_undo,    true },
+    { "vf",      passthrough_vf,      false },
 };
 /* clang-format on */
 

@@ -14,6 +14,16 @@ int passthrough_explain(App *app, int argc, char **argv);
 int passthrough_groups(App *app, int argc, char **argv);
 int passthrough_list(App *app, int argc, char **argv);
 
+/* passthrough-act.c */
+int passthrough_apply(App *app, int argc, char **argv);
+int passthrough_bind(App *app, int argc, char **argv);
+int passthrough_plan(App *app, int argc, char **argv);
+int passthrough_unbind(App *app, int argc, char **argv);
+int passthrough_undo(App *app, int argc, char **argv);
+
+/* passthrough-vf.c; it looks at --read-only by itself */
+int passthrough_vf(App *app, int argc, char **argv);
+
 /* The row of --root DIR for a table of options. */
 #define PASSTHROUGH_ROOT_OPTION(variable)                                      \
     {                                                                          \
