@@ -157,9 +157,10 @@ report_group_cause_text(const HostPci *host, const HostGroup *group)
                         "the IOMMU cannot tell apart what comes from there.");
     case REPORT_CAUSE_ACS:
         return g_strdup_printf(
-            "The ports above them%s%s do not keep devices apart (no Access "
+            "The ports above them%s%s%s do not keep devices apart (no Access "
             "Control Services): one could write into another's memory.",
-            bridges != NULL ? ", " : "", bridges != NULL ? bridges : "");
+            bridges != NULL ? " (" : "", bridges != NULL ? bridges : "",
+            bridges != NULL ? ")" : "");
     case REPORT_CAUSE_CHIPSET:
         return g_strdup("They are parts of one chip of the mainboard.");
     case REPORT_CAUSE_CARD:
