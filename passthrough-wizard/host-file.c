@@ -156,6 +156,7 @@ host_hand_set_file(HostHand *hand, const char *path, const char *value,
         return *value == '\0' && errno == ENOENT
                    ? true
                    : fail(error, path, "written", errno);
+    (void) unlinkat(dir, temp, 0); /* of one that was killed */
     if (text == NULL)
         good = unlinkat(dir, name, 0) == 0 || errno == ENOENT;
     else

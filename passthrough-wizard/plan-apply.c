@@ -100,7 +100,9 @@ undo_step(HostHand *hand, const Plan *plan, guint i, StepState state,
         if (now == NULL)
             return false;
         bool ours = strcmp(now, step->after) == 0 || state != STEP_DONE;
-        if (strcmp(now, step->before) == 0 || !ours)
+        bool whole = strcmp(now, step->before) == 0 &&
+                     (state == STEP_DONE || !step_is_lasting(step));
+        if (whole || !ours) /* a file's half may lie beside it */
             return scribe->record(scribe->ctx, i, STEP_UNDONE, error);
     }
     if (!scribe->record(scribe->ctx, i, STEP_UNDOING, error))

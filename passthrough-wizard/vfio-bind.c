@@ -154,18 +154,21 @@ add_modules(Plan *plan, const HostHand *hand, const HostPci *host,
         plan_add(plan, "unsafe-interrupts", "vfio_iommu_type1", "N", "Y");
 }
 
+/* The old driver goes before the override comes, so that on the way back it
+ * comes after the override has gone: with an override no other driver may. */
 static void
 add_function(Plan *plan, const HostPciFn *fn)
 {
     const char *driver = fn->driver != NULL ? fn->driver : "";
     const char *override =
         fn->driver_override != NULL ? fn->driver_override : "";
+    bool bound = strcmp(driver, VFIO) == 0;
 
+    if (!bound)
+        plan_add(plan, "driver", fn->bdf, driver, "");
     plan_add(plan, "driver-override", fn->bdf, override, VFIO);
-    if (strcmp(driver, VFIO) == 0)
-        return;
-    plan_add(plan, "driver", fn->bdf, driver, "");
-    plan_add(plan, "driver", fn->bdf, "", VFIO);
+    if (!bound)
+        plan_add(plan, "driver", fn->bdf, "", VFIO);
 }
 
 static bool

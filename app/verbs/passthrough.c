@@ -26,6 +26,7 @@ static const Row rows[] = {
     { "apply",   passthrough_apply,   true },
     { "undo",    passthrough_undo,    true },
     { "vf",      passthrough_vf,      false },
+    { "rehearse", passthrough_rehearse, true },
 };
 /* clang-format on */
 

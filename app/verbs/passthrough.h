@@ -24,6 +24,9 @@ int passthrough_undo(App *app, int argc, char **argv);
 /* passthrough-vf.c; it looks at --read-only by itself */
 int passthrough_vf(App *app, int argc, char **argv);
 
+/* passthrough-rehearse.c */
+int passthrough_rehearse(App *app, int argc, char **argv);
+
 /* The row of --root DIR for a table of options. */
 #define PASSTHROUGH_ROOT_OPTION(variable)                                      \
     {                                                                          \
