@@ -47,6 +47,8 @@ void passthrough_draw_plan(Passthrough *p, int y, int end);
 void passthrough_draw_display(Passthrough *p, int y, int end);
 void passthrough_draw_machine(Passthrough *p, int y, int end);
 void passthrough_draw_apply(Passthrough *p, int y, int end);
-/* Asks, then runs `carrel passthrough bind` or `undo` in the terminal. */
+/* Each asks, then runs `carrel passthrough bind`, `undo` or `rehearse` in the
+ * terminal. */
 void passthrough_ask_apply(Passthrough *p);
 void passthrough_ask_undo(Passthrough *p);
+void passthrough_ask_rehearse(Passthrough *p);

@@ -222,8 +222,10 @@ passthrough_draw_apply(Passthrough *p, int y, int end)
                          "carrel passthrough undo");
     y++;
     passthrough_text(p, y, end, 1, "", STYLE_NORMAL,
-                     "a does it now (it asks for your password), u gives "
-                     "everything back; both ask first.");
+                     "t tries all that a machine does with it, without one, "
+                     "and gives it back. a gives it away now, u takes "
+                     "everything back. Each asks first, and sudo asks for your "
+                     "password.");
 }
 
 typedef struct {
@@ -297,4 +299,16 @@ passthrough_ask_undo(Passthrough *p)
         "Takes back what was last applied: drivers get their devices again. "
         "A machine that uses one must be stopped first.",
         "Give back", "undo", "--yes");
+}
+
+void
+passthrough_ask_rehearse(Passthrough *p)
+{
+    g_autofree char *take = report_addresses(p->verdict->take);
+    g_autofree char *title = g_strdup_printf("Rehearse %s", take);
+
+    ask(p, title,
+        "Takes it from the host for a moment, opens it, reads its ROM, maps "
+        "memory, resets it, and gives it back. No guest is involved.",
+        "Rehearse", "rehearse", p->chosen);
 }

@@ -16,6 +16,7 @@ enum {
     CMD_ALL,
     CMD_APPLY,
     CMD_UNDO,
+    CMD_REHEARSE,
     CMD_DOCTOR,
     CMD_PAGE /* + page */
 };
@@ -28,7 +29,8 @@ const KeyBinding passthrough_keys[] = {
     {"y", CMD_COPY, "copy command", "copy the equivalent command", 0},
     {"a", CMD_APPLY, "apply", "do what the plan says…", KEY_WRITES},
     {"u", CMD_UNDO, "undo", "give everything back…", KEY_WRITES},
-    {"v", CMD_ALL, "all", "bridges and parts of the chipset too, or not", 0},
+    {"t", CMD_REHEARSE, "test", "rehearse: all that a machine does, without one…", KEY_WRITES},
+    {"v", CMD_ALL, NULL, "bridges and parts of the chipset too, or not", 0},
     {"r", CMD_AGAIN, NULL, "look at the host again", 0},
     {"H", CMD_DOCTOR, NULL, "host doctor", 0},
     {"1", CMD_PAGE + PAGE_DEVICE, NULL, "page 1: device", 0},
@@ -410,6 +412,7 @@ screen_command(Screen *s, int command)
     case CMD_DOCTOR: doctor_open(s->tui); break;
     case CMD_APPLY: passthrough_ask_apply(p); break;
     case CMD_UNDO: passthrough_ask_undo(p); break;
+    case CMD_REHEARSE: passthrough_ask_rehearse(p); break;
     case CMD_ALL:
         p->all = !p->all;
         rebuild(p);
@@ -434,7 +437,8 @@ screen_can(Screen *s, int command)
     case CMD_WHY:
     case CMD_COPY: return chosen;
     case CMD_ALL: return p->page == PAGE_DEVICE;
-    case CMD_APPLY: return chosen && p->page >= PAGE_PLAN && p->plan != NULL;
+    case CMD_APPLY:
+    case CMD_REHEARSE: return chosen && p->page >= PAGE_PLAN && p->plan != NULL;
     case CMD_UNDO: return p->page >= PAGE_PLAN;
     default:
         return command <= CMD_PAGE || command > CMD_PAGE + N_PAGES || chosen;
