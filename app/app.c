@@ -11,6 +11,7 @@
 #include "app/session/session-error.h"
 #include "app/store.h"
 #include "app/verbs.h"
+#include "passthrough-wizard/host-root.h"
 
 char *
 app_clean(const char *text)
@@ -125,6 +126,23 @@ explain_store(int code)
 }
 
 static Meaning
+explain_host(int code)
+{
+    switch (code) {
+    case CARREL_HOST_ERROR_MISSING:
+        return (Meaning){EXIT_NOT_FOUND, "no-such-device", NULL};
+    case CARREL_HOST_ERROR_DENIED:
+        return (Meaning){EXIT_PRIVILEGE, "no-permission", NULL};
+    case CARREL_HOST_ERROR_FORMAT:
+        return (Meaning){EXIT_USAGE, "bad-value", NULL};
+    case CARREL_HOST_ERROR_ROOT:
+        return (Meaning){EXIT_NOT_FOUND, "no-such-file", NULL};
+    case CARREL_HOST_ERROR_READ:
+    default: return (Meaning){EXIT_FAILED, "file", NULL};
+    }
+}
+
+static Meaning
 explain(const GError *error)
 {
     if (error->domain == CARREL_PROFILE_ERROR)
@@ -135,6 +153,8 @@ explain(const GError *error)
         return explain_file(error->code);
     if (error->domain == CARREL_NAME_ERROR)
         return (Meaning){EXIT_USAGE, "bad-name", NULL};
+    if (error->domain == CARREL_HOST_ERROR)
+        return explain_host(error->code);
     if (error->domain == G_OPTION_ERROR)
         return (Meaning){EXIT_USAGE, "usage", NULL};
     CarrelSessionError kind = session_error_kind(error);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,26 +32,76 @@ journal_record_free(JournalRecord *r)
     g_free(r->lower);
     g_free(r->mac);
     g_free(r->state);
+    g_free(r->boot);
+    plan_free(r->plan);
+    if (r->states != NULL)
+        g_array_unref(r->states);
     g_free(r);
 }
 
-static bool
-append(JsonWriter *w, GError **error)
+static int
+open_journal(void)
 {
     g_autofree char *path = journal_path();
     g_autofree char *dir = g_path_get_dirname(path);
-    g_autofree char *text = json_writer_finish(w);
-    g_autofree char *line = g_strconcat(text, "\n", NULL);
 
     (void) mkdir(dir, 0755); /* exists, or the open tells */
-    CARREL_AUTO_FD int fd = open(
-        path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0 || !sys_write_all(fd, line, strlen(line)) || fsync(fd) < 0)
+    return open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+                0644);
+}
+
+/* A line that a crash cut short must not take the next one with it. */
+static bool
+ends_whole(int fd)
+{
+    struct stat st;
+    char last = '\n';
+
+    return fstat(fd, &st) == 0 &&
+           (st.st_size == 0 ||
+            (pread(fd, &last, 1, st.st_size - 1) == 1 && last == '\n'));
+}
+
+static bool
+append_text(const char *text, GError **error)
+{
+    CARREL_AUTO_FD int fd = open_journal();
+    g_autofree char *path = journal_path();
+
+    if (fd < 0 || (!ends_whole(fd) && !sys_write_all(fd, "\n", 1)) ||
+        !sys_write_all(fd, text, strlen(text)) || fsync(fd) < 0)
         return sys_error(error, errno,
                          "journal '%s' cannot be written, so nothing is "
                          "changed",
                          path);
     return true;
+}
+
+static char *
+finish_line(JsonWriter *w)
+{
+    g_autofree char *text = json_writer_finish(w);
+    return g_strconcat(text, "\n", NULL);
+}
+
+static bool
+append(JsonWriter *w, GError **error)
+{
+    g_autofree char *line = finish_line(w);
+    return append_text(line, error);
+}
+
+int
+journal_lock(GError **error)
+{
+    CARREL_AUTO_FD int fd = open_journal();
+    g_autofree char *path = journal_path();
+
+    if (fd < 0 || SYS_RETRY(flock(fd, LOCK_EX)) < 0) {
+        (void) sys_error(error, errno, "journal '%s' cannot be locked", path);
+        return -1;
+    }
+    return sys_steal_fd(&fd);
 }
 
 static JournalRecord *
@@ -64,7 +115,29 @@ find_record(GPtrArray *list, guint64 id)
     return NULL;
 }
 
-/* A line is a new record, or the end of an earlier one. */
+/* A step of the record's plan, or a new state of one. */
+static void
+take_step(JournalRecord *r, const JsonNode *node)
+{
+    const char *kind = json_get_string(node, "kind", NULL);
+    gint64 n = json_get_int(node, "step", 0);
+    const StepState planned = STEP_PLANNED;
+
+    if (kind != NULL && n == r->plan->steps->len + 1) {
+        Step *step = g_new0(Step, 1);
+        step->kind = g_strdup(kind);
+        step->target = g_strdup(json_get_string(node, "target", ""));
+        step->before = g_strdup(json_get_string(node, "before", ""));
+        step->after = g_strdup(json_get_string(node, "after", ""));
+        g_ptr_array_add(r->plan->steps, step);
+        g_array_append_val(r->states, planned);
+    } else if (kind == NULL && n >= 1 && n <= r->states->len) {
+        g_array_index(r->states, StepState, n - 1) =
+            step_state_parse(json_get_string(node, "state", ""));
+    }
+}
+
+/* A line is a new record, a step of one, or the end of an earlier one. */
 static void
 take_line(GPtrArray *list, const JsonNode *node)
 {
@@ -72,6 +145,11 @@ take_line(GPtrArray *list, const JsonNode *node)
     const char *state = json_get_string(node, "state", "begun");
     JournalRecord *r = find_record(list, id);
 
+    if (json_get(node, "step") != NULL) {
+        if (r != NULL && r->plan != NULL)
+            take_step(r, node);
+        return;
+    }
     if (r == NULL) {
         r = g_new0(JournalRecord, 1);
         r->id = id;
@@ -84,6 +162,11 @@ take_line(GPtrArray *list, const JsonNode *node)
         r->user = json_get_int(node, "user", 0);
         r->queues = json_get_int(node, "queues", 1);
         r->undoes = json_get_int(node, "undoes", 0);
+        r->boot = g_strdup(json_get_string(node, "boot", ""));
+        if (strcmp(r->action, JOURNAL_PLAN) == 0) {
+            r->plan = plan_new(r->name);
+            r->states = g_array_new(FALSE, TRUE, sizeof(StepState));
+        }
         g_ptr_array_add(list, r);
     }
     g_free(r->state);
@@ -110,7 +193,12 @@ journal_read(GError **error)
         g_ptr_array_unref(list);
         return NULL;
     }
-    g_auto(GStrv) lines = g_strsplit(len <= JOURNAL_MAX ? text : "", "\n", -1);
+    if (len > JOURNAL_MAX) {
+        (void) sys_error(error, EFBIG, "journal '%s'", path);
+        g_ptr_array_unref(list);
+        return NULL;
+    }
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (gsize i = 0; lines[i] != NULL; i++) {
         /* a line cut short by a crash is not one */
         g_autoptr(JsonNode) node = json_parse(lines[i], strlen(lines[i]), NULL);
@@ -120,18 +208,46 @@ journal_read(GError **error)
     return list;
 }
 
-bool
-journal_begin(JournalRecord *r, GError **error)
+guint64
+journal_next_id(GError **error)
 {
     g_autoptr(GPtrArray) list = journal_read(error);
 
     if (list == NULL)
-        return false;
-    r->id = 1;
-    if (list->len > 0) {
-        const JournalRecord *last = g_ptr_array_index(list, list->len - 1);
-        r->id = last->id + 1;
+        return 0;
+    if (list->len == 0)
+        return 1;
+    const JournalRecord *last = g_ptr_array_index(list, list->len - 1);
+    return last->id + 1;
+}
+
+char *
+journal_plan_lines(guint64 id, const Plan *plan)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < plan->steps->len; i++) {
+        const Step *step = plan_step(plan, i);
+        JsonWriter *w = json_writer_new();
+        json_begin_object(w, NULL);
+        json_put_u64(w, "id", id);
+        json_put_u64(w, "step", i + 1);
+        json_put_string(w, "kind", step->kind);
+        json_put_string(w, "target", step->target);
+        json_put_string(w, "before", step->before);
+        json_put_string(w, "after", step->after);
+        g_autofree char *line = finish_line(w);
+        g_string_append(text, line);
     }
+    return g_string_free(text, FALSE);
+}
+
+bool
+journal_begin(JournalRecord *r, GError **error)
+{
+    r->id = journal_next_id(error);
+    if (r->id == 0)
+        return false;
     r->time = g_get_real_time() / G_USEC_PER_SEC;
     JsonWriter *w = json_writer_new();
     json_begin_object(w, NULL);
@@ -143,10 +259,34 @@ journal_begin(JournalRecord *r, GError **error)
     json_put_optional(w, "bridge", r->bridge);
     json_put_optional(w, "lower", r->lower);
     json_put_optional(w, "mac", r->mac);
+    json_put_optional(w, "boot", r->boot);
     json_put_int(w, "user", r->user);
     json_put_int(w, "queues", r->queues);
     json_put_int(w, "undoes", r->undoes);
+    g_autofree char *line = finish_line(w);
+    g_autofree char *steps =
+        r->plan != NULL ? journal_plan_lines(r->id, r->plan) : g_strdup("");
+    g_autofree char *text = g_strconcat(line, steps, NULL);
+    return append_text(text, error);
+}
+
+bool
+journal_step(const JournalRecord *r, guint step, StepState state,
+             GError **error)
+{
+    JsonWriter *w = json_writer_new();
+
+    json_begin_object(w, NULL);
+    json_put_u64(w, "id", r->id);
+    json_put_u64(w, "step", step + 1);
+    json_put_string(w, "state", step_state_name(state));
     return append(w, error);
+}
+
+bool
+journal_in_force(const JournalRecord *r)
+{
+    return r->plan != NULL && strcmp(r->state, "undone") != 0;
 }
 
 bool

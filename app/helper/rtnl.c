@@ -12,7 +12,7 @@
 #include "vmm/core/sysutil.h"
 
 #define MESSAGE_MAX 1024
-#define ANSWER_MAX  16384
+#define ANSWER_MAX  131072 /* some hundred virtual functions */
 #define MAX_ANSWERS 8
 
 typedef struct {
@@ -93,9 +93,12 @@ read_link(const struct nlmsghdr *h, RtnlLink *ret)
     }
 }
 
-/* Sends m and waits for its answer: an error code, or a link. */
+typedef void (*Reader)(const struct nlmsghdr *h, void *ret);
+
+/* Sends m and waits for its answer: an error code, or a link that read takes.
+ */
 static int
-ask(Message *m, RtnlLink *ret_link)
+ask_link(Message *m, Reader read, void *ret_link)
 {
     CARREL_AUTO_FD int fd =
         socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -115,11 +118,23 @@ ask(Message *m, RtnlLink *ret_link)
             return e->error;
         }
         if (h->nlmsg_type == RTM_NEWLINK && ret_link != NULL) {
-            read_link(h, ret_link);
+            read(h, ret_link);
             return 0;
         }
     }
     return -EPROTO;
+}
+
+static void
+read_plain(const struct nlmsghdr *h, void *ret)
+{
+    read_link(h, ret);
+}
+
+static int
+ask(Message *m, RtnlLink *ret_link)
+{
+    return ask_link(m, read_plain, ret_link);
 }
 
 int
@@ -188,5 +203,103 @@ rtnl_delete(int index)
     Message m;
 
     (void) begin(&m, RTM_DELLINK, NLM_F_ACK, index);
+    return ask(&m, NULL);
+}
+
+/* ---- virtual functions ---- */
+
+typedef struct {
+    unsigned wanted;
+    bool found;
+    RtnlVf *vf;
+} VfSearch;
+
+/* Each attribute is a struct that begins with the function's number. */
+static void
+read_vf(const struct rtattr *nest, VfSearch *search)
+{
+    union {
+        struct ifla_vf_mac mac;
+        struct ifla_vf_vlan vlan;
+        struct ifla_vf_rate rate;
+        struct ifla_vf_spoofchk one; /* and others of two numbers */
+    } u;
+    int len = (int) RTA_PAYLOAD(nest);
+    RtnlVf vf = {0};
+
+    for (const struct rtattr *a = RTA_DATA(nest); RTA_OK(a, len);
+         a = RTA_NEXT(a, len)) {
+        memset(&u, 0, sizeof u);
+        memcpy(&u, RTA_DATA(a), MIN(sizeof u, RTA_PAYLOAD(a)));
+        if (RTA_PAYLOAD(a) < sizeof u.one || u.one.vf != search->wanted)
+            continue;
+        if (a->rta_type == IFLA_VF_MAC)
+            memcpy(vf.mac, u.mac.mac, sizeof vf.mac);
+        else if (a->rta_type == IFLA_VF_VLAN)
+            vf.vlan = u.vlan.vlan, vf.qos = u.vlan.qos;
+        else if (a->rta_type == IFLA_VF_RATE)
+            vf.min_rate = u.rate.min_tx_rate, vf.max_rate = u.rate.max_tx_rate;
+        else if (a->rta_type == IFLA_VF_SPOOFCHK)
+            vf.spoofchk = u.one.setting;
+        else if (a->rta_type == IFLA_VF_TRUST)
+            vf.trust = u.one.setting;
+        else if (a->rta_type == IFLA_VF_LINK_STATE)
+            vf.link_state = u.one.setting;
+        else
+            continue;
+        if (u.one.setting != ~0u || a->rta_type == IFLA_VF_MAC)
+            vf.known |= 1u << a->rta_type;
+        search->found = true;
+        *search->vf = vf;
+    }
+}
+
+static void
+read_vfs(const struct nlmsghdr *h, void *ret)
+{
+    int len = (int) IFLA_PAYLOAD(h);
+
+    for (const struct rtattr *a = IFLA_RTA(NLMSG_DATA(h)); RTA_OK(a, len);
+         a = RTA_NEXT(a, len)) {
+        if (a->rta_type != IFLA_VFINFO_LIST)
+            continue;
+        int inner = (int) RTA_PAYLOAD(a);
+        for (const struct rtattr *v = RTA_DATA(a); RTA_OK(v, inner);
+             v = RTA_NEXT(v, inner))
+            if (v->rta_type == IFLA_VF_INFO)
+                read_vf(v, ret);
+    }
+}
+
+int
+rtnl_vf_get(const char *name, unsigned vf, RtnlVf *ret)
+{
+    Message m;
+    guint32 mask = RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS;
+    VfSearch search = {vf, false, ret};
+
+    *ret = (RtnlVf){0};
+    (void) begin(&m, RTM_GETLINK, 0, 0);
+    put(&m, IFLA_IFNAME, name, strlen(name) + 1);
+    put(&m, IFLA_EXT_MASK, &mask, sizeof mask);
+    int err = ask_link(&m, read_vfs, &search);
+    return err < 0 || search.found ? err : -ENOENT;
+}
+
+int
+rtnl_vf_set(const char *name, int attribute, const void *data, gsize len)
+{
+    Message m;
+    RtnlLink link;
+    int err = rtnl_get(name, &link);
+
+    if (err < 0)
+        return err;
+    (void) begin(&m, RTM_SETLINK, NLM_F_ACK, link.index);
+    gsize list = put(&m, IFLA_VFINFO_LIST, NULL, 0);
+    gsize info = put(&m, IFLA_VF_INFO, NULL, 0);
+    put(&m, attribute, data, len);
+    end_nest(&m, info);
+    end_nest(&m, list);
     return ask(&m, NULL);
 }

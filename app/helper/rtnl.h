@@ -20,3 +20,20 @@ int rtnl_set_up(int index);
 int rtnl_set_master(int index, int master); /* 0: leave it */
 int rtnl_set_mac(int index, const guint8 mac[6]);
 int rtnl_delete(int index);
+
+/* What a card's physical function has been told of one of its virtual ones.
+ * Where the driver does not know a thing, its flag in known (1 << IFLA_VF_...)
+ * is missing. */
+typedef struct {
+    guint32 known;
+    guint8 mac[6];
+    guint32 vlan, qos;
+    guint32 min_rate, max_rate; /* Mbit/s; 0: none */
+    guint32 spoofchk, trust;
+    guint32 link_state; /* IFLA_VF_LINK_STATE_... */
+} RtnlVf;
+
+/* -ENOENT: the interface has no such virtual function. */
+int rtnl_vf_get(const char *name, unsigned vf, RtnlVf *ret);
+/* attribute: IFLA_VF_MAC and others with its struct of linux/if_link.h. */
+int rtnl_vf_set(const char *name, int attribute, const void *data, gsize len);

@@ -26,10 +26,12 @@ int verb_bench(App *app, int argc, char **argv);
 int verb_bench_boot(App *app, int argc, char **argv);
 int verb_complete(App *app, int argc, char **argv);
 int verb_completion(App *app, int argc, char **argv);
+int verb_doctor(App *app, int argc, char **argv);
 int verb_help(App *app, int argc, char **argv);
 int verb_helper(App *app, int argc, char **argv);
 int verb_info(App *app, int argc, char **argv);
 int verb_keys(App *app, int argc, char **argv);
+int verb_passthrough(App *app, int argc, char **argv);
 int verb_schema_man(App *app, int argc, char **argv);
 int verb_version(App *app, int argc, char **argv);
 

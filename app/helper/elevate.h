@@ -1,0 +1,16 @@
+/* app/helper/elevate.h - from a user's process to root's and in it: the same
+ * program with the same words, checked there again. Thread: main. */
+#pragma once
+
+#include "app/app.h"
+
+/* Who asked: sudo's or pkexec's caller, else this user. Call before
+ * elevate_arrive(). */
+gint64 elevate_user(void);
+/* In a process that sudo or pkexec started: a fixed search path, no other
+ * environment, folder "/". Nothing in others. */
+void elevate_arrive(void);
+/* Runs `carrel passthrough WORD...` as root by sudo or pkexec, waits, and
+ * returns its ExitCode. words: behind "passthrough", NULL-terminated. Reports
+ * the command line where neither is there. */
+int elevate_run(const App *app, const char *const *words);

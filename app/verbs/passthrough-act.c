@@ -1,0 +1,255 @@
+/* app/verbs/passthrough-act.c - carrel passthrough plan | bind | unbind |
+ * apply | undo: the way there and back. A user's process makes the plan, shows
+ * it and asks; root's makes it again and does it only when it is the same. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/helper/elevate.h"
+#include "app/helper/transaction.h"
+#include "app/verbs/passthrough.h"
+#include "passthrough-wizard/vfio-bind.h"
+#include "profiles/schema.h"
+
+typedef struct {
+    char *root, *when, *expect, *memory;
+    int user, huge_pages;
+    gboolean unsafe, consent;
+    gint64 uid;
+    BindOptions bind;
+} Options;
+
+static void
+options_clear(Options *o)
+{
+    g_free(o->root);
+    g_free(o->when);
+    g_free(o->expect);
+    g_free(o->memory);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+/* -1: go on. */
+static int
+read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
+{
+    const GOptionEntry entries[] = {
+        PASSTHROUGH_ROOT_OPTION(o->root),
+        {"when", 'w', 0, G_OPTION_ARG_STRING, &o->when,
+         "start (and given back at stop), boot or now", "WHEN"},
+        {"user", 0, 0, G_OPTION_ARG_INT, &o->user, "Who may open it", "UID"},
+        {"memory", 'm', 0, G_OPTION_ARG_STRING, &o->memory,
+         "Let the user lock that much for machines", "SIZE"},
+        {"huge-pages", 0, 0, G_OPTION_ARG_INT, &o->huge_pages,
+         "Have at least N huge pages of 2 MiB", "N"},
+        {"unsafe-interrupts", 0, 0, G_OPTION_ARG_NONE, &o->unsafe,
+         "Go on without interrupt remapping, whatever guests can do then",
+         NULL},
+        {"consent", 0, 0, G_OPTION_ARG_NONE, &o->consent,
+         "Give away what the host itself needs", NULL},
+        {"expect", 0, 0, G_OPTION_ARG_STRING, &o->expect,
+         "Only if the plan has this sum", "SUM"},
+        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+    guint64 bytes = 0;
+
+    o->user = -1;
+    int code = app_parse(app, argv, entries, min, -1, ret_args);
+    if (code >= 0)
+        return code;
+    if (o->when != NULL && strcmp(o->when, "start") != 0 &&
+        strcmp(o->when, "boot") != 0 && strcmp(o->when, "now") != 0)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "--when is start, boot or now, not '%s'", o->when);
+    if (o->memory != NULL && !schema_parse_size(o->memory, &bytes))
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "--memory is a size such as 8G, not '%s'", o->memory);
+    if (o->huge_pages < 0 || o->huge_pages > 1 << 22)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "--huge-pages is 0 to %d", 1 << 22);
+    o->uid = o->user >= 0 ? o->user : elevate_user();
+    elevate_arrive();
+    o->bind = (BindOptions){.user = o->uid,
+                            .memory = bytes,
+                            .huge_pages = (guint64) o->huge_pages,
+                            .unsafe_interrupts = o->unsafe,
+                            .consent = o->consent};
+    return -1;
+}
+
+/* What a machine's start does by itself is not in it. */
+static Plan *
+make_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
+          const Options *o, GError **error)
+{
+    if (g_strcmp0(o->when, "boot") == 0) {
+        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
+                    "not yet");
+        return NULL;
+    }
+    return vfio_bind_plan(hand, host, bdfs, &o->bind, error);
+}
+
+/* The words for root's process: all that the plan depends on. */
+static int
+hand_over(const App *app, const char *word, char **bdfs, const Options *o,
+          const Plan *plan)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *sum = transaction_sum(plan);
+
+    g_ptr_array_add(words, g_strdup(word));
+    for (gsize i = 0; bdfs[i] != NULL; i++)
+        g_ptr_array_add(words, g_strdup(bdfs[i]));
+    g_ptr_array_add(words, g_strdup("--yes"));
+    g_ptr_array_add(words, g_strdup_printf("--expect=%s", sum));
+    g_ptr_array_add(words, g_strdup_printf("--user=%" G_GINT64_FORMAT, o->uid));
+    if (o->when != NULL)
+        g_ptr_array_add(words, g_strdup_printf("--when=%s", o->when));
+    if (o->memory != NULL)
+        g_ptr_array_add(words, g_strdup_printf("--memory=%s", o->memory));
+    if (o->huge_pages > 0)
+        g_ptr_array_add(words,
+                        g_strdup_printf("--huge-pages=%d", o->huge_pages));
+    if (o->unsafe)
+        g_ptr_array_add(words, g_strdup("--unsafe-interrupts"));
+    if (o->consent)
+        g_ptr_array_add(words, g_strdup("--consent"));
+    g_ptr_array_add(words, NULL);
+    return elevate_run(app, (const char *const *) words->pdata);
+}
+
+/* word: "plan" shows only. */
+static int
+plan_and_do(App *app, char **argv, const char *word, const char *when)
+{
+    g_auto(Options) o = {0};
+    g_auto(GStrv) args = NULL;
+    g_autoptr(HostRoot) root = NULL;
+    g_autoptr(GError) error = NULL;
+    int code = read_options(app, argv, 2, &o, &args);
+
+    if (code >= 0)
+        return code;
+    if (when != NULL && o.when == NULL)
+        o.when = g_strdup(when);
+    g_autoptr(HostPci) host = passthrough_look(app, o.root, &root, &code);
+    if (host == NULL)
+        return code;
+    HostHand hand = transaction_hand(root);
+    g_autoptr(Plan) plan =
+        make_plan(&hand, host, (const char *const *) args + 1, &o, &error);
+    if (plan == NULL)
+        return transaction_fail(app, error);
+    if (strcmp(word, "plan") == 0 && !app->dry_run) {
+        transaction_show(app, plan);
+        return EXIT_OK;
+    }
+    if (!transaction_agree(app, &hand, plan, o.expect))
+        return EXIT_STATE;
+    return app->dry_run || transaction_may(root)
+               ? transaction_apply(app, &hand, plan, NULL)
+               : hand_over(app, word, args + 1, &o, plan);
+}
+
+int
+passthrough_plan(App *app, int argc, char **argv)
+{
+    return plan_and_do(app, argv, "plan", "start");
+}
+
+int
+passthrough_bind(App *app, int argc, char **argv)
+{
+    return plan_and_do(app, argv, "bind", "now");
+}
+
+int
+passthrough_apply(App *app, int argc, char **argv)
+{
+    return plan_and_do(app, argv, "apply", "start");
+}
+
+/* ---- back ---- */
+
+/* The newest change in force that has a step for that function. */
+static guint64
+find_change(const char *bdf, GError **error)
+{
+    g_autoptr(GPtrArray) records = journal_read(error);
+
+    for (guint i = records != NULL ? records->len : 0; i-- > 0;) {
+        const JournalRecord *r = g_ptr_array_index(records, i);
+        if (!journal_in_force(r))
+            continue;
+        for (guint k = 0; k < r->plan->steps->len; k++)
+            if (strcmp(plan_step(r->plan, k)->kind, "driver") == 0 &&
+                strcmp(plan_step(r->plan, k)->target, bdf) == 0)
+                return r->id;
+    }
+    return 0;
+}
+
+static int
+undo_words(const App *app, const char *const *words)
+{
+    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
+    guint64 id = 0;
+
+    elevate_arrive();
+    if (!transaction_may(root))
+        return elevate_run(app, words);
+    HostHand hand = transaction_hand(root);
+    if (words[1] != NULL && strcmp(words[1], "--all") == 0)
+        return transaction_undo_all(app, &hand);
+    if (words[1] != NULL &&
+        !g_ascii_string_to_unsigned(words[1], 10, 1, G_MAXINT64, &id, NULL))
+        return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel helper list",
+                        "undo: '%s' is no number of a change", words[1]);
+    return transaction_undo(app, &hand, id);
+}
+
+int
+passthrough_unbind(App *app, int argc, char **argv)
+{
+    g_auto(GStrv) args = NULL;
+    g_autoptr(GError) error = NULL;
+    char bdf[HOST_BDF_SIZE];
+    int code = app_parse(app, argv, NULL, 2, 2, &args);
+
+    if (code >= 0)
+        return code;
+    if (!host_bdf_parse(args[1], bdf))
+        return app_fail(app, EXIT_USAGE, "usage", NULL,
+                        "carrel passthrough list",
+                        "unbind: this is no address of a PCI function, such "
+                        "as 0000:01:00.0");
+    guint64 id = find_change(bdf, &error);
+    if (error != NULL)
+        return app_fail_error(app, error);
+    if (id == 0)
+        return app_fail(app, EXIT_NOT_FOUND, "not-found", NULL, NULL,
+                        "Carrel has not bound %s, so it does not know what to "
+                        "give it back to",
+                        bdf);
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, id);
+    const char *words[] = {"undo", text, NULL};
+    if (!app->dry_run)
+        return undo_words(app, words);
+    app_say(app, "would take back change %s", text);
+    return EXIT_OK;
+}
+
+int
+passthrough_undo(App *app, int argc, char **argv)
+{
+    gboolean all = FALSE;
+    const GOptionEntry entries[] = {
+        {"all", 'a', 0, G_OPTION_ARG_NONE, &all, "All changes in force", NULL},
+        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+    g_auto(GStrv) args = NULL;
+    int code = app_parse(app, argv, entries, 1, 2, &args);
+
+    if (code >= 0)
+        return code;
+    const char *words[] = {"undo", all ? "--all" : args[1], NULL};
+    return undo_words(app, words);
+}

@@ -1,0 +1,294 @@
+/* passthrough-wizard/sriov.c - see sriov.h. Linux
+ * Documentation/PCI/pci-iov-howto.rst; the order for NVMe is the standard's:
+ * resources while a secondary controller is offline, then the functions, then
+ * online. */
+#include "passthrough-wizard/sriov.h"
+
+#include <string.h>
+
+#define NVME_RESOURCES 2 /* admin queue and one for data */
+
+const HostPciFn *
+sriov_require(const HostPci *host, const char *bdf, GError **error)
+{
+    const HostPciFn *fn = host_pci_require(host, bdf, error);
+    const char *why = NULL;
+
+    if (fn == NULL)
+        return NULL;
+    if (fn->physfn != NULL)
+        why = "is itself a virtual function";
+    else if (fn->total_vfs == 0)
+        why = "has no SR-IOV";
+    else if (fn->driver == NULL)
+        why = "has no driver of the host, which alone can make virtual "
+              "functions";
+    if (why == NULL)
+        return fn;
+    g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED, "%s %s",
+                fn->bdf, why);
+    return NULL;
+}
+
+/* ---- how many ---- */
+
+static bool
+check_number(const HostPciFn *fn, unsigned n, GError **error)
+{
+    if (n <= fn->total_vfs)
+        return true;
+    g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
+                "%s can have 0 to %u virtual functions, not %u", fn->bdf,
+                fn->total_vfs, n);
+    return false;
+}
+
+/* Taking one away that a machine has, or the host works with, would not come
+ * back before it is let go. */
+static bool
+check_unused(HostHand *hand, const HostPci *host, const HostPciFn *fn,
+             GError **error)
+{
+    const Step probe = {.kind = (char *) "vf-count",
+                        .target = (char *) fn->bdf};
+
+    for (gsize i = 0; fn->vfs != NULL && fn->vfs[i] != NULL; i++) {
+        const HostPciFn *vf = host_pci_find(host, fn->vfs[i]);
+        for (guint k = 0; vf != NULL && k < vf->uses->len; k++) {
+            const HostUse *use = g_ptr_array_index(vf->uses, k);
+            g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_BUSY,
+                        "virtual function %s of %s is in use (%s%s%s)", vf->bdf,
+                        fn->bdf, use->what != NULL ? use->what : "",
+                        use->comm != NULL ? ", " : "",
+                        use->comm != NULL ? use->comm : "");
+            return false;
+        }
+    }
+    return step_unused(hand, &probe, error);
+}
+
+/* What a user may not read is taken for untouched; root's process looks. */
+static char *
+read_or(HostHand *hand, const Step *step, const char *fallback, GError **error)
+{
+    g_autoptr(GError) e = NULL;
+    char *value = step_read(hand, step, &e);
+
+    if (value != NULL)
+        return value;
+    if (g_error_matches(e, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_PERMISSION))
+        return g_strdup(fallback);
+    g_propagate_error(error, g_steal_pointer(&e));
+    return NULL;
+}
+
+typedef struct {
+    const char *kind, *untouched;
+} NvmeRow;
+
+static bool
+add_nvme(Plan *plan, HostHand *hand, const char *bdf, unsigned n,
+         const NvmeRow *row, const char *after, GError **error)
+{
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *target = g_strdup_printf("%s %u", bdf, i);
+        const Step probe = {.kind = (char *) row->kind, .target = target};
+        g_autofree char *before = read_or(hand, &probe, row->untouched, error);
+        if (before == NULL)
+            return false;
+        plan_add(plan, row->kind, target, before, after);
+    }
+    return true;
+}
+
+static bool
+add_resources(Plan *plan, HostHand *hand, const HostPciFn *fn, unsigned n,
+              const SriovOptions *options, GError **error)
+{
+    static const NvmeRow rows[] = {{"nvme-queues", "0"},
+                                   {"nvme-interrupts", "0"}};
+    g_autofree char *number = g_strdup_printf(
+        "%u", options->queues > 0 ? options->queues : NVME_RESOURCES);
+
+    for (gsize i = 0; host_pci_fn_is_nvme(fn) && i < G_N_ELEMENTS(rows); i++)
+        if (!add_nvme(plan, hand, fn->bdf, n, &rows[i], number, error))
+            return false;
+    return true;
+}
+
+/* Functions that are made anew come offline. */
+static void
+add_online(Plan *plan, const HostPciFn *fn, unsigned n)
+{
+    for (unsigned i = 0; host_pci_fn_is_nvme(fn) && i < n; i++) {
+        g_autofree char *target = g_strdup_printf("%s %u", fn->bdf, i);
+        plan_add(plan, "nvme-state", target, "offline", "online");
+    }
+}
+
+static void
+add_count(Plan *plan, const HostPciFn *fn, unsigned n, bool host_drivers)
+{
+    g_autofree char *before = g_strdup_printf("%u", fn->num_vfs);
+    g_autofree char *after = g_strdup_printf("%u", n);
+    bool quiet = n > 0 && !host_drivers && fn->vf_autoprobe;
+
+    if (fn->num_vfs > 0)
+        plan_add(plan, "vf-count", fn->bdf, before, "0");
+    if (quiet)
+        plan_add(plan, "vf-autoprobe", fn->bdf, "1", "0");
+    plan_add(plan, "vf-count", fn->bdf, "0", after);
+    /* Without it no driver, vfio-pci neither, could be bound by hand later. */
+    if (quiet)
+        plan_add(plan, "vf-autoprobe", fn->bdf, "0", "1");
+}
+
+/* The driver of the physical function has to be there first: "bind". */
+static bool
+add_rule(Plan *plan, const HostHand *hand, const HostPciFn *fn, unsigned n,
+         GError **error)
+{
+    g_autofree char *name = g_strdelimit(g_strdup(fn->bdf), ":", '-');
+    g_autofree char *path =
+        g_strdup_printf("/etc/udev/rules.d/70-carrel-vf-%s.rules", name);
+    g_autofree char *text = g_strdup_printf(
+        "# Carrel: %u virtual functions of %s, as soon as its driver is "
+        "there.\n"
+        "ACTION==\"bind\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
+        "ATTR{sriov_numvfs}=\"%u\"\n",
+        n, fn->bdf, fn->bdf, n);
+
+    return plan_add_file(plan, hand, path, 0644, text, error);
+}
+
+Plan *
+sriov_count_plan(HostHand *hand, const HostPci *host, const char *bdf,
+                 unsigned n, const SriovOptions *options, GError **error)
+{
+    const HostPciFn *fn = sriov_require(host, bdf, error);
+
+    if (fn == NULL || !check_number(fn, n, error) ||
+        (fn->num_vfs > 0 && !check_unused(hand, host, fn, error)))
+        return NULL;
+    g_autofree char *title = g_strdup_printf("vf %s %u", fn->bdf, n);
+    g_autoptr(Plan) plan = plan_new(title);
+    if (fn->num_vfs != n) {
+        if (!add_resources(plan, hand, fn, n, options, error))
+            return NULL;
+        add_count(plan, fn, n, options->host_drivers);
+        add_online(plan, fn, n);
+    }
+    if (options->persist && !add_rule(plan, hand, fn, n, error))
+        return NULL;
+    if (n > 0 && host_pci_fn_is_network(fn) && fn->num_vfs != n)
+        plan_note(plan, "the card's own link goes down for a moment");
+    return g_steal_pointer(&plan);
+}
+
+/* ---- what each may ---- */
+
+const char *
+sriov_setting_kind(const char *word)
+{
+    static const char *const kinds[] = {"vf-mac",   "vf-vlan", "vf-spoofchk",
+                                        "vf-trust", "vf-rate", "vf-link"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (strcmp(kinds[i] + strlen("vf-"), word) == 0)
+            return kinds[i];
+    return NULL;
+}
+
+static bool
+add_setting(Plan *plan, HostHand *hand, const char *target, const char *setting,
+            GError **error)
+{
+    const char *equals = strchr(setting, '=');
+    g_autofree char *word =
+        g_strndup(setting, equals != NULL ? (gsize) (equals - setting) : 0);
+    const char *kind = sriov_setting_kind(word);
+
+    if (kind == NULL) {
+        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
+                    "'%.40s' is none of mac=, vlan=, spoofchk=, trust=, rate= "
+                    "and link=",
+                    setting);
+        return false;
+    }
+    g_autofree char *after = g_ascii_strdown(equals + 1, -1);
+    const Step probe = {(char *) kind, (char *) target, after, after};
+    if (!step_check(&probe, error))
+        return false;
+    g_autofree char *before = step_read(hand, &probe, error);
+    if (before == NULL)
+        return false;
+    plan_add(plan, kind, target, before, after);
+    return true;
+}
+
+/* udev runs ip(8) when the function appears; words of it are like ours. */
+static bool
+add_set_rule(Plan *plan, const HostHand *hand, const HostPciFn *fn, unsigned vf,
+             const char *const *settings, GError **error)
+{
+    g_autofree char *name = g_strdelimit(g_strdup(fn->bdf), ":", '-');
+    g_autofree char *path =
+        g_strdup_printf("/etc/udev/rules.d/70-carrel-vf-%s-%u.rules", name, vf);
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    g_string_append_printf(text, "# Carrel: virtual function %u of %s.\n", vf,
+                           fn->bdf);
+    for (gsize i = 0; settings[i] != NULL; i++) {
+        g_auto(GStrv) pair = g_strsplit(settings[i], "=", 2);
+        g_auto(GStrv) parts = g_strsplit_set(pair[1], ".-", 2);
+        bool two = parts[0] != NULL && parts[1] != NULL;
+        g_string_append_printf(
+            text,
+            "ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
+            "RUN+=\"/usr/sbin/ip link set dev %s vf %u ",
+            fn->vfs[vf], fn->netdevs[0], vf);
+        if (strcmp(pair[0], "vlan") == 0)
+            g_string_append_printf(text, "vlan %s%s%s", parts[0],
+                                   two ? " qos " : "", two ? parts[1] : "");
+        else if (strcmp(pair[0], "rate") == 0)
+            g_string_append_printf(
+                text, "%s%s max_tx_rate %s", two ? "min_tx_rate " : "",
+                two ? parts[0] : "", two ? parts[1] : parts[0]);
+        else if (strcmp(pair[0], "link") == 0)
+            g_string_append_printf(text, "state %s",
+                                   strcmp(pair[1], "on") == 0    ? "enable"
+                                   : strcmp(pair[1], "off") == 0 ? "disable"
+                                                                 : "auto");
+        else
+            g_string_append_printf(text, "%s %s", pair[0], pair[1]);
+        g_string_append(text, "\"\n");
+    }
+    return plan_add_file(plan, hand, path, 0644, text->str, error);
+}
+
+Plan *
+sriov_set_plan(HostHand *hand, const HostPci *host, const char *bdf,
+               unsigned vf, const char *const *settings, bool persist,
+               GError **error)
+{
+    const HostPciFn *fn = sriov_require(host, bdf, error);
+
+    if (fn == NULL)
+        return NULL;
+    if (vf >= fn->num_vfs || fn->vfs == NULL) {
+        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
+                    "%s has %u virtual functions, numbered from 0; there is "
+                    "no %u",
+                    fn->bdf, fn->num_vfs, vf);
+        return NULL;
+    }
+    g_autofree char *target = g_strdup_printf("%s %u", fn->bdf, vf);
+    g_autofree char *title = g_strdup_printf("vf set %s", target);
+    g_autoptr(Plan) plan = plan_new(title);
+    for (gsize i = 0; settings[i] != NULL; i++)
+        if (!add_setting(plan, hand, target, settings[i], error))
+            return NULL;
+    if (persist && !add_set_rule(plan, hand, fn, vf, settings, error))
+        return NULL;
+    return g_steal_pointer(&plan);
+}

@@ -1,0 +1,30 @@
+/* passthrough-wizard/sriov.h - plans for virtual functions (SR-IOV): how many,
+ * and what each may. Thread: any one at a time. */
+#pragma once
+
+#include "passthrough-wizard/host-pci.h"
+#include "passthrough-wizard/plan.h"
+
+typedef struct {
+    bool host_drivers; /* drivers of the host may take the new functions */
+    bool persist;      /* after a restart too, by a udev rule */
+    unsigned queues;   /* NVMe: queues and interrupts of each; 0: 2 */
+} SriovOptions;
+
+/* The physical function behind an address, or REFUSED with what is missing. */
+const HostPciFn *sriov_require(const HostPci *host, const char *bdf,
+                               GError **error);
+/* n virtual functions instead of what is there. Refuses numbers that the card
+ * has not (ARGUMENT) and functions that are in use (BUSY). NVMe's secondary
+ * controllers get resources and are brought online. */
+Plan *sriov_count_plan(HostHand *hand, const HostPci *host, const char *bdf,
+                       unsigned n, const SriovOptions *options, GError **error);
+
+/* The kind of step behind a word of a person ("mac", "vlan", "spoofchk",
+ * "trust", "rate", "link"), or NULL. */
+const char *sriov_setting_kind(const char *word);
+/* "mac=52:54:00:12:34:56" and the like, NULL-terminated, of one virtual
+ * function. persist as above. */
+Plan *sriov_set_plan(HostHand *hand, const HostPci *host, const char *bdf,
+                     unsigned vf, const char *const *settings, bool persist,
+                     GError **error);

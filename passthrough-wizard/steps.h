@@ -1,0 +1,74 @@
+/* passthrough-wizard/steps.h - the rows behind the kinds of steps: one row a
+ * kind in steps.c, its functions in steps-*.c. Not for users of plan.h. */
+#pragma once
+
+#include "passthrough-wizard/host-pci.h"
+#include "passthrough-wizard/plan.h"
+
+typedef struct StepKind {
+    const char *name;
+    bool lasting; /* a restart of the host does not take it back */
+    bool action;  /* runs a program; read is NULL */
+    bool (*target_ok)(const char *target);
+    bool (*value_ok)(const Step *step, const char *value);
+    char *(*read)(HostHand *hand, const Step *step, GError **error);
+    bool (*write)(HostHand *hand, const Step *step, const char *value,
+                  GError **error);
+    /* from and to: values; one line, what is done. */
+    char *(*say)(const Step *step, const char *from, const char *to);
+    VfSetting setting; /* of the kinds vf-... */
+} StepKind;
+
+const StepKind *step_kind(const char *name); /* NULL: none */
+
+/* An address in the one form that sysfs knows, nothing else. */
+bool step_is_bdf(const char *text);
+/* "BDF N": a physical function and the number of one of its virtual ones. */
+bool step_is_vf(const char *text);
+bool step_vf_split(const char *text, char ret_bdf[HOST_BDF_SIZE],
+                   unsigned *ret_vf);
+bool step_is_number(const char *text, guint64 max);
+/* Names of drivers, modules and interfaces: a short word of [A-Za-z0-9_.-]. */
+bool step_is_word(const char *text);
+
+/* Sets error from -errno: "WHAT TARGET: strerror; ..." ; false. */
+bool step_fail(GError **error, int err, const char *what, const char *target);
+
+/* Fails with BUSY when a process has the group of the function open. */
+bool step_not_in_use(HostHand *hand, const char *bdf, GError **error);
+/* The same of all virtual functions of it. */
+bool step_vfs_not_in_use(HostHand *hand, const char *bdf, GError **error);
+
+/* steps-sysfs.c */
+char *step_read_module(HostHand *hand, const Step *step, GError **error);
+bool step_write_module(HostHand *hand, const Step *step, const char *value,
+                       GError **error);
+char *step_read_override(HostHand *hand, const Step *step, GError **error);
+bool step_write_override(HostHand *hand, const Step *step, const char *value,
+                         GError **error);
+char *step_read_driver(HostHand *hand, const Step *step, GError **error);
+bool step_write_driver(HostHand *hand, const Step *step, const char *value,
+                       GError **error);
+char *step_read_sysfs(HostHand *hand, const Step *step, GError **error);
+bool step_write_sysfs(HostHand *hand, const Step *step, const char *value,
+                      GError **error);
+/* The path behind the target of a kind that is one value of sysfs; g_free. */
+char *step_sysfs_path(const Step *step);
+
+/* steps-node.c */
+char *step_read_owner(HostHand *hand, const Step *step, GError **error);
+bool step_write_owner(HostHand *hand, const Step *step, const char *value,
+                      GError **error);
+bool step_is_program(const char *target);
+bool step_run(HostHand *hand, const Step *step, const char *value,
+              GError **error);
+bool step_is_our_path(const char *path);
+
+/* steps-vf.c */
+bool step_vf_value_ok(const Step *step, const char *value);
+char *step_read_vf(HostHand *hand, const Step *step, GError **error);
+bool step_write_vf(HostHand *hand, const Step *step, const char *value,
+                   GError **error);
+char *step_read_nvme(HostHand *hand, const Step *step, GError **error);
+bool step_write_nvme(HostHand *hand, const Step *step, const char *value,
+                     GError **error);

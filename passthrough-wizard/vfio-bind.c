@@ -1,0 +1,302 @@
+/* passthrough-wizard/vfio-bind.c - see vfio-bind.h. By address, never by ids:
+ * of two equal cards the host keeps the other one. */
+#include "passthrough-wizard/vfio-bind.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "passthrough-wizard/verdict.h"
+
+#define VFIO        "vfio-pci"
+#define MEMORY_MORE (G_GUINT64_CONSTANT(1) << 30) /* BARs, ROMs, the like */
+
+/* ---- what goes ---- */
+
+static void
+add_once(GPtrArray *set, const HostPciFn *fn)
+{
+    if (!host_pci_fn_is_bridge(fn) && !g_ptr_array_find(set, fn, NULL))
+        g_ptr_array_add(set, (gpointer) fn);
+}
+
+static gint
+by_address(gconstpointer a, gconstpointer b)
+{
+    const HostPciFn *const *x = a, *const *y = b;
+    return strcmp((*x)->bdf, (*y)->bdf);
+}
+
+static void
+add_group(const HostPci *host, GPtrArray *set, const HostPciFn *fn)
+{
+    const HostGroup *group = host_pci_group(host, fn->group);
+
+    for (guint i = 0; group != NULL && i < group->functions->len; i++)
+        add_once(set, g_ptr_array_index(group->functions, i));
+}
+
+GPtrArray *
+vfio_bind_set(const HostPci *host, const char *const *bdfs, GError **error)
+{
+    g_autoptr(GPtrArray) set = g_ptr_array_new();
+
+    for (gsize i = 0; bdfs[i] != NULL; i++) {
+        const HostPciFn *fn = host_pci_require(host, bdfs[i], error);
+        if (fn == NULL)
+            return NULL;
+        if (host_pci_fn_is_bridge(fn)) {
+            g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
+                        "%s is a bridge; choose the device behind it", fn->bdf);
+            return NULL;
+        }
+        g_autoptr(GPtrArray) card = host_pci_card(host, fn);
+        add_once(set, fn);
+        for (guint k = 0; k < card->len; k++) {
+            add_once(set, g_ptr_array_index(card, k));
+            add_group(host, set, g_ptr_array_index(card, k));
+        }
+        add_group(host, set, fn);
+    }
+    g_ptr_array_sort(set, by_address);
+    return g_steal_pointer(&set);
+}
+
+/* ---- what is refused ---- */
+
+/* Reasons of a verdict that a person may overrule; the others that are refused
+ * nobody can. */
+static bool
+is_choice(const char *id)
+{
+    static const char *const ids[] = {"boot-disk", "disk",     "ssh",
+                                      "console",   "keyboard", "default-route",
+                                      "processes"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(ids); i++)
+        if (strcmp(ids[i], id) == 0)
+            return true;
+    return false;
+}
+
+/* The others of the group go along, and interrupts have a note of their own. */
+static bool
+is_hindrance(const VerdictReason *reason)
+{
+    static const char *const ids[] = {"vfio", "machine", "vfs"};
+
+    if (strcmp(reason->id, "group-others") == 0 ||
+        strcmp(reason->id, "together") == 0)
+        return false;
+    if (reason->kind == VERDICT_CANNOT)
+        return true;
+    for (gsize i = 0; i < G_N_ELEMENTS(ids); i++)
+        if (strcmp(ids[i], reason->id) == 0)
+            return reason->kind == VERDICT_IF;
+    return reason->kind == VERDICT_IF && is_choice(reason->id);
+}
+
+static bool
+may_go(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
+       GError **error)
+{
+    g_autoptr(Verdict) verdict = verdict_of(host, fn);
+
+    for (guint i = 0; i < verdict->reasons->len; i++) {
+        const VerdictReason *r = g_ptr_array_index(verdict->reasons, i);
+        bool choice = is_choice(r->id);
+        if (!is_hindrance(r) || (choice && options->consent))
+            continue;
+        g_set_error(error, CARREL_PLAN_ERROR,
+                    strcmp(r->id, "machine") == 0 ? CARREL_PLAN_ERROR_BUSY
+                                                  : CARREL_PLAN_ERROR_REFUSED,
+                    "%s cannot go. %s%s%s%s", fn->bdf, r->text,
+                    r->remedy != NULL ? " " : "",
+                    r->remedy != NULL ? r->remedy : "",
+                    choice ? " --consent gives it away all the same." : "");
+        return false;
+    }
+    return true;
+}
+
+/* ---- the steps ---- */
+
+static bool
+is_loaded(const HostHand *hand, const char *module)
+{
+    g_autofree char *path = g_strdup_printf("/sys/module/%s", module);
+    return host_root_exists(hand->root, path);
+}
+
+/* Its modules hold the card until they are gone; the order is theirs. */
+static void
+unload_nvidia(Plan *plan, const HostHand *hand)
+{
+    static const char *const modules[] = {"nvidia_drm", "nvidia_modeset",
+                                          "nvidia_uvm"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(modules); i++)
+        if (is_loaded(hand, modules[i]))
+            plan_add(plan, "module", modules[i], "loaded", "");
+}
+
+static void
+add_modules(Plan *plan, const HostHand *hand, const HostPci *host,
+            const BindOptions *options)
+{
+    bool unsafe = options->unsafe_interrupts &&
+                  host->iommu.remapping == HOST_NO &&
+                  host->iommu.unsafe_interrupts != HOST_YES;
+
+    plan_add(plan, "module", VFIO, host->vfio_loaded ? "loaded" : "", "loaded");
+    if (unsafe && !is_loaded(hand, "vfio_iommu_type1"))
+        plan_add(plan, "module", "vfio_iommu_type1", "", "loaded");
+    if (unsafe)
+        plan_add(plan, "unsafe-interrupts", "vfio_iommu_type1", "N", "Y");
+}
+
+/* The old driver goes before the override comes, so that on the way back it
+ * comes after the override has gone: with an override no other driver may. */
+static void
+add_function(Plan *plan, const HostPciFn *fn)
+{
+    const char *driver = fn->driver != NULL ? fn->driver : "";
+    const char *override =
+        fn->driver_override != NULL ? fn->driver_override : "";
+    bool bound = strcmp(driver, VFIO) == 0;
+
+    if (!bound)
+        plan_add(plan, "driver", fn->bdf, driver, "");
+    plan_add(plan, "driver-override", fn->bdf, override, VFIO);
+    if (!bound)
+        plan_add(plan, "driver", fn->bdf, "", VFIO);
+}
+
+static bool
+add_owner(Plan *plan, HostHand *hand, int group, const BindOptions *options,
+          GError **error)
+{
+    g_autofree char *node = g_strdup_printf("/dev/vfio/%d", group);
+    g_autofree char *owner =
+        g_strdup_printf("%" G_GINT64_FORMAT " 0 0600", options->user);
+    const Step probe = {.kind = (char *) "owner", .target = node};
+
+    if (options->user <= 0)
+        return true;
+    g_autofree char *before = step_read(hand, &probe, error);
+    if (before == NULL)
+        return false;
+    plan_add(plan, "owner", node, before, owner);
+    if (!options->udev_rule)
+        return true;
+    g_autofree char *path =
+        g_strdup_printf("/etc/udev/rules.d/70-carrel-vfio-%d.rules", group);
+    g_autofree char *text = g_strdup_printf(
+        "# Carrel: user %" G_GINT64_FORMAT " may open this IOMMU group.\n"
+        "SUBSYSTEM==\"vfio\", KERNEL==\"%d\", OWNER=\"%" G_GINT64_FORMAT
+        "\", MODE=\"0600\"\n",
+        options->user, group, options->user);
+    return plan_add_file(plan, hand, path, 0644, text, error);
+}
+
+static bool
+add_owners(Plan *plan, HostHand *hand, const GPtrArray *set,
+           const BindOptions *options, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+    for (guint i = 0; i < set->len; i++) {
+        const HostPciFn *fn = g_ptr_array_index(set, i);
+        if (g_hash_table_add(seen, GINT_TO_POINTER(fn->group)) &&
+            !add_owner(plan, hand, fn->group, options, error))
+            return false;
+    }
+    return true;
+}
+
+/* pam_limits(8): ":UID" is exactly that user. */
+static bool
+add_limit(Plan *plan, const HostHand *hand, const BindOptions *options,
+          GError **error)
+{
+    if (options->memory == 0 || options->user <= 0)
+        return true;
+    g_autofree char *path = g_strdup_printf(
+        "/etc/security/limits.d/90-carrel-%" G_GINT64_FORMAT ".conf",
+        options->user);
+    guint64 kib = (options->memory + MEMORY_MORE) / 1024;
+    g_autofree char *text = g_strdup_printf(
+        "# Carrel: devices that a machine has need its memory locked.\n"
+        ":%" G_GINT64_FORMAT " - memlock %" G_GUINT64_FORMAT "\n",
+        options->user, kib);
+    plan_note(plan, "the limit of locked memory holds from the next login on");
+    return plan_add_file(plan, hand, path, 0644, text, error);
+}
+
+static bool
+add_huge_pages(Plan *plan, HostHand *hand, guint64 wanted, GError **error)
+{
+    const Step probe = {.kind = (char *) "huge-pages",
+                        .target = (char *) "2048kB"};
+
+    if (wanted == 0)
+        return true;
+    g_autofree char *now = step_read(hand, &probe, error);
+    if (now == NULL)
+        return false;
+    guint64 have = g_ascii_strtoull(now, NULL, 10);
+    g_autofree char *after =
+        g_strdup_printf("%" G_GUINT64_FORMAT, MAX(have, wanted));
+    plan_add(plan, "huge-pages", "2048kB", now, after);
+    return true;
+}
+
+static void
+add_notes(Plan *plan, const HostPci *host, const GPtrArray *set,
+          const BindOptions *options)
+{
+    if (host->iommu.remapping == HOST_NO && !options->unsafe_interrupts &&
+        host->iommu.unsafe_interrupts != HOST_YES)
+        plan_note(plan, "this host does not remap interrupts, so no machine "
+                        "can have the device; --unsafe-interrupts allows it, "
+                        "and a hostile guest could then send interrupts to "
+                        "the host");
+    for (guint i = 0; i < set->len; i++) {
+        const HostPciFn *fn = g_ptr_array_index(set, i);
+        if (fn->reset == HOST_RESET_NONE)
+            plan_note(plan,
+                      "%s has no reset: it works once, then the host must "
+                      "restart",
+                      fn->bdf);
+    }
+}
+
+Plan *
+vfio_bind_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
+               const BindOptions *options, GError **error)
+{
+    g_autoptr(GPtrArray) set = vfio_bind_set(host, bdfs, error);
+    g_autofree char *what = g_strjoinv(" ", (char **) bdfs);
+    g_autofree char *title = g_strdup_printf("bind %s", what);
+    g_autoptr(Plan) plan = plan_new(title);
+    bool nvidia = false;
+
+    if (set == NULL)
+        return NULL;
+    for (guint i = 0; i < set->len; i++) {
+        const HostPciFn *fn = g_ptr_array_index(set, i);
+        if (!may_go(host, fn, options, error))
+            return NULL;
+        nvidia = nvidia || g_strcmp0(fn->driver, "nvidia") == 0;
+    }
+    add_modules(plan, hand, host, options);
+    if (nvidia)
+        unload_nvidia(plan, hand);
+    for (guint i = 0; i < set->len; i++)
+        add_function(plan, g_ptr_array_index(set, i));
+    if (!add_owners(plan, hand, set, options, error) ||
+        !add_limit(plan, hand, options, error) ||
+        !add_huge_pages(plan, hand, options->huge_pages, error))
+        return NULL;
+    add_notes(plan, host, set, options);
+    return g_steal_pointer(&plan);
+}

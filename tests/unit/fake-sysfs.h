@@ -1,0 +1,30 @@
+/* tests/unit/fake-sysfs.h - a host in a directory, and a small kernel for it:
+ * what is written into driver_override, bind, unbind and sriov_numvfs has the
+ * effect that Linux gives it. Real files, so that another process sees them. */
+#pragma once
+
+#include "passthrough-wizard/host-hand.h"
+
+typedef struct {
+    char *dir;
+    HostRoot *root;
+    HostHand hand;
+    unsigned writes;  /* effects so far */
+    unsigned kill_at; /* SIGKILL before effect number N, from 1; 0: never */
+    const char *fail; /* a path that contains this answers EIO */
+    char vf[8][VF_N_SETTINGS][32];
+    guint8 nvme[4096];
+} FakeSysfs;
+
+/* Two cards (01:00.0 radeon and 01:00.1 snd_hda_intel in group 14), an NVMe
+ * 02:00.0 with up to 4 VFs (group 15), a network card 03:00.0 with up to 7
+ * (igb, eth0, group 16), and a bridge. */
+FakeSysfs *fake_sysfs_new(void);
+void fake_sysfs_free(FakeSysfs *fake);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(FakeSysfs, fake_sysfs_free)
+/* All there is, one line an entry, with contents and links. g_free. */
+char *fake_sysfs_snapshot(const FakeSysfs *fake);
+/* Puts text into a file; directories above are made. */
+void fake_sysfs_put(const FakeSysfs *fake, const char *path, const char *text);
+/* The target of a link, or the text of a file; NULL: neither. g_free. */
+char *fake_sysfs_get(const FakeSysfs *fake, const char *path);

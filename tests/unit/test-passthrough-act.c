@@ -1,0 +1,587 @@
+/* tests/unit/test-passthrough-act.c - plans, their journal, there and back,
+ * also by way of SIGKILL at every line of the journal and at every effect. */
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/helper/journal.h"
+#include "passthrough-wizard/sriov.h"
+#include "passthrough-wizard/vfio-bind.h"
+#include "tests/unit/cu-main.h"
+#include "tests/unit/fake-sysfs.h"
+
+typedef Plan *(*Maker)(FakeSysfs *fake, GError **error);
+
+typedef struct {
+    FakeSysfs *fake;
+    JournalRecord record;
+    unsigned lines, kill_at; /* SIGKILL after line N; 0: never */
+} Run;
+
+static void
+fresh_journal(const FakeSysfs *fake)
+{
+    g_autofree char *dir = g_strconcat(fake->dir, "-journal", NULL);
+    g_autofree char *file = g_build_filename(dir, "helper.jsonl", NULL);
+
+    (void) unlink(file);
+    g_setenv("CARREL_HELPER_DIR", dir, TRUE);
+}
+
+static void
+drop_journal(const FakeSysfs *fake)
+{
+    fresh_journal(fake);
+    (void) rmdir(g_getenv("CARREL_HELPER_DIR"));
+}
+
+static void
+count_line(Run *run)
+{
+    if (++run->lines == run->kill_at)
+        (void) raise(SIGKILL);
+}
+
+static bool
+record(void *ctx, guint step, StepState state, GError **error)
+{
+    Run *run = ctx;
+
+    if (!journal_step(&run->record, step, state, error))
+        return false;
+    count_line(run);
+    return true;
+}
+
+static HostPci *
+look(const FakeSysfs *fake)
+{
+    HostPci *host = host_pci_read(fake->root, NULL);
+    g_assert(host != NULL);
+    return host;
+}
+
+/* ---- plans ---- */
+
+static Plan *
+bind_plan(FakeSysfs *fake, const char *bdf, const BindOptions *options,
+          GError **error)
+{
+    const char *bdfs[] = {bdf, NULL};
+    g_autoptr(HostPci) host = look(fake);
+
+    return vfio_bind_plan(&fake->hand, host, bdfs, options, error);
+}
+
+static Plan *
+bind_card(FakeSysfs *fake, GError **error)
+{
+    const BindOptions options = {.huge_pages = 64, .consent = true};
+    return bind_plan(fake, "01:00.0", &options, error);
+}
+
+static Plan *
+bind_with_files(FakeSysfs *fake, GError **error)
+{
+    const BindOptions options = {.user = geteuid() + 1,
+                                 .memory = G_GUINT64_CONSTANT(1) << 30};
+    g_autoptr(Plan) plan = bind_plan(fake, "02:00.0", &options, error);
+
+    /* only the tester's own files can be made in the tester's tree */
+    for (guint i = plan != NULL ? plan->steps->len : 0; i-- > 0;)
+        if (strcmp(plan_step(plan, i)->kind, "owner") == 0)
+            g_ptr_array_remove_index(plan->steps, i);
+    return g_steal_pointer(&plan);
+}
+
+static Plan *
+make_vfs(FakeSysfs *fake, GError **error)
+{
+    const SriovOptions options = {.persist = true};
+    g_autoptr(HostPci) host = look(fake);
+
+    return sriov_count_plan(&fake->hand, host, "03:00.0", 3, &options, error);
+}
+
+static Plan *
+make_nvme_vfs(FakeSysfs *fake, GError **error)
+{
+    const SriovOptions options = {.queues = 2};
+    g_autoptr(HostPci) host = look(fake);
+
+    return sriov_count_plan(&fake->hand, host, "02:00.0", 2, &options, error);
+}
+
+static bool
+apply(Run *run, Plan *plan, GError **error)
+{
+    const PlanScribe scribe = {record, NULL, run};
+
+    run->record = (JournalRecord){.action = (char *) JOURNAL_PLAN,
+                                  .name = plan->title,
+                                  .boot = (char *) "boot-1",
+                                  .plan = plan};
+    if (!journal_begin(&run->record, error))
+        return false;
+    count_line(run);
+    return plan_apply(&run->fake->hand, plan, &scribe, error);
+}
+
+/* Takes back what the journal says, as another process would. */
+static bool
+undo(FakeSysfs *fake, unsigned kill_at, GError **error)
+{
+    g_autoptr(GPtrArray) records = journal_read(error);
+
+    if (records == NULL || records->len == 0)
+        return records != NULL;
+    JournalRecord *r = g_ptr_array_index(records, records->len - 1);
+    Run run = {fake, {.id = r->id}, 0, kill_at};
+    const PlanScribe scribe = {record, NULL, &run};
+    return plan_undo(&fake->hand, r->plan,
+                     (const StepState *) (void *) r->states->data, false,
+                     &scribe, error);
+}
+
+static void
+try_there_and_back(Maker maker)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autofree char *before = fake_sysfs_snapshot(fake);
+    g_autoptr(GError) error = NULL;
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = maker(fake, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    CU_ASSERT_TRUE(plan->steps->len > 0);
+    CU_ASSERT_TRUE(apply(&run, plan, &error));
+    g_autofree char *between = fake_sysfs_snapshot(fake);
+    CU_ASSERT_STRING_NOT_EQUAL(before, between);
+    CU_ASSERT_TRUE(undo(fake, 0, &error));
+    g_autofree char *after = fake_sysfs_snapshot(fake);
+    CU_ASSERT_STRING_EQUAL(before, after);
+    drop_journal(fake);
+    if (error != NULL)
+        g_printerr("# %s\n", error->message);
+}
+
+/* True: the child was killed; false: it came to its end first. */
+static bool
+killed(FakeSysfs *fake, const char *what, Maker maker, unsigned kill_line,
+       unsigned kill_effect)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        Run run = {.fake = fake, .kill_at = kill_line};
+        fake->kill_at = kill_effect;
+        if (strcmp(what, "undo") == 0)
+            _exit(!undo(fake, kill_line, NULL));
+        g_autoptr(Plan) plan = maker(fake, NULL);
+        _exit(plan == NULL || !apply(&run, plan, NULL));
+    }
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+    return WIFSIGNALED(status);
+}
+
+/* Kills a helper at place n, in the way there or back, and takes back. False:
+ * there is no such place. */
+static bool
+try_kill(const char *what, Maker maker, unsigned line, unsigned effect)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autofree char *before = fake_sysfs_snapshot(fake);
+    g_autoptr(GError) error = NULL;
+
+    fresh_journal(fake);
+    if (strcmp(what, "undo") == 0)
+        CU_ASSERT_FALSE(killed(fake, "apply", maker, 0, 0));
+    bool was = killed(fake, what, maker, line, effect);
+    CU_ASSERT_TRUE(undo(fake, 0, &error));
+    if (error != NULL)
+        g_printerr("# %s, line %u, effect %u: %s\n", what, line, effect,
+                   error->message);
+    g_autofree char *after = fake_sysfs_snapshot(fake);
+    CU_ASSERT_STRING_EQUAL(before, after);
+    drop_journal(fake);
+    return was;
+}
+
+static void
+try_all_kills(Maker maker)
+{
+    unsigned n = 0;
+
+    for (n = 1; try_kill("apply", maker, n, 0); n++) {
+    }
+    CU_ASSERT_TRUE(n > 4);
+    for (n = 1; try_kill("apply", maker, 0, n); n++) {
+    }
+    CU_ASSERT_TRUE(n > 2);
+    for (n = 1; try_kill("undo", maker, n, 0); n++) {
+    }
+    CU_ASSERT_TRUE(n > 2);
+    for (n = 1; try_kill("undo", maker, 0, n); n++) {
+    }
+    CU_ASSERT_TRUE(n > 2);
+}
+
+static void
+test_card(void)
+{
+    try_there_and_back(bind_card);
+}
+
+static void
+test_files(void)
+{
+    try_there_and_back(bind_with_files);
+}
+
+static void
+test_vfs(void)
+{
+    try_there_and_back(make_vfs);
+}
+
+static void
+test_nvme_vfs(void)
+{
+    try_there_and_back(make_nvme_vfs);
+}
+
+static void
+test_kill_card(void)
+{
+    try_all_kills(bind_card);
+}
+
+static void
+test_kill_files(void)
+{
+    try_all_kills(bind_with_files);
+}
+
+static void
+test_kill_vfs(void)
+{
+    try_all_kills(make_vfs);
+}
+
+static void
+test_kill_nvme(void)
+{
+    try_all_kills(make_nvme_vfs);
+}
+
+/* ---- what a plan is ---- */
+
+static void
+test_whole_group(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autoptr(Plan) plan = bind_card(fake, NULL);
+    g_autofree char *lines = journal_plan_lines(7, plan);
+
+    CU_ASSERT_STRING_EQUAL(
+        lines,
+        "{\"id\":7,\"step\":1,\"kind\":\"module\",\"target\":\"vfio-pci\","
+        "\"before\":\"\",\"after\":\"loaded\"}\n"
+        "{\"id\":7,\"step\":2,\"kind\":\"driver\",\"target\":"
+        "\"0000:01:00.0\",\"before\":\"radeon\",\"after\":\"\"}\n"
+        "{\"id\":7,\"step\":3,\"kind\":\"driver-override\",\"target\":"
+        "\"0000:01:00.0\",\"before\":\"\",\"after\":\"vfio-pci\"}\n"
+        "{\"id\":7,\"step\":4,\"kind\":\"driver\",\"target\":"
+        "\"0000:01:00.0\",\"before\":\"\",\"after\":\"vfio-pci\"}\n"
+        "{\"id\":7,\"step\":5,\"kind\":\"driver\",\"target\":"
+        "\"0000:01:00.1\",\"before\":\"snd_hda_intel\",\"after\":\"\"}\n"
+        "{\"id\":7,\"step\":6,\"kind\":\"driver-override\",\"target\":"
+        "\"0000:01:00.1\",\"before\":\"\",\"after\":\"vfio-pci\"}\n"
+        "{\"id\":7,\"step\":7,\"kind\":\"driver\",\"target\":"
+        "\"0000:01:00.1\",\"before\":\"\",\"after\":\"vfio-pci\"}\n"
+        "{\"id\":7,\"step\":8,\"kind\":\"huge-pages\",\"target\":\"2048kB\","
+        "\"before\":\"8\",\"after\":\"64\"}\n");
+}
+
+static void
+test_journal_has_them(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = make_vfs(fake, NULL);
+    g_autofree char *lines = journal_plan_lines(journal_next_id(NULL), plan);
+    CU_ASSERT_TRUE(apply(&run, plan, NULL));
+    g_autofree char *file =
+        g_build_filename(g_getenv("CARREL_HELPER_DIR"), "helper.jsonl", NULL);
+    g_autofree char *text = NULL;
+    CU_ASSERT_TRUE(g_file_get_contents(file, &text, NULL, NULL));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, lines));
+    drop_journal(fake);
+}
+
+static void
+test_failure_rolls_back(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autofree char *before = fake_sysfs_snapshot(fake);
+    g_autoptr(GError) error = NULL;
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = bind_card(fake, NULL);
+    fake->fail = "nr_hugepages";
+    CU_ASSERT_FALSE(apply(&run, plan, &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "step 8 ("));
+    g_autofree char *after = fake_sysfs_snapshot(fake);
+    CU_ASSERT_STRING_EQUAL(before, after);
+    drop_journal(fake);
+}
+
+static void
+test_changed_meanwhile(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autoptr(GError) error = NULL;
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = make_vfs(fake, NULL);
+    fake_sysfs_put(fake, "/etc/udev/rules.d/70-carrel-vf-0000-03-00.0.rules",
+                   "somebody else's\n");
+    g_autofree char *before = fake_sysfs_snapshot(fake);
+    CU_ASSERT_FALSE(apply(&run, plan, &error));
+    CU_ASSERT_TRUE(
+        g_error_matches(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_CHANGED));
+    g_autofree char *after = fake_sysfs_snapshot(fake);
+    CU_ASSERT_STRING_EQUAL(before, after);
+    drop_journal(fake);
+}
+
+static void
+test_others_changes_stay(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autoptr(GError) error = NULL;
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = bind_card(fake, NULL);
+    CU_ASSERT_TRUE(apply(&run, plan, NULL));
+    fake_sysfs_put(fake,
+                   "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
+                   "500\n");
+    CU_ASSERT_FALSE(undo(fake, 0, &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "is '500', not '8'"));
+    g_autofree char *driver =
+        fake_sysfs_get(fake, "/sys/devices/pci0000:00/0000:01:00.0/driver");
+    CU_ASSERT_STRING_EQUAL(driver, "../../../bus/pci/drivers/radeon");
+    drop_journal(fake);
+}
+
+static void
+test_restart(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    Run run = {.fake = fake};
+    const PlanScribe scribe = {record, NULL, &run};
+
+    fresh_journal(fake);
+    g_autofree char *before = fake_sysfs_snapshot(fake);
+    g_autoptr(Plan) files = bind_with_files(fake, NULL);
+    CU_ASSERT_TRUE(apply(&run, files, NULL));
+    g_autofree StepState *states = g_new(StepState, files->steps->len);
+    for (guint i = 0; i < files->steps->len; i++)
+        states[i] = STEP_DONE;
+    g_autofree char *limit = g_strdup_printf(
+        "/etc/security/limits.d/90-carrel-%u.conf", geteuid() + 1);
+    g_autofree char *there = fake_sysfs_get(fake, limit);
+    CU_ASSERT_PTR_NOT_NULL(strstr(there, " - memlock 2097152\n"));
+    CU_ASSERT_TRUE(plan_undo(&fake->hand, files, states, true, &scribe, NULL));
+    g_autofree char *gone = fake_sysfs_get(fake, limit);
+    CU_ASSERT_PTR_NULL(gone);
+    g_autofree char *driver =
+        fake_sysfs_get(fake, "/sys/devices/pci0000:00/0000:02:00.0/driver");
+    CU_ASSERT_STRING_EQUAL(driver, "../../../bus/pci/drivers/vfio-pci");
+    drop_journal(fake);
+}
+
+/* ---- what is refused ---- */
+
+static void
+test_hostile_addresses(void)
+{
+    static const char *const hostile[] = {
+        "0000:00:1f.7;rm", "../../..",     "", "0000:01:00.0\n", "\xc3\xa4",
+        "0000:01:00.0 ",   "/0000:01:00.0"};
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    const BindOptions options = {.consent = true};
+    g_autofree char *lots = g_strnfill(4096, '1');
+
+    for (gsize i = 0; i < G_N_ELEMENTS(hostile); i++) {
+        g_autoptr(Plan) plan = bind_plan(fake, hostile[i], &options, NULL);
+        const Step step = {(char *) "driver", (char *) hostile[i], (char *) "",
+                           (char *) "vfio-pci"};
+        CU_ASSERT_PTR_NULL(plan);
+        CU_ASSERT_FALSE(step_check(&step, NULL));
+    }
+    const Step step = {(char *) "driver", lots, (char *) "", (char *) "nvme"};
+    CU_ASSERT_FALSE(step_check(&step, NULL));
+    g_autoptr(Plan) plan = bind_plan(fake, lots, &options, NULL);
+    CU_ASSERT_PTR_NULL(plan);
+}
+
+static void
+test_closed_list(void)
+{
+    static const Step steps[] = {
+        {(char *) "shell", (char *) "rm", (char *) "", (char *) "run"},
+        {(char *) "run", (char *) "rm", (char *) "", (char *) "run"},
+        {(char *) "module", (char *) "evil", (char *) "", (char *) "loaded"},
+        {(char *) "file", (char *) "/etc/passwd", (char *) "", (char *) ""},
+        {(char *) "file", (char *) "/etc/udev/rules.d/70-carrel-../x",
+         (char *) "", (char *) ""},
+        {(char *) "driver", (char *) "0000:01:00.0", (char *) "",
+         (char *) "../../x"},
+        {(char *) "owner", (char *) "/dev/sda", (char *) "", (char *) ""},
+        {(char *) "owner", (char *) "/dev/vfio/1", (char *) "",
+         (char *) "0 0 4777"},
+        {(char *) "vf-count", (char *) "0000:01:00.0", (char *) "0",
+         (char *) "-1"},
+        {(char *) "vf-mac", (char *) "0000:01:00.0 0",
+         (char *) "00:00:00:00:00:00", (char *) "01:00:00:00:00:00"},
+        {(char *) "vf-vlan", (char *) "0000:01:00.0 0", (char *) "0",
+         (char *) "4095"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(steps); i++)
+        CU_ASSERT_FALSE(step_check(&steps[i], NULL));
+}
+
+static void
+test_bridge(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autoptr(GError) error = NULL;
+    const BindOptions options = {.consent = true};
+    g_autoptr(Plan) plan = bind_plan(fake, "00:01.0", &options, &error);
+
+    CU_ASSERT_PTR_NULL(plan);
+    CU_ASSERT_TRUE(
+        g_error_matches(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED));
+}
+
+static void
+test_too_many(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autoptr(HostPci) host = look(fake);
+    g_autoptr(GError) error = NULL;
+    const SriovOptions options = {.persist = false};
+    g_autoptr(Plan) plan =
+        sriov_count_plan(&fake->hand, host, "03:00.0", 8, &options, &error);
+
+    CU_ASSERT_PTR_NULL(plan);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "0 to 7"));
+}
+
+static void
+test_in_use(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autoptr(GError) error = NULL;
+    Run run = {.fake = fake};
+    const SriovOptions options = {.persist = false};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) make = make_vfs(fake, NULL);
+    CU_ASSERT_TRUE(apply(&run, make, NULL));
+    fake_sysfs_put(fake, "/proc/77/comm", "carrel\n");
+    g_autofree char *fds = g_strconcat(fake->dir, "/proc/77/fd", NULL);
+    g_autofree char *fd = g_strconcat(fds, "/3", NULL);
+    CU_ASSERT_EQUAL(g_mkdir_with_parents(fds, 0755), 0);
+    CU_ASSERT_EQUAL(symlink("/dev/vfio/101", fd), 0);
+    g_autoptr(HostPci) host = look(fake);
+    g_autoptr(Plan) fewer =
+        sriov_count_plan(&fake->hand, host, "03:00.0", 0, &options, &error);
+    CU_ASSERT_PTR_NULL(fewer);
+    CU_ASSERT_TRUE(
+        g_error_matches(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_BUSY));
+    CU_ASSERT_FALSE(undo(fake, 0, NULL));
+    CU_ASSERT_EQUAL(unlink(fd), 0);
+    CU_ASSERT_TRUE(undo(fake, 0, NULL));
+    drop_journal(fake);
+}
+
+static void
+test_settings(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    Run run = {.fake = fake};
+    const char *settings[] = {"mac=52:54:00:12:34:56", "vlan=100.3",
+                              "spoofchk=off", "rate=100-1000", NULL};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) make = make_vfs(fake, NULL);
+    CU_ASSERT_TRUE(apply(&run, make, NULL));
+    g_autofree char *before = fake_sysfs_snapshot(fake);
+    g_autoptr(HostPci) host = look(fake);
+    g_autoptr(Plan) plan =
+        sriov_set_plan(&fake->hand, host, "03:00.0", 1, settings, false, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    CU_ASSERT_TRUE(apply(&run, plan, NULL));
+    g_autofree char *mac = fake_sysfs_get(fake, "/vf/eth0-1-0");
+    CU_ASSERT_STRING_EQUAL(mac, "52:54:00:12:34:56");
+    CU_ASSERT_TRUE(undo(fake, 0, NULL));
+    g_autofree char *after = fake_sysfs_snapshot(fake);
+    CU_ASSERT_STRING_EQUAL(before, after);
+    drop_journal(fake);
+}
+
+static void
+test_cut_line(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autofree char *name = g_strconcat(
+        g_strrstr(g_getenv("CARREL_HELPER_DIR"), "/"), "/helper.jsonl", NULL);
+    g_autofree char *file = g_strconcat(g_get_tmp_dir(), name, NULL);
+    CU_ASSERT_EQUAL(g_mkdir_with_parents(g_getenv("CARREL_HELPER_DIR"), 0755),
+                    0);
+    CU_ASSERT_TRUE(g_file_set_contents(file, "{\"id\":1,\"sta", -1, NULL));
+    g_autoptr(Plan) plan = bind_card(fake, NULL);
+    CU_ASSERT_TRUE(apply(&run, plan, NULL));
+    g_autoptr(GPtrArray) records = journal_read(NULL);
+    CU_ASSERT_EQUAL(records->len, 1);
+    CU_ASSERT_TRUE(undo(fake, 0, NULL));
+    drop_journal(fake);
+}
+
+CU_MAIN("passthrough-act", {"a_card_goes_as_a_whole_and_comes_back", test_card},
+        {"files_are_written_and_taken_back", test_files},
+        {"virtual_functions_are_made_and_taken_back", test_vfs},
+        {"nvme_functions_get_resources_and_lose_them", test_nvme_vfs},
+        {"killed_anywhere_a_card_comes_back", test_kill_card},
+        {"killed_anywhere_files_come_back", test_kill_files},
+        {"killed_anywhere_virtual_functions_go_again", test_kill_vfs},
+        {"killed_anywhere_nvme_functions_go_again", test_kill_nvme},
+        {"a_plan_has_the_whole_group_in_order", test_whole_group},
+        {"the_journal_has_what_the_dry_run_shows", test_journal_has_them},
+        {"a_failing_step_takes_back_those_before", test_failure_rolls_back},
+        {"a_value_that_changed_meanwhile_is_left", test_changed_meanwhile},
+        {"undo_leaves_what_others_changed_later", test_others_changes_stay},
+        {"after_a_restart_only_files_are_taken_back", test_restart},
+        {"hostile_addresses_touch_nothing", test_hostile_addresses},
+        {"what_is_not_in_the_list_is_no_step", test_closed_list},
+        {"a_bridge_stays", test_bridge},
+        {"more_functions_than_there_are_is_refused", test_too_many},
+        {"a_function_in_use_is_not_taken_away", test_in_use},
+        {"settings_of_a_function_are_taken_back", test_settings},
+        {"a_line_cut_short_takes_no_other_with_it", test_cut_line})
