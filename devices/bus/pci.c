@@ -268,6 +268,8 @@ bar_unmap(PciDevice *pdev, PciBar *bar)
     if (bar->region != NULL)
         io_unmap(bar->type == PCI_BAR_IO ? env->ports : env->mmio, bar->region);
     bar->mapped_at = NOT_MAPPED;
+    if (pdev->bar_moved != NULL)
+        pdev->bar_moved(pdev, (unsigned) (bar - pdev->bars));
 }
 
 static int
@@ -291,6 +293,8 @@ bar_map(PciDevice *pdev, PciBar *bar, guint64 addr)
         }
     }
     bar->mapped_at = addr;
+    if (pdev->bar_moved != NULL)
+        pdev->bar_moved(pdev, (unsigned) (bar - pdev->bars));
     return 0;
 }
 
@@ -441,6 +445,7 @@ pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
     pdev->cap_end = FIRST_CAP;
     pdev->config_written = NULL;
     pdev->config_reading = NULL;
+    pdev->bar_moved = NULL;
     memset(pdev->bars, 0, sizeof pdev->bars);
     for (unsigned i = 0; i <= PCI_ROM; i++)
         pdev->bars[i].mapped_at = NOT_MAPPED;

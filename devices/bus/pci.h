@@ -105,6 +105,10 @@ struct PciDevice {
      * the bus's config lock held; old holds the bytes before. */
     void (*config_written)(PciDevice *pdev, unsigned offset, unsigned size,
                            const guint8 *old);
+    /* Optional; a BAR is at bars[index].mapped_at now: at another address, or
+     * nowhere. For functions that map more than a region and a slot; with the
+     * bus's config lock held. */
+    void (*bar_moved)(PciDevice *pdev, unsigned index);
 };
 
 /* The rows every PCI class puts into its PropDesc table. */
