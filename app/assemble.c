@@ -391,8 +391,10 @@ machine_new(const Profile *profile, const MachineOptions *options,
         create_vm(m, profile, events, data, error) &&
         open_drives(m, profile, error) && open_chars(m, profile, error) &&
         machine_open_nets(m, profile, error) &&
+        machine_open_pcis(m, profile, error) &&
         (machine_is_minimal(profile) ? machine_build_minimal(m, profile, error)
-                                     : build_pc(m, profile, error)))
+                                     : build_pc(m, profile, error)) &&
+        machine_show_ram(m, error))
         return m;
     machine_free(m);
     return NULL;
@@ -411,6 +413,7 @@ close_backends(void *data)
     for (unsigned i = 0; i < MACHINE_CONSOLES; i++)
         char_close(m->console[i]);
     machine_close_nets(m);
+    machine_close_pcis(m);
     for (unsigned i = 0; i < m->n_drives; i++) {
         block_close(m->drives[i].block);
         g_free(m->drives[i].name);
