@@ -112,20 +112,23 @@ open_function(Machine *m, OpenPci *o, const char *address, GError **error)
     return true;
 }
 
-/* The other functions of the card that were given to guests as well. Virtual
- * functions only look like a card: each is a device of its own. */
+/* The card's functions that were given to guests, lowest first, or this one
+ * alone. Virtual functions only look like a card: each is a device of its
+ * own. */
 static bool
-open_siblings(Machine *m, OpenPci *o, const char *address, GError **error)
+open_functions(Machine *m, OpenPci *o, const char *address, bool all,
+               GError **error)
 {
     gsize len = strlen(address);
 
-    if (exists(address, "physfn"))
-        return true;
+    if (!all || exists(address, "physfn"))
+        return open_function(m, o, address, error);
     for (unsigned fn = 0; fn < FUNCTIONS; fn++) {
         g_autofree char *other =
             g_strdup_printf("%.*s%u", (int) len - 1, address, fn);
-        if (strcmp(other, address) != 0 && is_given(other) &&
-            !exists(other, "physfn") && !open_function(m, o, other, error))
+        bool asked = strcmp(other, address) == 0;
+        bool given = is_given(other) && !exists(other, "physfn");
+        if ((asked || given) && !open_function(m, o, other, error))
             return false;
     }
     return true;
@@ -189,8 +192,7 @@ open_card(Machine *m, OpenPci *o, const Profile *p, GError **error)
     }
     if (m->vfio == NULL)
         m->vfio = vfio_container_new(&vfio_sys_kernel, error);
-    if (m->vfio == NULL || !open_function(m, o, address, error) ||
-        (all && !open_siblings(m, o, address, error)))
+    if (m->vfio == NULL || !open_functions(m, o, address, all, error))
         return machine_blame(error, o->section, "host");
     return load_rom(o, p, error);
 }
