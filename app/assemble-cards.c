@@ -13,6 +13,7 @@ enum {
     SLOT_SCSI = 9,
     SLOT_USB = MACHINE_SLOT_USB,
     SLOT_NET = 12, /* net0..3: 12..15 */
+    SLOT_PCI = 16, /* pci0..7: 16..23 */
     SLOT_CONSOLE = 24,
     SLOT_BALLOON = 25,
     SLOT_KEYBOARD = 26,
@@ -239,10 +240,24 @@ plug_input(const Plugging *g)
                          SLOT_POINTER);
 }
 
+/* A card of the host keeps its functions together: firmware and drivers expect
+ * the sound of a graphics card beside the picture. */
+static bool
+plug_host_pci(const Plugging *g)
+{
+    for (unsigned i = 0; i < MACHINE_PCIS; i++) {
+        g_autofree char *section = g_strdup_printf("pci%u", i);
+        if (g->m->pcis[i] != NULL && is_wanted(g, section) &&
+            !machine_plug_pci(g->m, i, g->cards, SLOT_PCI + i, g->error))
+            return machine_blame(g->error, section, "host");
+    }
+    return true;
+}
+
 /* One row a kind of card, whether it is there from the start or comes later. */
 static bool (*const kinds[])(const Plugging *g) = {
-    plug_drives, plug_scsi,    plug_usb,     plug_rng,
-    plug_nics,   plug_console, plug_balloon, plug_input,
+    plug_drives,  plug_scsi,    plug_usb,   plug_rng,      plug_nics,
+    plug_console, plug_balloon, plug_input, plug_host_pci,
 };
 
 static bool

@@ -30,6 +30,10 @@ typedef struct {
     GBytes *rom;    /* firmware starts from the card by it; NULL: it does not */
 } OpenNic;
 
+#define MACHINE_PCIS 8
+typedef struct OpenPci OpenPci; /* assemble-pci.c: a card of the host, opened */
+typedef struct VfioContainer VfioContainer;
+
 #define MACHINE_DRIVES (PC_FLOPPIES + 2 * PC_IDE)
 
 struct Machine {
@@ -57,6 +61,8 @@ struct Machine {
     GMutex path_lock; /* L2 guards drives[].path, drives, cards, nics */
     GCond nic_idle;   /* a card of nics has one user less */
     OpenNic *nics[MACHINE_NETS]; /* by number; NULL: there is none */
+    VfioContainer *vfio; /* all of pcis see the RAM by it; NULL: none does */
+    OpenPci *pcis[MACHINE_PCIS]; /* by number; NULL: there is none */
     Drive drives[MACHINE_DRIVES];
     unsigned n_drives;
     GPtrArray *retired; /* loop: Block *, of no drive and still busy; NULL */
@@ -66,6 +72,8 @@ struct Machine {
     GCond eject_idle;  /* ejecting has become false */
     guint32 ejected;   /* slots that the guest let go */
     bool ejecting;     /* a job of the pool sees to them */
+    guint32 wanted;    /* eject_lock: slots that the host wants back */
+    bool returning;    /* eject_lock: a job of the pool sees to them */
 };
 
 /* Adds "SECTION.key: " in front of an error, so that it names what to change;
@@ -142,6 +150,27 @@ bool machine_open_net(Machine *m, const Profile *p, const char *section,
 void machine_close_net(Machine *m, const char *section);
 /* All, when nobody can hold one. */
 void machine_close_nets(Machine *m);
+
+/* assemble-pci.c: devices of the host that the guest has to itself. The profile
+ * names them; before the devices are made. */
+bool machine_open_pcis(Machine *m, const Profile *p, GError **error);
+/* One of them. At start-up, or with media_lock held; blocks. */
+bool machine_open_pci(Machine *m, const Profile *p, const char *section,
+                      unsigned number, GError **error);
+/* Its functions become cards of that slot. */
+bool machine_plug_pci(Machine *m, unsigned number, PcCards *cards,
+                      unsigned slot, GError **error);
+/* The RAM is there: devices may see it. */
+bool machine_show_ram(Machine *m, GError **error);
+/* Back to the host; no device may use it any more. As machine_close_net(). */
+void machine_close_pci(Machine *m, const char *section);
+/* All. */
+void machine_close_pcis(Machine *m);
+
+/* assemble-plug.c: the host wants the card of that slot back. The guest is asked
+ * to let it go, and after a moment it is taken out all the same. Loop
+ * thread. */
+void machine_return_card(Machine *m, unsigned slot);
 
 /* assemble.c: opens a section's image and adds the drive, which is there on
  * failure too. At start-up, or with media_lock held. */

@@ -49,6 +49,7 @@ static const PlugKind plug_kinds[] = {
     { "net#",  "virtio-net",       machine_open_net, machine_close_net },
     { "rng",   "virtio-rng",       NULL,             NULL },
     { "usb#",  "tablet|keyboard|mouse|host", machine_open_usb, machine_close_usb },
+    { "pci#",  "vfio-pci",         machine_open_pci, machine_close_pci },
 };
 /* clang-format on */
 
@@ -182,7 +183,7 @@ insert_card(Machine *m, const Profile *p, const char *section, GError **error)
     bool ok = machine_plug_card(m, p, section, &in.cards, error);
     unsigned slot = pc_cards_last_slot(&in.cards);
 
-    g_return_val_if_fail(!ok || in.cards.n_cards == 1, 0);
+    g_return_val_if_fail(!ok || in.cards.n_cards > 0, 0);
     ok = ok && vm_with_paused(m->vm, insert_paused, &in, error);
     if (ok && !in.ok) {
         g_propagate_prefixed_error(error, in.error, "%s: ", section);
@@ -332,10 +333,16 @@ machine_attach(Machine *m, const Profile *fragment, const char *section,
 static void
 remove_paused(Vm *vm, void *data)
 {
-    Device *dev = vm_find_device(vm, data);
+    const char *section = data;
 
-    if (dev != NULL)
-        vm_remove_device(vm, dev);
+    /* a card's other functions are "pci0.1" and so on; the first goes last */
+    for (unsigned fn = 8; fn-- > 0;) {
+        g_autofree char *id =
+            fn > 0 ? g_strdup_printf("%s.%u", section, fn) : g_strdup(section);
+        Device *dev = vm_find_device(vm, id);
+        if (dev != NULL)
+            vm_remove_device(vm, dev);
+    }
 }
 
 static bool
@@ -451,7 +458,7 @@ machine_detach(Machine *m, const char *section, bool force, GError **error)
 /* ---- what the guest lets go ---- */
 
 static void
-take_out_ejected(Machine *m, unsigned slot)
+take_out_as(Machine *m, unsigned slot, const char *why)
 {
     g_autoptr(GError) error = NULL;
 
@@ -461,7 +468,7 @@ take_out_ejected(Machine *m, unsigned slot)
     bool ok = card != NULL && take_out(m, card, &error);
     g_mutex_unlock(&m->media_lock);
     if (ok)
-        say(m, section, "detached: the guest let it go");
+        say(m, section, why);
     else if (card != NULL)
         say(m, section, error->message);
 }
@@ -490,7 +497,7 @@ eject_work(void *data)
     while ((slots = next_ejected(m)) != 0)
         for (unsigned slot = 1; slot < 32; slot++)
             if ((slots & 1u << slot) != 0)
-                take_out_ejected(m, slot);
+                take_out_as(m, slot, "detached: the guest let it go");
     return 0;
 }
 
@@ -508,6 +515,79 @@ on_eject(void *data, unsigned slot)
     g_mutex_unlock(&m->eject_lock);
     if (start)
         loop_offload(vm_loop(m->vm), eject_work, NULL, m);
+}
+
+/* ---- what the host wants back ---- */
+
+#define RETURN_WAIT_MS 3000 /* for the guest's answer */
+#define RETURN_STEP_MS 50
+
+static bool
+has_left(Machine *m, unsigned slot)
+{
+    g_mutex_lock(&m->path_lock);
+    bool gone = card_in_slot(m, slot) == NULL;
+    g_mutex_unlock(&m->path_lock);
+    return gone;
+}
+
+static void
+return_card(Machine *m, unsigned slot)
+{
+    unsigned waited = 0;
+
+    if (m->pc.hotplug != NULL) {
+        pci_hotplug_request_removal(m->pc.hotplug, slot);
+        for (; waited < RETURN_WAIT_MS && !has_left(m, slot);
+             waited += RETURN_STEP_MS)
+            g_usleep(RETURN_STEP_MS * 1000);
+    }
+    if (has_left(m, slot))
+        return;
+    take_out_as(m, slot,
+                "given back to the host, which asked for it; the "
+                "guest did not let go");
+    if (m->pc.hotplug != NULL)
+        pci_hotplug_removed(m->pc.hotplug, slot);
+}
+
+static guint32
+next_wanted(Machine *m)
+{
+    g_mutex_lock(&m->eject_lock);
+    guint32 slots = m->wanted;
+    m->wanted = 0;
+    m->returning = slots != 0;
+    if (slots == 0)
+        g_cond_broadcast(&m->eject_idle);
+    g_mutex_unlock(&m->eject_lock);
+    return slots;
+}
+
+/* The pool's thread, as eject_work(). */
+static int
+return_work(void *data)
+{
+    Machine *m = data;
+    guint32 slots;
+
+    while ((slots = next_wanted(m)) != 0)
+        for (unsigned slot = 1; slot < 32; slot++)
+            if ((slots & 1u << slot) != 0)
+                return_card(m, slot);
+    return 0;
+}
+
+void
+machine_return_card(Machine *m, unsigned slot)
+{
+    g_mutex_lock(&m->eject_lock);
+    m->wanted |= 1u << slot;
+    bool start = !m->returning;
+    m->returning = true;
+    g_mutex_unlock(&m->eject_lock);
+    if (start)
+        loop_offload(vm_loop(m->vm), return_work, NULL, m);
 }
 
 void
@@ -528,7 +608,7 @@ void
 machine_plug_settle(Machine *m)
 {
     g_mutex_lock(&m->eject_lock);
-    while (m->ejecting)
+    while (m->ejecting || m->returning)
         g_cond_wait(&m->eject_idle, &m->eject_lock);
     g_mutex_unlock(&m->eject_lock);
 }

@@ -391,9 +391,10 @@ machine_new(const Profile *profile, const MachineOptions *options,
         create_vm(m, profile, events, data, error) &&
         open_drives(m, profile, error) && open_chars(m, profile, error) &&
         machine_open_nets(m, profile, error) &&
+        machine_open_pcis(m, profile, error) &&
         (machine_is_minimal(profile) ? machine_build_minimal(m, profile, error)
                                      : build_pc(m, profile, error)) &&
-        machine_plug_usb(m, profile, error))
+        machine_show_ram(m, error) && machine_plug_usb(m, profile, error))
         return m;
     machine_free(m);
     return NULL;
@@ -413,6 +414,7 @@ close_backends(void *data)
         char_close(m->console[i]);
     machine_close_nets(m);
     machine_close_usbs(m);
+    machine_close_pcis(m);
     for (unsigned i = 0; i < m->n_drives; i++) {
         block_close(m->drives[i].block);
         g_free(m->drives[i].name);

@@ -48,6 +48,8 @@ extern const DeviceClass virtio_rng_class;
 extern const DeviceClass virtio_balloon_class;
 extern const DeviceClass virtio_console_class;
 extern const DeviceClass virtio_input_class;
+/* vfio */
+extern const DeviceClass vfio_pci_class;
 
 static const DeviceClass *const registry[] = {
     /* bus, chipset, firmware */
@@ -94,6 +96,8 @@ static const DeviceClass *const registry[] = {
     &virtio_balloon_class,
     &virtio_console_class,
     &virtio_input_class,
+    /* vfio */
+    &vfio_pci_class,
 
     NULL,
 };

@@ -106,6 +106,32 @@ check_interface(const char *text)
     return *text == '.' ? "a name that does not begin with '.'" : NULL;
 }
 
+/* "0000:01:00.0", or without the domain: hexadecimal, the slot up to 1f, the
+ * function up to 7. Nothing else reaches a path. */
+static const char *
+check_pci_address(const char *text)
+{
+    static const char allowed[] = "an address such as 0000:01:00.0";
+    static const char *const shapes[] = {"xxxx:xx:1x.7", "xx:1x.7"};
+
+    for (gsize s = 0; s < G_N_ELEMENTS(shapes); s++) {
+        const char *shape = shapes[s];
+        gsize i = 0;
+        for (; text[i] != '\0' && shape[i] != '\0'; i++) {
+            bool hex = g_ascii_isxdigit(text[i]) != 0;
+            int value = g_ascii_xdigit_value(text[i]);
+            if (shape[i] == 'x' ? !hex
+                : g_ascii_isdigit(shape[i])
+                    ? !hex || value > g_ascii_digit_value(shape[i])
+                    : text[i] != shape[i])
+                break;
+        }
+        if (text[i] == '\0' && shape[i] == '\0')
+            return NULL;
+    }
+    return *text == '\0' ? NULL : allowed;
+}
+
 static const char *
 check_usb_device(const char *text)
 {
@@ -190,6 +216,7 @@ static const SchemaSection sections[] = {
     { "console#",     8, 0, "ports of a virtio console: number 0 is a console (hvc0 in Linux), the others are channels for programs; needs a driver in the guest" },
     { "net#",         4, 0, "network cards; the section makes the card" },
     { "usb#",         8, 0, "ports of the USB controller (machine.usb): the section plugs something in" },
+    { "pci#",         8, 0, "PCI devices of this host that the guest has to itself (carrel passthrough)" },
     { "firmware-log", 0, 0, "what the firmware prints to its debug port" },
     { "template",     0, SCHEMA_TEMPLATE, "what a template file says about itself" },
 };
@@ -286,6 +313,12 @@ static const SchemaKey keys[] = {
     { "net#", "capture", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "write all frames to this new file, in pcap format", NULL },
     { "net#", "capture-limit", SCHEMA_SIZE, 0, 64 * KIB, 1024 * GIB, NULL, "1G", NULL, "0.2", "a capture ends at this size", NULL },
     { "net#", "link", SCHEMA_ENUM, 0, 0, 0, "up|down", "up", NULL, "0.2", "whether the cable is plugged in when the machine starts", NULL },
+
+    { "pci#", "model", SCHEMA_ENUM, 0, 0, 0, "vfio-pci", "vfio-pci", NULL, "0.2", "how the guest gets the device", NULL },
+    { "pci#", "host", SCHEMA_STRING, 0, 0, 12, NULL, "", NULL, "0.2", "address of the device on this host, such as 0000:01:00.0; it is to be bound to vfio-pci", check_pci_address },
+    { "pci#", "functions", SCHEMA_ENUM, 0, 0, 0, "all|one", "all", NULL, "0.2", "all: the card's other functions go along, such as the sound of a graphics card; one: only this", NULL },
+    { "pci#", "rom", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file with the expansion ROM that the guest sees; empty for the device's own", NULL },
+    { "pci#", "device-rom", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "whether the guest sees the device's own expansion ROM", NULL },
 
     { "console#", "kind", SCHEMA_ENUM, 0, 0, 0, "pty|socket|file|null", "socket", NULL, "0.2", "the other end: a pty, a Unix socket (in the machine's runtime folder when it has no path), a file, or nothing", NULL },
     { "console#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file: where the output goes; socket: its path; pty: a link to it", NULL },

@@ -321,6 +321,8 @@ bar_unmap(PciDevice *pdev, PciBar *bar)
     if (bar->region != NULL)
         io_unmap(bar->type == PCI_BAR_IO ? env->ports : env->mmio, bar->region);
     bar->mapped_at = NOT_MAPPED;
+    if (pdev->bar_moved != NULL)
+        pdev->bar_moved(pdev, (unsigned) (bar - pdev->bars));
 }
 
 static int
@@ -344,6 +346,8 @@ bar_map(PciDevice *pdev, PciBar *bar, guint64 addr)
         }
     }
     bar->mapped_at = addr;
+    if (pdev->bar_moved != NULL)
+        pdev->bar_moved(pdev, (unsigned) (bar - pdev->bars));
     return 0;
 }
 
@@ -493,6 +497,7 @@ pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
     pdev->config_written = NULL;
     pdev->config_reading = NULL;
     pdev->config_is_live = NULL;
+    pdev->bar_moved = NULL;
     memset(pdev->bars, 0, sizeof pdev->bars);
     for (unsigned i = 0; i <= PCI_ROM; i++)
         pdev->bars[i].mapped_at = NOT_MAPPED;

@@ -110,6 +110,10 @@ struct PciDevice {
     /* Goes with config_reading: whether it would now do anything for any
      * register. Depends on the state alone. Config lock held. */
     bool (*config_is_live)(const PciDevice *pdev);
+    /* Optional; a BAR is at bars[index].mapped_at now: at another address, or
+     * nowhere. For functions that map more than a region and a slot; with the
+     * bus's config lock held. */
+    void (*bar_moved)(PciDevice *pdev, unsigned index);
 };
 
 /* The rows every PCI class puts into its PropDesc table. */

@@ -4,11 +4,19 @@
 #include <stdarg.h>
 
 void
+pc_cards_add_function(PcCards *cards, Device *dev, unsigned slot,
+                      unsigned function)
+{
+    g_assert(cards->n_cards < PC_MAX_FUNCTIONS);
+    g_assert(slot >= PC_FIRST_CARD && slot < 32 && function < 8);
+    cards->cards[cards->n_cards++] =
+        (PcCard){dev, (guint8) slot, (guint8) function};
+}
+
+void
 pc_cards_add(PcCards *cards, Device *dev, unsigned slot)
 {
-    g_assert(cards->n_cards < PC_MAX_CARDS);
-    g_assert(slot >= PC_FIRST_CARD && slot < 32);
-    cards->cards[cards->n_cards++] = (PcCard){dev, (guint8) slot};
+    pc_cards_add_function(cards, dev, slot, 0);
 }
 
 void
@@ -42,8 +50,10 @@ pc_cards_plug(PcCards *cards, Vm *vm, PciBus *bus, GError **error)
     for (unsigned i = 0; i < cards->n_cards; i++) {
         Device *dev = g_steal_pointer(&cards->cards[i].dev);
         device_set_link(dev, "bus", bus);
-        if (!device_set_u64(dev, "addr", PCI_DEVFN(cards->cards[i].slot, 0),
-                            error)) {
+        if (!device_set_u64(
+                dev, "addr",
+                PCI_DEVFN(cards->cards[i].slot, cards->cards[i].function),
+                error)) {
             device_free(dev);
             return false;
         }

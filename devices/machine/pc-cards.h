@@ -6,6 +6,7 @@
 #include "vmm/core/vm.h"
 
 #define PC_MAX_CARDS      29 /* slots 3..31 */
+#define PC_MAX_FUNCTIONS  96 /* of all cards together */
 #define PC_FIRST_CARD     3u
 #define PC_MAX_BOOT_UNITS 32
 
@@ -22,8 +23,9 @@ typedef enum {
  * A guest finds a card again where it was when others come and go, so each
  * thing of a profile has a slot of its own. */
 typedef struct {
-    Device *dev; /* owned until a machine took it, then NULL */
-    guint8 slot; /* PC_FIRST_CARD..31 */
+    Device *dev;     /* owned until a machine took it, then NULL */
+    guint8 slot;     /* PC_FIRST_CARD..31 */
+    guint8 function; /* 0..7; a card has a function 0 */
 } PcCard;
 
 /* Something on a card that firmware can start from. */
@@ -35,7 +37,7 @@ typedef struct {
 } PcBootUnit;
 
 typedef struct {
-    PcCard cards[PC_MAX_CARDS];
+    PcCard cards[PC_MAX_FUNCTIONS];
     unsigned n_cards;
     PcBootUnit boot[PC_MAX_BOOT_UNITS];
     unsigned n_boot;
@@ -43,6 +45,9 @@ typedef struct {
 
 /* Takes dev. Set-up thread, as all here. */
 void pc_cards_add(PcCards *cards, Device *dev, unsigned slot);
+/* One function of a card that has several. */
+void pc_cards_add_function(PcCards *cards, Device *dev, unsigned slot,
+                           unsigned function);
 void pc_cards_add_boot(PcCards *cards, PcBoot kind, unsigned number,
                        const char *fmt, ...) G_GNUC_PRINTF(4, 5);
 /* Highest slot in use; 0: none. */

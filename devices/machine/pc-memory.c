@@ -54,6 +54,18 @@ map_ram(Vm *vm, MemBacking *ram, guint64 memory, GError **error)
                                   PC_HIGH_MEMORY, MEM_RW, error));
 }
 
+/* Behind the display's window there is RAM that nothing reaches. */
+static void
+note_ram(GuestMem *mem, MemBacking *ram, guint64 memory)
+{
+    guint64 low = pc_low_memory(memory), high = pc_high_memory(memory);
+
+    guest_mem_add_ram(mem, 0, ram, 0, 0xa0000);
+    guest_mem_add_ram(mem, 0xc0000, ram, 0xc0000, low - 0xc0000);
+    if (high > 0)
+        guest_mem_add_ram(mem, PC_HIGH_MEMORY, ram, low, high);
+}
+
 static MemBacking *
 load_bios(Vm *vm, GBytes *bios, GError **error)
 {
@@ -110,6 +122,7 @@ pc_map_memory(Vm *vm, const PcSpec *spec, Device *bridge, GError **error)
     if (rom == NULL || !map_ram(vm, ram, spec->memory, error))
         return false;
     mem_backing_allow_discard(ram);
+    note_ram(vm_env(vm)->mem, ram, spec->memory);
     guint64 len = mem_backing_len(rom);
     if (!map_slot(vm, "bios", rom, 0, len, PC_HIGH_MEMORY - len, MEM_RO, error))
         return false;

@@ -57,6 +57,7 @@ map_ram(Build *b, MemBacking *ram, const char *name, guint64 offset,
         mem_slot_new(vm_env(b->build.vm)->mem, name, ram, offset, len);
     int ret = mem_slot_map(slot, gpa, MEM_RW);
 
+    guest_mem_add_ram(vm_env(b->build.vm)->mem, gpa, ram, offset, len);
     if (ret == 0)
         return;
     b->build.failed = true;

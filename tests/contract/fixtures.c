@@ -126,6 +126,17 @@ make_rom(Rig *rig)
     return rom;
 }
 
+static gpointer
+make_vfio_host(Rig *rig)
+{
+    rig->vfio = vfio_fake_new();
+    rig->vfio_container = vfio_container_new(&rig->vfio->sys, NULL);
+    rig->vfio_host =
+        vfio_host_open(rig->vfio_container, VF_GROUP, "0000:05:00.0", NULL);
+    g_assert_nonnull(rig->vfio_host);
+    return rig->vfio_host;
+}
+
 /* clang-format off */
 static const struct {
     const char *prefix; /* of the link's name */
@@ -135,6 +146,7 @@ static const struct {
     { "chr",   make_char },
     { "dma",   make_dma },
     { "drive", make_drive },
+    { "host",  make_vfio_host },
     { "net",   make_net },
     { "pm",    make_pm },
     { "rom",   make_rom },
@@ -294,6 +306,10 @@ rig_free(Rig *rig)
     g_ptr_array_unref(rig->mem_slots);
     if (rig->bus != NULL)
         pci_bus_free(rig->bus);
+    vfio_host_close(rig->vfio_host);
+    vfio_container_free(rig->vfio_container);
+    if (rig->vfio != NULL)
+        vfio_fake_free(rig->vfio);
     input_free(rig->vm->env.input);
     display_free(rig->vm->env.display);
     fake_vm_free(rig->vm);

@@ -4,17 +4,21 @@
 
 #include "devices/bus/pci.h"
 #include "tests/unit/fake-vm.h"
+#include "tests/unit/vfio-fake.h"
 
 typedef struct {
     const DeviceClass *klass;
     FakeVm *vm;
-    PciBus *bus;          /* made when the class has a "bus" link */
-    GPtrArray *helpers;   /* Device *: what the device is connected to */
-    GPtrArray *blocks;    /* Block * */
-    GPtrArray *files;     /* char *: temporary images */
-    GPtrArray *chars;     /* CharLink * */
-    GPtrArray *nets;      /* NetLink * */
-    GPtrArray *roms;      /* GBytes * */
+    PciBus *bus;        /* made when the class has a "bus" link */
+    GPtrArray *helpers; /* Device *: what the device is connected to */
+    GPtrArray *blocks;  /* Block * */
+    GPtrArray *files;   /* char *: temporary images */
+    GPtrArray *chars;   /* CharLink * */
+    GPtrArray *nets;    /* NetLink * */
+    GPtrArray *roms;    /* GBytes * */
+    VfioFake *vfio;     /* a card of the host; NULL: none was needed */
+    VfioContainer *vfio_container;
+    VfioHost *vfio_host;
     GPtrArray *mem_slots; /* MemSlot *: lent to the device */
     Device *dev;          /* options and links set */
 } Rig;

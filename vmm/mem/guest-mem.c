@@ -18,6 +18,7 @@ struct MemBacking {
     guint8 *host;
     guint64 len;
     bool discardable;
+    bool device;       /* of the host: only the guest's CPUs reach it */
     void *reservation; /* what to unmap: host with its alignment padding */
     gsize reserved;
 };
@@ -34,6 +35,12 @@ struct MemSlot {
     guint64 *dirty; /* bitmap of pages written by DMA; atomic words */
 };
 
+typedef struct {
+    Gpa gpa;
+    guint64 len;
+    guint8 *host;
+} RamRange;
+
 struct GuestMem {
     Epoch *epoch;
     MemTable *table;  /* atomic: acquire to read, release to publish */
@@ -42,6 +49,7 @@ struct GuestMem {
     GPtrArray *backings, *slots;
     const MemBackendOps *ops;
     void *backend;
+    GArray *ram;         /* RamRange, constant after set-up */
     GMutex discard_lock; /* L2 guards kept; held while pages are given back */
     unsigned kept;
 };
@@ -92,7 +100,7 @@ mem_publish(GuestMem *mem)
 
     for (guint i = 0; i < mem->slots->len; i++) {
         MemSlot *s = g_ptr_array_index(mem->slots, i);
-        if (s->mapped)
+        if (s->mapped && !s->backing->device)
             table->spans[table->n++] =
                 (MemSpan){s->gpa, s->len, s->backing->host + s->offset,
                           s->access == MEM_RO, s};
@@ -112,6 +120,7 @@ guest_mem_new(void)
     mem->epoch = epoch_new();
     mem->backings = g_ptr_array_new();
     mem->slots = g_ptr_array_new();
+    mem->ram = g_array_new(FALSE, FALSE, sizeof(RamRange));
     g_mutex_init(&mem->lock);
     g_mutex_init(&mem->discard_lock);
     mem_publish(mem);
@@ -141,6 +150,7 @@ guest_mem_free(GuestMem *mem)
     g_free(mem->table);
     g_ptr_array_unref(mem->slots);
     g_ptr_array_unref(mem->backings);
+    g_array_unref(mem->ram);
     g_mutex_clear(&mem->lock);
     g_mutex_clear(&mem->discard_lock);
     g_free(mem);
@@ -232,6 +242,38 @@ mem_backing_new_private(GuestMem *mem, const char *name, guint64 len,
     return backing_add(mem, name, len, -1, error);
 }
 
+MemBacking *
+mem_backing_new_device(GuestMem *mem, const char *name, void *host, guint64 len)
+{
+    MemBacking *b = g_new0(MemBacking, 1);
+
+    g_assert(len > 0 && len % MEM_PAGE == 0);
+    b->name = g_strdup(name);
+    b->len = len;
+    b->fd = -1;
+    b->host = host;
+    b->device = true;
+    g_mutex_lock(&mem->lock);
+    g_ptr_array_add(mem->backings, b);
+    g_mutex_unlock(&mem->lock);
+    return b;
+}
+
+void
+mem_backing_free(GuestMem *mem, MemBacking *backing)
+{
+    if (backing == NULL)
+        return;
+    g_mutex_lock(&mem->lock);
+    for (guint i = 0; i < mem->slots->len; i++) {
+        const MemSlot *s = g_ptr_array_index(mem->slots, i);
+        g_assert(s->backing != backing);
+    }
+    g_ptr_array_remove(mem->backings, backing);
+    g_mutex_unlock(&mem->lock);
+    backing_free(backing);
+}
+
 void
 mem_backing_allow_discard(MemBacking *b)
 {
@@ -275,9 +317,37 @@ guest_mem_total(const GuestMem *mem)
 {
     guint64 total = 0;
 
-    for (guint i = 0; i < mem->backings->len; i++)
-        total += ((MemBacking *) g_ptr_array_index(mem->backings, i))->len;
+    for (guint i = 0; i < mem->backings->len; i++) {
+        const MemBacking *b = g_ptr_array_index(mem->backings, i);
+        total += b->device ? 0 : b->len;
+    }
     return total;
+}
+
+/* ---- RAM, as hardware sees it ---- */
+
+void
+guest_mem_add_ram(GuestMem *mem, Gpa gpa, MemBacking *backing, guint64 offset,
+                  guint64 len)
+{
+    const RamRange range = {gpa, len, backing->host + offset};
+
+    g_assert(gpa % MEM_PAGE == 0 && len > 0 && len % MEM_PAGE == 0);
+    g_assert(offset <= backing->len && len <= backing->len - offset);
+    g_array_append_val(mem->ram, range);
+}
+
+bool
+guest_mem_foreach_ram(GuestMem *mem,
+                      bool (*fn)(void *data, Gpa gpa, guint64 len, void *host),
+                      void *data)
+{
+    for (guint i = 0; i < mem->ram->len; i++) {
+        const RamRange *r = &g_array_index(mem->ram, RamRange, i);
+        if (!fn(data, r->gpa, r->len, r->host))
+            return false;
+    }
+    return true;
 }
 
 /* ---- giving pages back ---- */

@@ -52,6 +52,13 @@ void mem_backing_fill(MemBacking *backing, guint64 offset, const void *data,
  * what is written later. Set-up thread, before it is mapped. False and error
  * set: no memory. */
 bool mem_backing_fill_bytes(MemBacking *backing, guint8 value, GError **error);
+/* Memory of a device of the host, mapped at host by somebody who keeps it
+ * until mem_backing_free(): a BAR that a guest reaches without an exit. No
+ * model's DMA and no guest_mem_...() ever touches it. Set-up or loop thread. */
+MemBacking *mem_backing_new_device(GuestMem *mem, const char *name, void *host,
+                                   guint64 len);
+/* Before guest_mem_free(), when no slot shows any of it. NULL is fine. */
+void mem_backing_free(GuestMem *mem, MemBacking *backing);
 /* The memfd, borrowed; -1: private memory. */
 int mem_backing_fd(const MemBacking *backing);
 
@@ -78,6 +85,17 @@ int mem_slot_set_offset(MemSlot *slot, guint64 offset);
  * and clears them in the slot; false when nothing was written. Loop thread. */
 void mem_slot_set_dirty_log(MemSlot *slot, bool on);
 bool mem_slot_dirty_fetch(MemSlot *slot, guint64 *bitmap);
+
+/* Where hardware that sees guest memory finds RAM: all of it, always, also what
+ * a chip set hides from the CPU for a while. A machine says it once, at set-up,
+ * before guest_mem_foreach_ram(). gpa, len: bytes, multiples of 4096. */
+void guest_mem_add_ram(GuestMem *mem, Gpa gpa, MemBacking *backing,
+                       guint64 offset, guint64 len);
+/* Any thread after set-up; until fn returns false. False when it did. */
+bool guest_mem_foreach_ram(GuestMem *mem,
+                           bool (*fn)(void *data, Gpa gpa, guint64 len,
+                                      void *host),
+                           void *data);
 
 /* Host pointer for [gpa, gpa+len) if it lies in one mapped slot (and is
  * writable when `write`), else NULL. Valid until the slot is unmapped; for

@@ -1,0 +1,90 @@
+# tests/lab/vfio-lib.sh - sourced by tests that pass a device of the lab through:
+# a guest with Debian's kernel and a shell, and what happens on the host's side.
+# shellcheck disable=SC1091
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+export PATH=$PATH:/usr/sbin:/sbin
+kernel=/boot/vmlinuz-$(uname -r)
+devices=/sys/bus/pci/devices
+[ -r "$kernel" ] || skip_all "no Debian kernel in /boot"
+[ -n "$(ls -A /sys/class/iommu 2>/dev/null)" ] || skip_all "no IOMMU here"
+modprobe vfio-pci || skip_all "no vfio-pci here"
+
+# makes_initrd FILE MODULE... - busybox with a shell on the serial port, after
+# the modules with all that they need.
+makes_initrd() {
+    local file=$1 root=$home/root.${1##*/} module path
+    shift
+    mkdir -p "$root"/{bin,proc,sys,dev}
+    cp "$(command -v busybox)" "$root/bin/busybox"
+    for module; do
+        modprobe --show-depends "$module" | sed -n 's/^insmod //p'
+    done | awk '!seen[$1]++ { print $1 }' >"$root/paths"
+    while read -r path; do
+        cp "$path" "$root/"
+        echo "/${path##*/}" >>"$root/modules"
+    done <"$root/paths"
+    cat >"$root/init" <<'INIT'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 3 >/proc/sys/kernel/printk
+for m in $(cat /modules); do insmod $m 2>/dev/null; done
+echo "up: ready=$((6 * 7))"
+exec setsid cttyhack sh
+INIT
+    chmod +x "$root/init"
+    (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$file"
+}
+
+# asks NAME COMMAND PATTERN WHAT [SECONDS] - a line for the shell, its answer.
+asks() {
+    "$carrel" send "$1" serial "$2"$'\n' &&
+        check "$4" "$carrel" expect "$1" "$3" --serial --timeout "${5:-90}"
+}
+
+driver_of() { basename "$(readlink "$devices/$1/driver" 2>/dev/null)"; }
+
+# gives ADDRESS - from its driver to vfio-pci; takes ADDRESS - back again.
+gives() {
+    echo vfio-pci >"$devices/$1/driver_override"
+    [ ! -e "$devices/$1/driver" ] || echo "$1" >"$devices/$1/driver/unbind"
+    echo "$1" >/sys/bus/pci/drivers_probe
+    [ "$(driver_of "$1")" = vfio-pci ]
+}
+takes() {
+    echo >"$devices/$1/driver_override"
+    echo "$1" >"$devices/$1/driver/unbind"
+    echo "$1" >/sys/bus/pci/drivers_probe
+}
+
+# within SECONDS COMMAND... - waits until it is true.
+within() {
+    local i n=$(($1 * 10))
+    shift
+    for ((i = 0; i < n; i++)); do
+        "$@" && return
+        sleep 0.1
+    done
+    return 1
+}
+
+group_of() { basename "$(readlink "$devices/$1/iommu_group")"; }
+
+# is_free ADDRESS - nobody has its group open.
+is_free() {
+    (exec 3<>"/dev/vfio/$(group_of "$1")") 2>/dev/null
+}
+
+# wakes PID - how often its threads but the processors' have been woken.
+wakes() {
+    local task n=0 name
+    for task in /proc/"$1"/task/*; do
+        read -r name <"$task/comm"
+        [[ $name == vcpu* ]] ||
+            n=$((n + $(awk '/^voluntary_ctxt/ { print $2 }' "$task/status")))
+    done
+    echo "$n"
+}

@@ -1,0 +1,410 @@
+/* tests/unit/test-vfio-pci.c - what a guest sees of a passed-through function:
+ * configuration space, BARs, interrupts, expansion ROM. */
+#include <string.h>
+
+#include "tests/unit/cu-main.h"
+#include "tests/unit/vfio-fake.h"
+#include "vmm/core/sysutil.h"
+
+#define BAR0_AT  0xd0000000u
+#define ENTRY(v) (BAR0_AT + VF_TABLE + 16 * (v))
+#define MSG      0xfee01000u
+#define ENABLE   0x8000u
+#define MASK_ALL 0x4000u
+#define IRQ_INTX 0
+#define IRQ_MSI  1
+#define IRQ_MSIX 2
+#define IRQ_ERR  3
+#define IRQ_REQ  4
+#define MS       G_GINT64_CONSTANT(1000000)
+
+static VfFunction *
+card(VfioRig *r)
+{
+    return &r->fake->fn[0];
+}
+
+static void
+place_bars(VfioRig *r)
+{
+    vfio_rig_write(r, PCI_BAR0, BAR0_AT, 4);
+    vfio_rig_write(r, PCI_BAR0 + 8, 0xc000, 4);
+    vfio_rig_write(r, PCI_COMMAND, 7, 2);
+}
+
+/* ---- configuration space ---- */
+
+static void
+test_ids(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, 0, 4), 0x10c98086);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_CLASS_DEVICE, 2), 0x0200);
+    vfio_rig_write(&r, 0, 0x12345678, 4);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, 0, 4), 0x10c98086);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->config, 0), 0x10c98086);
+    vfio_rig_end(&r);
+}
+
+static void
+test_chain(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_CAPABILITY_LIST, 1), VF_PM);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_PM + 1, 1), VF_MSI);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_MSI + 1, 1), VF_MSIX);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_MSIX + 1, 1), VF_EXP);
+    /* the vital product data, which hangs some devices, is not there */
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_EXP + 1, 1), VF_VEND);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_VPD, 4), 0);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_VEND + 1, 1), 0);
+    vfio_rig_end(&r);
+}
+
+/* Decoding stays on in the device; the guest sees what it wrote. */
+static void
+test_command(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_COMMAND, 2), 0);
+    CU_ASSERT_EQUAL(pci_get16(card(&r)->config, PCI_COMMAND), 0x0003);
+    vfio_rig_write(&r, PCI_COMMAND, 0x0404, 2);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_COMMAND, 2), 0x0404);
+    CU_ASSERT_EQUAL(pci_get16(card(&r)->config, PCI_COMMAND), 0x0007);
+    vfio_rig_end(&r);
+}
+
+static void
+test_bar_registers(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    vfio_rig_write(&r, PCI_BAR0, 0xffffffff, 4);
+    vfio_rig_write(&r, PCI_BAR0 + 4, 0xffffffff, 4);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_BAR0, 4), 0xffffc00c);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_BAR0 + 4, 4), 0xffffffff);
+    vfio_rig_write(&r, PCI_BAR0 + 8, 0xffffffff, 4);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_BAR0 + 8, 4), 0xffffffe1);
+    /* the host's addresses are the host's business */
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->config, PCI_BAR0), 0x0000000c);
+    vfio_rig_end(&r);
+}
+
+static void
+test_power(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_PM + 2, 2), 0x0003); /* no PME */
+    vfio_rig_write(&r, VF_PM + 4, 0xffff, 2);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_PM + 4, 2), 0x000b);
+    CU_ASSERT_EQUAL(pci_get16(card(&r)->config, VF_PM + 4), 0);
+    vfio_rig_end(&r);
+}
+
+static void
+test_express(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    /* an endpoint of the chip set, without a link */
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_EXP + 2, 2), 0x0092);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_EXP + 0x0c, 4), 0);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_EXP + 4, 4), 0x10008000);
+    /* a function level reset is the kernel's work */
+    vfio_rig_write(&r, VF_EXP + 8, 0x8000, 2);
+    CU_ASSERT_EQUAL(pci_get16(card(&r)->config, VF_EXP + 8), 0x8000);
+    vfio_rig_end(&r);
+}
+
+static void
+test_vendor_bytes(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_VEND + 4, 1), 0x5a);
+    card(&r)->config[VF_VEND + 4] = 0x77; /* it changes by itself */
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_VEND + 4, 1), 0x77);
+    vfio_rig_write(&r, VF_VEND + 4, 0x33, 1);
+    CU_ASSERT_EQUAL(card(&r)->config[VF_VEND + 4], 0x33);
+    vfio_rig_end(&r);
+}
+
+/* Whatever the guest writes anywhere, ids, BARs, power state and interrupt
+ * registers of the device stay as the host has set them. */
+static void
+test_wild_writes(void)
+{
+    static const struct {
+        unsigned offset, len;
+    } hosts[] = {{0, 4},       {6, 0x3a},     {VF_PM, 8},
+                 {VF_MSI, 24}, {VF_MSIX, 12}, {VF_EXP, 4}};
+    VfioRig r;
+    guint8 before[256];
+
+    vfio_rig_begin(&r);
+    memcpy(before, card(&r)->config, sizeof before);
+    for (unsigned offset = 0; offset < 256; offset++)
+        for (unsigned value = 0; value < 256; value += 51)
+            vfio_rig_write(&r, offset, value, 1);
+    for (gsize i = 0; i < G_N_ELEMENTS(hosts); i++)
+        CU_ASSERT_EQUAL(memcmp(before + hosts[i].offset,
+                               card(&r)->config + hosts[i].offset,
+                               hosts[i].len),
+                        0);
+    CU_ASSERT_EQUAL(card(&r)->config[PCI_COMMAND] & 3, 3);
+    vfio_rig_end(&r);
+}
+
+/* ---- BARs ---- */
+
+static void
+test_direct_memory(void)
+{
+    VfioRig r;
+    unsigned before;
+
+    vfio_rig_begin(&r);
+    CU_ASSERT_EQUAL(r.fake->mmaps, 1); /* up to the table */
+    place_bars(&r);
+    fake_mmio_write(r.vm, BAR0_AT + 0x10, 0xcafe, 4);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->bar0, 0x10), 0xcafe);
+    /* no model's DMA reaches the device */
+    CU_ASSERT_NOT_EQUAL(guest_mem_read(r.vm->env.mem, BAR0_AT, &before, 4), 0);
+    vfio_rig_end(&r);
+}
+
+static void
+test_ports(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    place_bars(&r);
+    fake_out16(r.vm, 0xc004, 0xbeef);
+    CU_ASSERT_EQUAL(pci_get16(card(&r)->bar2, 4), 0xbeef);
+    CU_ASSERT_EQUAL(fake_in8(r.vm, 0xc005), 0xbe);
+    vfio_rig_write(&r, PCI_COMMAND, 0, 2);
+    CU_ASSERT_EQUAL(fake_in16(r.vm, 0xc004), 0xffff);
+    vfio_rig_end(&r);
+}
+
+static void
+test_moves(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    place_bars(&r);
+    vfio_rig_write(&r, PCI_BAR0, 0xd8000000, 4);
+    pci_put32(card(&r)->bar0, 0x20, 0x1234);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, 0xd8000020, 4), 0x1234);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, BAR0_AT + 0x20, 4), 0xffffffff);
+    vfio_rig_end(&r);
+}
+
+/* What the guest writes into its table never reaches the host's. */
+static void
+test_table_is_apart(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    place_bars(&r);
+    fake_mmio_write(r.vm, ENTRY(0), MSG, 4);
+    fake_mmio_write(r.vm, ENTRY(0) + 8, 0x41, 4);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, ENTRY(0), 8), MSG);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, ENTRY(4) + 12, 4), 1);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->bar0, VF_TABLE), 0);
+    /* the rest of the page is the device's */
+    fake_mmio_write(r.vm, ENTRY(VF_VECTORS), 0x99, 4);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->bar0, VF_TABLE + 16 * VF_VECTORS),
+                    0x99);
+    vfio_rig_end(&r);
+}
+
+/* ---- interrupts ---- */
+
+static void
+set_entry(VfioRig *r, unsigned v, guint32 data)
+{
+    fake_mmio_write(r->vm, ENTRY(v), MSG, 8);
+    fake_mmio_write(r->vm, ENTRY(v) + 8, data, 4);
+    fake_mmio_write(r->vm, ENTRY(v) + 12, 0, 4);
+}
+
+static void
+test_msix(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    place_bars(&r);
+    vfio_rig_write(&r, VF_MSIX + 2, ENABLE | MASK_ALL, 2);
+    /* all are reserved at once, as the kernel cannot enlarge them */
+    CU_ASSERT_EQUAL(card(&r)->n_irqs[IRQ_MSIX], VF_VECTORS);
+    set_entry(&r, 3, 0x43);
+    CU_ASSERT_EQUAL(card(&r)->irq[IRQ_MSIX][3], -1);
+    vfio_rig_write(&r, VF_MSIX + 2, ENABLE, 2);
+    CU_ASSERT_TRUE(card(&r)->irq[IRQ_MSIX][3] >= 0);
+    CU_ASSERT_EQUAL(card(&r)->irq[IRQ_MSIX][0], -1);
+    vfio_rig_write(&r, VF_MSIX + 2, 0, 2);
+    CU_ASSERT_EQUAL(card(&r)->n_irqs[IRQ_MSIX], 0);
+    vfio_rig_end(&r);
+}
+
+/* Without KVM nobody takes the signal from the eventfd, as while masked. */
+static void
+test_pending(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    place_bars(&r);
+    vfio_rig_write(&r, VF_MSIX + 2, ENABLE, 2);
+    set_entry(&r, 2, 0x42);
+    fake_mmio_write(r.vm, ENTRY(2) + 12, 1, 4);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, BAR0_AT + VF_PBA, 4), 0);
+    sys_eventfd_signal(card(&r)->irq[IRQ_MSIX][2]);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, BAR0_AT + VF_PBA, 4), 4);
+    vfio_rig_end(&r);
+}
+
+static void
+test_few_vectors(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    place_bars(&r);
+    r.fake->vectors = 2;
+    vfio_rig_write(&r, VF_MSIX + 2, ENABLE, 2);
+    CU_ASSERT_EQUAL(card(&r)->n_irqs[IRQ_MSIX], 2);
+    set_entry(&r, 1, 0x41);
+    set_entry(&r, 4, 0x44);
+    CU_ASSERT_TRUE(card(&r)->irq[IRQ_MSIX][1] >= 0);
+    CU_ASSERT_EQUAL(card(&r)->irq[IRQ_MSIX][4], -1);
+    vfio_rig_end(&r);
+}
+
+static void
+test_msi(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    vfio_rig_write(&r, VF_MSI + 4, MSG, 4);
+    vfio_rig_write(&r, VF_MSI + 12, 0x51, 2);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_MSI + 12, 2), 0x51);
+    vfio_rig_write(&r, VF_MSI + 2, 1, 2);
+    CU_ASSERT_EQUAL(card(&r)->n_irqs[IRQ_MSI], 1);
+    CU_ASSERT_TRUE(card(&r)->irq[IRQ_MSI][0] >= 0);
+    CU_ASSERT_EQUAL(card(&r)->n_irqs[IRQ_INTX], 0); /* one kind at a time */
+    vfio_rig_write(&r, VF_MSI + 2, 0, 2);
+    CU_ASSERT_EQUAL(card(&r)->n_irqs[IRQ_MSI], 0);
+    CU_ASSERT_EQUAL(card(&r)->n_irqs[IRQ_INTX], 1);
+    vfio_rig_end(&r);
+}
+
+static void
+test_intx(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_INTERRUPT_PIN, 1), 1);
+    CU_ASSERT_EQUAL(card(&r)->n_irqs[IRQ_INTX], 1);
+    sys_eventfd_signal(card(&r)->irq[IRQ_INTX][0]);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT,
+                    PCI_STATUS_INTERRUPT);
+    CU_ASSERT_EQUAL(r.fake->unmasks, 0);
+    fake_advance(r.vm, 1 * MS);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, 0);
+    CU_ASSERT_EQUAL(r.fake->unmasks, 1);
+    vfio_rig_end(&r);
+}
+
+static void
+test_host_asks(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    sys_eventfd_signal(card(&r)->irq[IRQ_REQ][0]);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(r.wanted, 1);
+    CU_ASSERT_EQUAL(r.failed, 0);
+    sys_eventfd_signal(card(&r)->irq[IRQ_ERR][0]);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(r.failed, 1);
+    vfio_rig_end(&r);
+}
+
+/* ---- reset, ROM ---- */
+
+static void
+test_reset(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    CU_ASSERT_EQUAL(card(&r)->resets, 0); /* opening it was one */
+    place_bars(&r);
+    vfio_rig_write(&r, VF_MSIX + 2, ENABLE, 2);
+    set_entry(&r, 0, 0x40);
+    device_reset(r.dev, RESET_COLD);
+    CU_ASSERT_EQUAL(card(&r)->resets, 1);
+    CU_ASSERT_EQUAL(card(&r)->n_irqs[IRQ_MSIX], 0);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_COMMAND, 2), 0);
+    CU_ASSERT_EQUAL(pci_get16(card(&r)->config, PCI_COMMAND), 3);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, BAR0_AT, 4), 0xffffffff);
+    place_bars(&r);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, ENTRY(0) + 8, 4), 0);
+    vfio_rig_end(&r);
+}
+
+static void
+test_rom(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r);
+    vfio_rig_write(&r, PCI_ROM_ADDRESS, 0xfffff800, 4);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_ROM_ADDRESS, 4), 0xfffff800);
+    vfio_rig_write(&r, PCI_ROM_ADDRESS, 0xd9000001, 4);
+    vfio_rig_write(&r, PCI_COMMAND, 2, 2);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, 0xd9000000, 2), 0xaa55);
+    vfio_rig_end(&r);
+}
+
+CU_MAIN("vfio-pci", {"the_guest_sees_the_devices_ids", test_ids},
+        {"the_chain_goes_past_what_is_hidden", test_chain},
+        {"decoding_stays_on_behind_the_guests_back", test_command},
+        {"bars_are_sized_without_the_device", test_bar_registers},
+        {"the_device_never_sleeps", test_power},
+        {"an_endpoint_becomes_part_of_the_chip_set", test_express},
+        {"vendor_bytes_are_the_devices", test_vendor_bytes},
+        {"wild_writes_do_not_reach_what_is_the_hosts", test_wild_writes},
+        {"a_bar_is_memory_of_cpus_alone", test_direct_memory},
+        {"ports_exit_and_reach_the_device", test_ports},
+        {"a_bar_follows_its_register", test_moves},
+        {"the_table_is_the_guests_own", test_table_is_apart},
+        {"a_vector_is_signalled_when_unmasked", test_msix},
+        {"a_masked_message_waits_in_the_pending_bits", test_pending},
+        {"a_host_with_few_vectors_gives_those", test_few_vectors},
+        {"msi_takes_the_place_of_intx", test_msi},
+        {"intx_rises_falls_and_may_come_again", test_intx},
+        {"the_host_may_ask_and_the_device_may_fail", test_host_asks},
+        {"a_reset_clears_what_the_guest_has_set", test_reset},
+        {"the_rom_is_where_the_guest_puts_it", test_rom})
