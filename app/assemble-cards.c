@@ -67,6 +67,7 @@ plug_virtio_disk(const Plugging *g, Drive *d)
     pc_cards_add_boot(g->cards, PC_BOOT_DISK, d->number, "scsi@%u/disk@0,0",
                       SLOT_DISK + d->number);
     return set_u64(g, dev, "queues", queues(g)) &&
+           set_u64(g, dev, "own-thread", 1) &&
            (*serial == '\0' ||
             device_set_string(dev, "serial", serial, g->error));
 }

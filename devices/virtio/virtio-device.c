@@ -12,6 +12,7 @@
 
 #include "devices/virtio/virtio-internal.h"
 #include "vmm/core/sysutil.h"
+#include "vmm/loop/io-thread.h"
 #include "vmm/loop/loop.h"
 
 /* clang-format off */
@@ -270,18 +271,82 @@ virtio_buffer_returned(VirtioDevice *v)
     }
 }
 
+/* Loop thread or the device's own. */
+static void
+serve(unsigned queue, void *data)
+{
+    VirtioDevice *v = data;
+
+    virtio_lock(v);
+    bool run = virtio_is_running(v) && v->queues[queue].live;
+    virtio_unlock(v);
+    if (run)
+        v->model->notify(v, queue);
+}
+
+/* From now on the device's own thread listens. Failing costs speed only. */
+static void
+start_thread(VirtioDevice *v)
+{
+    unsigned n = v->setup.n_queues;
+    g_autofree int *fds = g_new(int, n);
+    g_autoptr(GError) error = NULL;
+
+    v->setup.own_thread = false;
+    for (unsigned i = 0; i < n; i++)
+        fds[i] = v->kicks[i].fd;
+    virtio_lock(v);
+    v->thread = io_thread_new(v->pci.dev.id, fds, n, serve, v, &error);
+    bool ok = v->thread != NULL;
+    virtio_unlock(v);
+    for (unsigned i = 0; ok && i < n; i++)
+        virtio_set_kick_watched(v, i, false);
+}
+
 static void
 kicked(int fd, GIOCondition ev, void *data)
 {
     VirtioKick *kick = data;
     VirtioDevice *v = kick->v;
 
+    if (v->setup.own_thread) {
+        start_thread(v);
+        if (v->thread != NULL)
+            return; /* it finds the signal */
+    }
     (void) sys_eventfd_drain(fd); /* how often does not matter */
+    serve(kick->queue, v);
+}
+
+bool
+virtio_has_thread(const VirtioDevice *v)
+{
+    return v->thread != NULL;
+}
+
+/* Or something else to do than to wait. */
+static bool
+has_any_buffer(void *data)
+{
+    VirtioDevice *v = data;
+
     virtio_lock(v);
-    bool run = virtio_is_running(v) && v->queues[kick->queue].live;
+    bool found = !virtio_is_running(v);
+    for (unsigned i = 0; !found && i < v->setup.n_queues; i++)
+        found = virtq_has_buffer(&v->queues[i]);
     virtio_unlock(v);
-    if (run)
-        v->model->notify(v, kick->queue);
+    return found;
+}
+
+bool
+virtio_linger(VirtioDevice *v, unsigned queue)
+{
+    if (v->thread == NULL)
+        return false;
+    virtio_unlock(v);
+    bool found = io_thread_linger(v->thread, has_any_buffer, v);
+    virtio_lock(v);
+    return found && virtio_is_running(v) && virtq_has_buffer(&v->queues[queue]);
 }
 
 /* ---- registers ---- */
@@ -535,6 +600,8 @@ virtio_class_unrealize(Device *dev)
     if (v->queues != NULL)
         stop(v);
     virtio_unlock(v);
+    io_thread_free(v->thread); /* which may be looking at it */
+    v->thread = NULL;
     v->transport->unrealize(v);
     for (unsigned i = 0; v->kicks != NULL && i < v->setup.n_queues; i++) {
         virtio_set_kick_watched(v, i, false);

@@ -17,7 +17,8 @@
  * reset and restored first. share/doc/virtio.md walks through a model.
  *
  * Threads: registers are written on vCPU threads with the device's lock
- * (Device.lock, L1) held; queues are served on the loop. The lock guards the
+ * (Device.lock, L1) held; queues are served on the loop, or on a thread of the
+ * device's own (VirtioSetup.own_thread). The lock guards the
  * state and everything of virtq.h; a model takes it by virtio_lock(), keeps it
  * for as long as it moves buffers and gives it up for I/O. */
 #pragma once
@@ -67,6 +68,7 @@ enum {
 typedef struct VirtioDevice VirtioDevice;
 typedef struct VirtioTransport VirtioTransport; /* virtio-internal.h */
 typedef struct VirtioKick VirtioKick;           /* virtio-internal.h */
+typedef struct IoThread IoThread;               /* vmm/loop/io-thread.h */
 
 /* What a device of one type does; one const instance per model. NULL is fine
  * for all but notify. */
@@ -76,8 +78,8 @@ typedef struct {
     /* Has no legacy interface: devices that came with version 1.0. */
     bool modern_only;
 
-    /* The driver has put buffers into a queue. Loop thread, lock not held;
-     * may come without a buffer, and while another queue is being served on
+    /* The driver has put buffers into a queue. Loop thread, or the device's
+     * own where VirtioSetup asks for one, lock not held; may come without a buffer, and while another queue is being served on
      * no other thread. Take what there is; what cannot be taken now is to be
      * taken later without another call. */
     void (*notify)(VirtioDevice *v, unsigned queue);
@@ -90,7 +92,8 @@ typedef struct {
     void (*set_config)(VirtioDevice *v, unsigned offset, const guint8 *data,
                        unsigned len);
     /* The driver set DRIVER_OK: features and queues are final until reset.
-     * Lock held, vCPU thread; also after a restore, on the loop. */
+     * Lock held, vCPU thread; also after a restore, on the loop, and where a
+     * driver did not wait for its reset, on the thread that serves queues. */
     void (*started)(VirtioDevice *v);
     /* A reset has begun: nothing that started() set going may go on; cancel
      * work on buffers that are out (their push will be dropped). Lock held,
@@ -107,6 +110,10 @@ typedef struct {
     unsigned n_queues;   /* 1..VIRTIO_MAX_QUEUES */
     guint16 queue_size;  /* entries, a power of two, to VIRTQ_MAX_SIZE */
     guint16 config_size; /* bytes, to VIRTIO_MAX_CONFIG */
+    /* notify() may wait for I/O: it runs on a thread of the device's own, which
+     * begins with the first notification. Without it, should no thread be had,
+     * notify() runs on the loop. */
+    bool own_thread;
 } VirtioSetup;
 
 /* Guest-visible and saved: registers common to all, both transports'. */
@@ -150,10 +157,11 @@ struct VirtioDevice {
     Virtq *queues;                    /* setup.n_queues */
     VirtioKick *kicks;                /* one a queue */
     /* Under the lock. */
-    bool started;   /* DRIVER_OK and what it entails has been done */
-    bool paused;    /* between quiesce and resume */
-    bool draining;  /* reset, but old buffers are still out */
-    unsigned n_out; /* buffers out, also those from before a reset */
+    bool started;     /* DRIVER_OK and what it entails has been done */
+    bool paused;      /* between quiesce and resume */
+    bool draining;    /* reset, but old buffers are still out */
+    unsigned n_out;   /* buffers out, also those from before a reset */
+    IoThread *thread; /* written on the loop; NULL: the loop serves queues */
     VirtioUse use;
     unsigned n_starts; /* since the machine's reset */
     bool is_system;    /* what drives it now is no firmware */
@@ -221,6 +229,12 @@ void virtio_config_changed(VirtioDevice *v);
 /* As if the driver had notified the queue: notify() runs soon, on the loop.
  * Any thread, with or without the lock. */
 void virtio_kick(VirtioDevice *v, unsigned queue);
+/* Inside notify(), when a queue is empty: true when the driver has put something
+ * into it within a short while. Only a thread of the device's own waits, and
+ * only if that has paid lately. Lock held, given up in between. */
+bool virtio_linger(VirtioDevice *v, unsigned queue);
+/* Whether notify() runs on a thread of the device's own. Lock held. */
+bool virtio_has_thread(const VirtioDevice *v);
 /* Something no driver may do, beyond what virtq_fail() says. Lock held. */
 void virtio_fail(VirtioDevice *v, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 

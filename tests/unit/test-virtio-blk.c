@@ -61,16 +61,25 @@ open_disk(Disk *d, bool read_only)
 }
 
 static void
-begin_with(Disk *d, VirtioRigHow how, bool read_only, guint64 accept)
+make_disk(Disk *d, VirtioRigHow how, bool read_only, unsigned queues,
+          bool own_thread, guint64 accept)
 {
     virtio_rig_init(&d->r, how);
     open_disk(d, read_only);
     Device *dev = device_new(&virtio_blk_class, "disk0");
     device_set_link(dev, "drive", d->block);
-    device_set_u64(dev, "queues", 2, NULL);
+    device_set_u64(dev, "queues", queues, NULL);
+    device_set_u64(dev, "own-thread", own_thread, NULL);
     device_set_string(dev, "serial", "0815", NULL);
     virtio_rig_add_device(&d->r, dev);
-    virtio_rig_start(&d->r, accept, 2);
+    CU_ASSERT_PTR_NULL(d->r.v->thread); /* nobody pays before use */
+    virtio_rig_start(&d->r, accept, queues);
+}
+
+static void
+begin_with(Disk *d, VirtioRigHow how, bool read_only, guint64 accept)
+{
+    make_disk(d, how, read_only, 2, false, accept);
 }
 
 static void
@@ -434,6 +443,149 @@ test_pause_and_restore(void)
     end(&d);
 }
 
+/* ---- on a thread of its own ---- */
+
+static void
+begin_thread(Disk *d, unsigned queues)
+{
+    make_disk(d, VR_PCI, false, queues, true, G_MAXUINT64);
+}
+
+/* So many that the thread lingers for the next one. */
+static void
+keep_busy(Disk *d)
+{
+    for (guint32 i = 1; i <= 50; i++) {
+        vr_put32(&d->r, DATA, i);
+        CU_ASSERT_EQUAL(request(d, OUT, 200 + i, 512, false), OK);
+        vr_put32(&d->r, DATA, 0);
+        CU_ASSERT_EQUAL(request(d, IN, 200 + i, 512, true), OK);
+        CU_ASSERT_EQUAL(vr_get32(&d->r, DATA), i);
+    }
+    CU_ASSERT_PTR_NOT_NULL(d->r.v->thread);
+}
+
+static void
+test_thread_round_trip(void)
+{
+    static const guint64 accepts[] = {
+        G_MAXUINT64, ~VIRTIO_F_RING_PACKED,
+        ~(VIRTIO_F_RING_PACKED | VIRTIO_F_EVENT_IDX)};
+
+    for (unsigned how = VR_PCI; how <= VR_MMIO; how++)
+        for (gsize i = 0; i < G_N_ELEMENTS(accepts); i++) {
+            Disk d;
+            make_disk(&d, (VirtioRigHow) how, false, 1 + i % 2, true,
+                      accepts[i]);
+            keep_busy(&d);
+            CU_ASSERT_EQUAL(request(&d, FLUSH, 0, 0, false), OK);
+            CU_ASSERT_EQUAL(image32(&d, 250), 50);
+            CU_ASSERT_EQUAL(request(&d, IN, SECTORS, 512, true), IOERR);
+            end(&d);
+        }
+}
+
+/* Several at once, some of which are too large to be done on the spot. */
+static void
+test_thread_batch(void)
+{
+    Disk d;
+
+    begin_thread(&d, 2);
+    keep_busy(&d);
+    put_header(&d, HEADER, IN, 0);
+    for (unsigned i = 0; i < 5; i++) {
+        const VrBuf bufs[] = {
+            {HEADER, 16, false},
+            {DATA + 0x20000 * i, i % 2 == 0 ? 512u : 0x20000u, true},
+            {STATUS + i, 1, true}};
+        fake_ram(d.r.vm)[STATUS + i] = NOT_SET;
+        vr_put32(&d.r, DATA + 0x20000 * i + 508, 1);
+        virtio_rig_add(&d.r, 0, bufs, 3);
+    }
+    for (unsigned i = 0; i < 5; i++)
+        CU_ASSERT_NOT_EQUAL(virtio_rig_finish(&d.r, 0), G_MAXUINT32);
+    for (unsigned i = 0; i < 5; i++) {
+        CU_ASSERT_EQUAL(fake_ram(d.r.vm)[STATUS + i], OK);
+        CU_ASSERT_EQUAL(vr_get32(&d.r, DATA + 0x20000 * i + 508), 0);
+        if (i % 2 != 0)
+            CU_ASSERT_EQUAL(vr_get32(&d.r, DATA + 0x20000 * i + 512), 1);
+    }
+    end(&d);
+}
+
+static void
+wait_quiet(Disk *d)
+{
+    for (unsigned i = 0; i < 10000 && !device_is_quiet(d->r.dev); i++) {
+        fake_advance(d->r.vm, MS);
+        g_usleep(100);
+    }
+    CU_ASSERT_TRUE(device_is_quiet(d->r.dev));
+}
+
+/* Once it is quiet the thread touches nothing, although it may be looking. */
+static void
+test_thread_pause(void)
+{
+    Disk d;
+    const VrBuf bufs[] = {
+        {HEADER, 16, false}, {DATA, 512, true}, {STATUS, 1, true}};
+    guint16 id;
+    guint32 len;
+
+    begin_thread(&d, 1);
+    for (unsigned i = 0; i < 20; i++) {
+        keep_busy(&d);
+        device_quiesce(d.r.dev);
+        wait_quiet(&d);
+        put_header(&d, HEADER, IN, 77);
+        virtio_rig_add(&d.r, 0, bufs, 3);
+        virtio_rig_kick(&d.r, 0);
+        g_usleep(1000);
+        CU_ASSERT_FALSE(virtio_rig_used(&d.r, 0, &id, &len));
+        device_resume(d.r.dev);
+        CU_ASSERT_EQUAL(virtio_rig_finish(&d.r, 0), 513);
+        CU_ASSERT_EQUAL(vr_get32(&d.r, DATA), 77);
+    }
+    end(&d);
+}
+
+static void
+test_thread_reset(void)
+{
+    Disk d;
+    const VrBuf bufs[] = {
+        {HEADER, 16, false}, {DATA, 512, true}, {STATUS, 1, true}};
+
+    begin_thread(&d, 2);
+    for (unsigned i = 0; i < 20; i++) {
+        keep_busy(&d);
+        put_header(&d, HEADER, IN, 5);
+        virtio_rig_add(&d.r, 0, bufs, 3);
+        if (i % 2 == 0)
+            fake_mmio_write(d.r.vm, VR_NOTIFY, 0, 2);
+        virtio_rig_set_status(&d.r, 0);
+        wait_quiet(&d);
+        CU_ASSERT_EQUAL(virtio_rig_status(&d.r), 0);
+        virtio_rig_start(&d.r, G_MAXUINT64, 2);
+    }
+    keep_busy(&d);
+    end(&d);
+}
+
+/* The thread is gone when the device is, whatever it was doing. */
+static void
+test_thread_ends(void)
+{
+    for (unsigned i = 0; i < 20; i++) {
+        Disk d;
+        begin_thread(&d, 1);
+        keep_busy(&d);
+        end(&d);
+    }
+}
+
 CU_MAIN("virtio-blk", {"reads_and_writes_on_every_transport", test_round_trip},
         {"a_systems_writes_are_counted", test_writes_are_counted},
         {"header_data_and_status_may_be_cut_anywhere", test_any_framing},
@@ -447,4 +599,9 @@ CU_MAIN("virtio-blk", {"reads_and_writes_on_every_transport", test_round_trip},
         {"configuration_tells_size_and_topology", test_configuration},
         {"a_batch_is_answered_with_few_interrupts", test_batch},
         {"a_reset_waits_for_what_is_in_flight", test_reset_in_flight},
-        {"requests_survive_pause_and_restore", test_pause_and_restore})
+        {"requests_survive_pause_and_restore", test_pause_and_restore},
+        {"a_thread_of_its_own_reads_and_writes", test_thread_round_trip},
+        {"a_thread_of_its_own_takes_batches", test_thread_batch},
+        {"a_thread_of_its_own_is_quiet_when_paused", test_thread_pause},
+        {"a_thread_of_its_own_survives_resets", test_thread_reset},
+        {"a_thread_of_its_own_ends_with_the_device", test_thread_ends})

@@ -13,7 +13,13 @@
 void
 vr_put16(VirtioRig *r, guint64 at, guint16 value)
 {
-    memcpy(fake_ram(r->vm) + at, &value, sizeof value);
+    guint8 *host = fake_ram(r->vm) + at;
+
+    /* indices and flags: a device's thread may be looking */
+    if (at % sizeof value == 0)
+        __atomic_store_n((guint16 *) (void *) host, value, __ATOMIC_RELEASE);
+    else
+        memcpy(host, &value, sizeof value);
 }
 
 void
@@ -31,9 +37,13 @@ vr_put64(VirtioRig *r, guint64 at, guint64 value)
 guint16
 vr_get16(VirtioRig *r, guint64 at)
 {
+    const guint8 *host = fake_ram(r->vm) + at;
     guint16 value;
 
-    memcpy(&value, fake_ram(r->vm) + at, sizeof value);
+    if (at % sizeof value == 0)
+        return __atomic_load_n((const guint16 *) (const void *) host,
+                               __ATOMIC_ACQUIRE);
+    memcpy(&value, host, sizeof value);
     return value;
 }
 
