@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "devices/virtio/virtio-device.h"
+#include "devices/virtio/virtio-pool.h"
 #include "vmm/block/block.h"
 #include "vmm/core/iov.h"
 #include "vmm/core/sysutil.h"
@@ -72,7 +73,6 @@ typedef struct Request Request;
 struct Request {
     BlockReq block; /* first */
     VirtioBlk *d;
-    Request *next_free;
     Virtq *q;
     VirtqElem elem;
     guint32 type;
@@ -95,9 +95,8 @@ struct VirtioBlk {
     bool own_thread;              /* option */
     BlockInfo info;
     /* Under the lock. */
-    Request *requests, *free; /* one for each entry of all queues */
-    unsigned n_unused;        /* of requests, never used so far: untouched */
-    guint32 to_flush;         /* bit i: queue i has pushed buffers */
+    VirtioPool pool;  /* Request, one for each entry of all queues */
+    guint32 to_flush; /* bit i: queue i has pushed buffers */
     /* Of the thread that runs notify(). */
     unsigned now_pause;  /* requests that are not tried at once */
     unsigned next_pause; /* after the next slow one */
@@ -108,12 +107,9 @@ struct VirtioBlk {
 static Request *
 take(VirtioBlk *d)
 {
-    Request *r = d->free;
+    Request *r = virtio_pool_take(&d->pool);
 
     if (r != NULL) {
-        d->free = r->next_free;
-    } else if (d->n_unused > 0) {
-        r = &d->requests[--d->n_unused];
         r->d = d;
         r->elem.iov = r->iov;
         r->elem.cap = G_N_ELEMENTS(r->iov);
@@ -124,8 +120,7 @@ take(VirtioBlk *d)
 static void
 give(Request *r)
 {
-    r->next_free = r->d->free;
-    r->d->free = r;
+    virtio_pool_give(&r->d->pool, r);
 }
 
 /* Lock held. */
@@ -590,9 +585,7 @@ own_features(const VirtioBlk *d)
 static void
 make_requests(VirtioBlk *d)
 {
-    d->n_unused = d->n_queues * d->queue_size;
-    d->requests = g_new0(Request, d->n_unused);
-    d->free = NULL;
+    virtio_pool_init(&d->pool, sizeof(Request), d->n_queues * d->queue_size);
     d->to_flush = 0;
     d->now_pause = 0;
     d->next_pause = NOW_PAUSE;
@@ -628,7 +621,7 @@ virtio_blk_unrealize(Device *dev)
 
     virtio_class_unrealize(dev);
     block_set_batch_done(d->block, NULL, NULL);
-    g_clear_pointer(&d->requests, g_free);
+    virtio_pool_clear(&d->pool);
 }
 
 /* clang-format off */

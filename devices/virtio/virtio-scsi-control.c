@@ -23,7 +23,7 @@ enum { TYPE_TMF = 0, TYPE_AN_QUERY = 1, TYPE_AN_SUBSCRIBE = 2 };
 /* A buffer of the control queue. */
 struct VscsiControl {
     VirtioScsi *d;
-    VscsiControl *next; /* free, or waiting */
+    VscsiControl *next; /* waiting */
     VirtqElem elem;
     guint8 answer[AN_ANSWER];
     unsigned answer_len; /* 0: no control at all, the device is stopped */
@@ -39,20 +39,16 @@ struct VscsiControl {
 void
 vscsi_make_controls(VirtioScsi *d)
 {
-    d->n_unused_controls = d->queue_size;
-    d->controls = g_new0(VscsiControl, d->n_unused_controls);
-    d->free_controls = d->waiting = NULL;
+    virtio_pool_init(&d->control_pool, sizeof(VscsiControl), d->queue_size);
+    d->waiting = NULL;
 }
 
 static VscsiControl *
 take(VirtioScsi *d)
 {
-    VscsiControl *c = d->free_controls;
+    VscsiControl *c = virtio_pool_take(&d->control_pool);
 
     if (c != NULL) {
-        d->free_controls = c->next;
-    } else if (d->n_unused_controls > 0) {
-        c = &d->controls[--d->n_unused_controls];
         c->d = d;
         c->elem.iov = c->iov;
         c->elem.cap = G_N_ELEMENTS(c->iov);
@@ -63,8 +59,7 @@ take(VirtioScsi *d)
 static void
 give(VscsiControl *c)
 {
-    c->next = c->d->free_controls;
-    c->d->free_controls = c;
+    virtio_pool_give(&c->d->control_pool, c);
 }
 
 /* ---- answers ---- */

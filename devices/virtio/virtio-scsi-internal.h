@@ -3,6 +3,7 @@
 #pragma once
 
 #include "devices/virtio/virtio-device.h"
+#include "devices/virtio/virtio-pool.h"
 #include "devices/virtio/virtio-scsi.h"
 
 /* Queues, 5.6.2 */
@@ -69,10 +70,9 @@ struct VirtioScsi {
     guint32 n_queues, queue_size; /* options */
     /* Loop thread. The units' state is in s, but theirs alone. */
     ScsiUnit unit[VIRTIO_SCSI_UNITS];
-    VscsiRequest *requests, *free; /* one for each entry of request queues */
-    unsigned n_unused;             /* of requests: untouched so far */
-    VscsiControl *controls, *free_controls, *waiting;
-    unsigned n_unused_controls;
+    VirtioPool pool; /* VscsiRequest, one for each entry of their queues */
+    VirtioPool control_pool; /* VscsiControl */
+    VscsiControl *waiting;
     guint64 order; /* of the last request or control that was begun */
     unsigned now_pause;
     guint32 to_flush; /* bit i: queue i has pushed buffers */

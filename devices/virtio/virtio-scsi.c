@@ -44,7 +44,6 @@
 struct VscsiRequest {
     ScsiTask task; /* first */
     VirtioScsi *d;
-    VscsiRequest *next_free;
     Virtq *q;
     VirtqElem elem;
     guint64 order;
@@ -59,12 +58,9 @@ struct VscsiRequest {
 static VscsiRequest *
 take(VirtioScsi *d)
 {
-    VscsiRequest *r = d->free;
+    VscsiRequest *r = virtio_pool_take(&d->pool);
 
     if (r != NULL) {
-        d->free = r->next_free;
-    } else if (d->n_unused > 0) {
-        r = &d->requests[--d->n_unused];
         r->d = d;
         r->elem.iov = r->iov;
         r->elem.cap = G_N_ELEMENTS(r->iov);
@@ -75,8 +71,7 @@ take(VirtioScsi *d)
 static void
 give(VscsiRequest *r)
 {
-    r->next_free = r->d->free;
-    r->d->free = r;
+    virtio_pool_give(&r->d->pool, r);
 }
 
 static VscsiRequest *
@@ -571,9 +566,8 @@ check_options(VirtioScsi *d, GError **error)
 static void
 make_requests(VirtioScsi *d)
 {
-    d->n_unused = d->n_queues * d->queue_size;
-    d->requests = g_new0(VscsiRequest, d->n_unused);
-    d->free = NULL;
+    virtio_pool_init(&d->pool, sizeof(VscsiRequest),
+                     d->n_queues * d->queue_size);
     d->to_flush = 0;
     d->now_pause = 0;
     d->order = 0;
@@ -612,8 +606,8 @@ virtio_scsi_unrealize(Device *dev)
     timer_free(g_steal_pointer(&d->reset_timer));
     for (unsigned i = 0; i < VIRTIO_SCSI_UNITS; i++)
         vscsi_drop_block(d->place[i].block);
-    g_clear_pointer(&d->requests, g_free);
-    g_clear_pointer(&d->controls, g_free);
+    virtio_pool_clear(&d->pool);
+    virtio_pool_clear(&d->control_pool);
 }
 
 static void
