@@ -9,7 +9,9 @@ enum {
     VIRTIO_BLK = 2,
     VIRTIO_CONSOLE = 3,
     VIRTIO_RNG = 4,
-    VIRTIO_BALLOON = 5
+    VIRTIO_BALLOON = 5,
+    VIRTIO_SCSI = 8,
+    VIRTIO_INPUT = 18
 };
 
 #define VIRTQ_MAX                 256u

@@ -9,7 +9,8 @@ need_kvm
 rom=$(dirname "$carrel")/../tests/host/hostile-virtio.rom
 [ -e "$rom" ] || skip_all "the hostile guest was not built: meson compile"
 rom=$(realpath "$rom")
-devices="virtio-blk virtio-net virtio-console virtio-rng virtio-balloon"
+devices="virtio-blk virtio-net virtio-console virtio-rng virtio-balloon
+    virtio-scsi virtio-input"
 patience=${HOSTILE_PATIENCE:-300} # seconds for all attacks on one device
 
 # The attacks know that disks have 2048 sectors, that the second one is
@@ -17,7 +18,10 @@ patience=${HOSTILE_PATIENCE:-300} # seconds for all attacks on one device
 victim() { # NAME
     head -c 1M /dev/urandom >"$home/$1-0.raw"
     head -c 1M /dev/urandom >"$home/$1-1.raw"
-    starts "$1" "disk=$home/$1-0.raw" "disk=$home/$1-1.raw" --memory 256M \
+    head -c 1M /dev/urandom >"$home/$1-2.raw"
+    starts "$1" "disk=$home/$1-0.raw" "disk=$home/$1-1.raw" \
+        "disk=$home/$1-2.raw" --memory 256M --set disk2.model=virtio-scsi \
+        --set input.pointer=virtio-tablet \
         --set "machine.firmware=$rom" --set display.model=none \
         --set disk0.model=virtio-blk --set disk1.model=virtio-blk \
         --set disk1.read-only=true --set net0.kind=none \
@@ -72,7 +76,7 @@ while read -r verdict device attack outcome; do
 done < <(serial_log attacked)
 count() { serial_log attacked | grep -c "^good $1 "; }
 for device in $devices; do
-    check "$device: there were enough of them" test "$(count "$device")" -ge 45
+    check "$device: there were enough of them" test "$(count "$device")" -ge 70
 done
 
 check "attacked: its devices work in the end" works attacked
@@ -84,7 +88,7 @@ check "attacked: the read-only disk is what it was" \
     test "$(cksum <"$home/attacked-1.raw")" = "$read_only"
 says() { "$carrel" logs attacked --lines 100000 | grep -E "$1" | head -n 3 |
     grep .; }
-for id in disk0 net0 console rng balloon; do
+for id in disk0 net0 console rng balloon scsi pointer; do
     check "the log says why $id stopped" \
         says "$id: stopped until the guest resets it: queue [0-9]+: .*"
 done

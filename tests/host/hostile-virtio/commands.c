@@ -63,8 +63,10 @@ command_attack(const Args *args)
         if (!text_is(v->name, args_word(args, 1)))
             continue;
         attack_all(v, ring_attacks);
+        attack_all(v, packed_attacks);
         attack_all(v, transport_attacks);
         attack_all(v, device_attacks);
+        attack_all(v, scsi_attacks);
         return NULL;
     }
     return "no such device";

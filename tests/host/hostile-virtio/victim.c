@@ -14,6 +14,8 @@ const Victim victims[] = {
     {"virtio-console", VIRTIO_CONSOLE, 0, 1, false, 1, 0},
     {"virtio-rng", VIRTIO_RNG, 0, 0, true, 64, 0},
     {"virtio-balloon", VIRTIO_BALLOON, 0, 0, false, 4, 0},
+    {"virtio-scsi", VIRTIO_SCSI, 0, 2, false, SCSI_REQUEST, 0},
+    {"virtio-input", VIRTIO_INPUT, 0, 1, false, 8, 0},
     {NULL, 0, 0, 0, false, 0, 0},
 };
 
@@ -94,6 +96,47 @@ read_sector(Target *t)
     return outcome == USED && *(volatile u8 *) status == 0 ? USED : IGNORED;
 }
 
+void
+target_scsi(Target *t, const u8 *cdb, u32 cdb_len, u32 data_len)
+{
+    u8 *answer = t->page + PAGE;
+
+    memory_set(t->page, 0, SCSI_REQUEST);
+    t->page[0] = 1; /* 5.6.6.1: target 0, unit 2: the third disk */
+    t->page[2] = 0x40;
+    t->page[3] = 2;
+    for (u32 i = 0; i < cdb_len; i++)
+        t->page[SCSI_CDB + i] = cdb[i];
+    memory_set(answer, 0xff, SCSI_RESPONSE);
+    target_desc(t, 0, (u32) t->page, SCSI_REQUEST, VIRTQ_NEXT, 1);
+    target_desc(t, 1, (u32) answer, SCSI_RESPONSE,
+                VIRTQ_WRITE | (data_len > 0 ? VIRTQ_NEXT : 0), 2);
+    target_desc(t, 2, (u32) t->page + 2 * PAGE, data_len, VIRTQ_WRITE, 0);
+}
+
+u32
+target_scsi_answer(Target *t)
+{
+    const volatile u8 *answer = t->page + PAGE;
+
+    return (u32) answer[SCSI_HOW] << 8 | answer[SCSI_STATUS];
+}
+
+/* INQUIRY, which answers also after a reset: a disk. */
+static u32
+inquire(Target *t)
+{
+    static const u8 cdb[] = {0x12, 0, 0, 0, 36, 0};
+
+    t->page[2 * PAGE] = 0xff;
+    target_scsi(t, cdb, sizeof cdb, 36);
+    u32 outcome = target_offer(t, 0);
+    return outcome == USED && target_scsi_answer(t) == 0 &&
+                   *(volatile u8 *) &t->page[2 * PAGE] == 0
+               ? USED
+               : IGNORED;
+}
+
 static u32
 one_buffer(Target *t)
 {
@@ -111,6 +154,8 @@ target_works(const Victim *v)
     if (!target_open(&t, v, 0))
         return "cannot be set up again";
     target_start(&t);
-    u32 outcome = v->kind == VIRTIO_BLK ? read_sector(&t) : one_buffer(&t);
+    u32 outcome = v->kind == VIRTIO_BLK    ? read_sector(&t)
+                  : v->kind == VIRTIO_SCSI ? inquire(&t)
+                                           : one_buffer(&t);
     return outcome == USED ? NULL : "does no good request any more";
 }

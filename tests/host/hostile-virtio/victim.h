@@ -6,6 +6,13 @@
 
 #define FEATURE_INDIRECT (1u << 28)
 
+/* SCSI host, 5.6.6.1: lengths of a request and its answer, and what is where. */
+#define SCSI_REQUEST  51u
+#define SCSI_CDB      19u
+#define SCSI_RESPONSE 108u
+#define SCSI_STATUS   10u
+#define SCSI_HOW      11u
+
 /* What may come of an attack; a case allows one or several. */
 enum {
     RESET = 1 << 0,   /* NEEDS_RESET, and nothing more until reset */
@@ -43,6 +50,11 @@ u32 target_offer(Target *t, u32 head);
 /* One buffer of the attack's kind. */
 void target_desc(Target *t, u32 i, u64 addr, u32 len, u32 flags, u32 next);
 u32 target_flag(const Target *t); /* VIRTQ_WRITE or 0, as the queue's are */
+/* Descriptors 0 to 2 are a request to unit 2 with data to read: page 0 request,
+ * page 1 answer, page 2 data. */
+void target_scsi(Target *t, const u8 *cdb, u32 cdb_len, u32 data_len);
+/* What came of it: response << 8 | status. */
+u32 target_scsi_answer(Target *t);
 /* After anything: the device, reset, does what it is for. NULL, or why not. */
 const char *target_works(const Victim *v);
 
@@ -58,4 +70,5 @@ typedef struct {
 } Attack;
 
 /* Each ends with name NULL. */
-extern const Attack ring_attacks[], transport_attacks[], device_attacks[];
+extern const Attack ring_attacks[], packed_attacks[], transport_attacks[],
+    device_attacks[], scsi_attacks[];
