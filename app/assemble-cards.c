@@ -148,6 +148,7 @@ plug_nic(const Plugging *g, const OpenNic *o)
     g_autofree char *text =
         g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
                         mac[3], mac[4], mac[5]);
+    g_autofree char *busy = g_strconcat(nic->name, ".busy-poll", NULL);
     Device *dev = device_create(nic->model, nic->name);
 
     device_set_link(dev, "net", nic->link);
@@ -160,6 +161,7 @@ plug_nic(const Plugging *g, const OpenNic *o)
     return device_set_string(dev, "mac", text, g->error) &&
            device_set_string(dev, "vhost", get(g, nic->name, "vhost"),
                              g->error) &&
+           set_u64(g, dev, "busy-poll", profile_get_u64(g->p, busy)) &&
            set_u64(g, dev, "queues", net_max_queues(nic->link));
 }
 

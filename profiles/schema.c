@@ -310,6 +310,7 @@ static const SchemaKey keys[] = {
     { "net#", "mtu", SCHEMA_INT, 0, 0, 65521, NULL, "0", "bytes", "0.2", "largest packet; 0 is the interface's own, else 1500", check_mtu },
     { "net#", "queues", SCHEMA_INT, 0, 1, 8, NULL, "1", NULL, "0.2", "tap, bridge, macvtap: pairs of queues, for guests with several processors", NULL },
     { "net#", "vhost", SCHEMA_ENUM, 0, 0, 0, "auto|on|off", "auto", NULL, "0.2", "tap, bridge, macvtap: let the host's kernel move the frames: faster, and no figures or filters; auto where the host can", NULL },
+    { "net#", "busy-poll", SCHEMA_INT, 0, 0, 10000, NULL, "0", "us", "0.2", "with vhost: how long the host's kernel looks for more frames before it sleeps; shorter answers for processor time", NULL },
     { "net#", "capture", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "write all frames to this new file, in pcap format", NULL },
     { "net#", "capture-limit", SCHEMA_SIZE, 0, 64 * KIB, 1024 * GIB, NULL, "1G", NULL, "0.2", "a capture ends at this size", NULL },
     { "net#", "link", SCHEMA_ENUM, 0, 0, 0, "up|down", "up", NULL, "0.2", "whether the cable is plugged in when the machine starts", NULL },

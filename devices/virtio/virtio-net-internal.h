@@ -49,9 +49,11 @@ enum {
     NET_RX_MODES
 };
 
-#define NET_MAC_BYTES 6u
-#define NET_MACS      64u /* addresses in both lists together */
-#define NET_VLANS     4096u
+#define NET_MAC_BYTES   6u
+#define NET_MACS        64u /* addresses in both lists together */
+#define NET_VLANS       4096u
+
+#define NET_MAX_BUSY_US 10000u
 
 /* Slots of the pool for pieces; a batch ends when a largest frame might not
  * find room any more. */
@@ -100,7 +102,7 @@ struct VirtioNet {
     NetLink *link;
     GBytes *rom; /* NULL: nothing starts from it */
     char *mac_text;
-    guint32 max_pairs, queue_size;
+    guint32 max_pairs, queue_size, busy_us;
     int vhost_mode; /* NetVhostMode */
     /* Constant once realized. */
     guint8 mac[NET_MAC_BYTES];

@@ -173,7 +173,8 @@ describe(VirtioNet *d, unsigned pair, VhostPair *out)
 {
     *out = (VhostPair){.features = d->virtio.s->driver_features,
                        .tap_fd = net_tap_fd(d->link, pair),
-                       .error_fd = d->error_fd};
+                       .error_fd = d->error_fd,
+                       .busy_us = d->busy_us};
     for (unsigned k = 0; k < 2; k++) {
         unsigned queue = 2 * pair + k;
         VirtqLease lease;

@@ -457,6 +457,8 @@ static const PropDesc virtio_net_props[] = {
                  NULL, "entries of a queue, a power of two"),
     PROP_DEF_ENUM(VirtioNet, vhost_mode, "vhost", vhost_modes, NET_VHOST_AUTO,
                   "tap: let the host's kernel move the frames"),
+    PROP_DEF_U32(VirtioNet, busy_us, "busy-poll", 0, 0, NET_MAX_BUSY_US, "us",
+                 "vhost: how long the kernel looks for more before it sleeps"),
     PROP_END
 };
 /* clang-format on */

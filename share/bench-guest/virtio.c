@@ -24,12 +24,9 @@ find(VirtioDev *dev, u32 kind, u32 nth)
 {
     static const struct {
         u32 kind, device;
-    } old[] = {{VIRTIO_NET, 0x1000},
-               {VIRTIO_BLK, 0x1001},
-               {VIRTIO_BALLOON, 0x1002},
-               {VIRTIO_CONSOLE, 0x1003},
-               {VIRTIO_SCSI, 0x1004},
-               {VIRTIO_RNG, 0x1005}};
+    } old[] = {{VIRTIO_NET, 0x1000},     {VIRTIO_BLK, 0x1001},
+               {VIRTIO_BALLOON, 0x1002}, {VIRTIO_CONSOLE, 0x1003},
+               {VIRTIO_SCSI, 0x1004},    {VIRTIO_RNG, 0x1005}};
 
     if (pci_find(VENDOR, MODERN + kind, nth, &dev->pci))
         return true;

@@ -221,6 +221,12 @@ test_refuses(void)
     CU_ASSERT_TRUE(refused("mac", "52:54:00:12:34:5x"));
     CU_ASSERT_TRUE(refused("vhost", "on")); /* nothing to do with null */
     CU_ASSERT_FALSE(refused("vhost", "auto"));
+    Device *dev = device_new(&virtio_net_class, "net0");
+    CU_ASSERT_TRUE(device_set_u64(dev, "busy-poll", 10000, NULL));
+    g_autoptr(GError) error = NULL;
+    CU_ASSERT_FALSE(device_set_u64(dev, "busy-poll", 10001, &error));
+    CU_ASSERT_PTR_NOT_NULL(error);
+    device_free(dev);
 }
 
 /* ---- sending ---- */

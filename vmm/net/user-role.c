@@ -58,6 +58,7 @@ typedef struct {
     Slirp *slirp;
     unsigned offloads; /* the guest's */
     bool ended;
+    gint64 now_us; /* of this turn */
     OutQueue out;
     guint8 *in; /* IN_BATCH buffers of NET_WIRE_MAX */
     guint8 *piece;
@@ -301,10 +302,13 @@ guest_error(const char *msg, void *opaque)
 {
 }
 
+/* libslirp asks several times for each packet, and where the host's clock is
+ * no TSC each time is a system call: one time serves a turn of the loop. */
 static int64_t
 clock_get_ns(void *opaque)
 {
-    return g_get_monotonic_time() * 1000;
+    const Role *role = opaque;
+    return role->now_us * 1000;
 }
 
 static void *
@@ -357,9 +361,9 @@ static const SlirpCb callbacks = {
 };
 
 static gint64
-now_ms(void)
+now_ms(const Role *role)
 {
-    return g_get_monotonic_time() / 1000;
+    return role->now_us / 1000;
 }
 
 static void
@@ -367,7 +371,7 @@ run_timers(Role *role)
 {
     for (unsigned i = 0; i < MAX_TIMERS; i++) {
         RoleTimer *t = &role->timers[i];
-        if (!t->used || t->at_ms < 0 || t->at_ms > now_ms())
+        if (!t->used || t->at_ms < 0 || t->at_ms > now_ms(role))
             continue;
         t->at_ms = -1;
         t->fire(t->data);
@@ -377,7 +381,7 @@ run_timers(Role *role)
 static guint32
 until_timer(const Role *role)
 {
-    gint64 wait = 60000, now = now_ms();
+    gint64 wait = 60000, now = now_ms(role);
 
     for (unsigned i = 0; i < MAX_TIMERS; i++)
         if (role->timers[i].used && role->timers[i].at_ms >= 0)
@@ -442,6 +446,7 @@ turn(Role *role)
         role->lib.pollfds_fill(role->slirp, &timeout, add_poll, role);
     int n = poll((struct pollfd *) (void *) role->polls->data, role->polls->len,
                  (int) MIN(timeout, 60000));
+    role->now_us = g_get_monotonic_time();
     int frames = g_array_index(role->polls, struct pollfd, 0).revents;
     int control = g_array_index(role->polls, struct pollfd, 1).revents;
     if (n > 0 && control != 0)
@@ -541,6 +546,7 @@ net_user_role_main(int argc, char **argv, void (*lock_in)(const char *folder))
     int size = 1 << 20;
     (void) setsockopt(role->config.frames_fd, SOL_SOCKET, SO_SNDBUF, &size,
                       sizeof size);
+    role->now_us = g_get_monotonic_time();
     role->slirp = make_slirp(role);
     if (lock_in != NULL)
         lock_in(role->config.tftp);

@@ -155,6 +155,10 @@ set_queue(Vhost *vhost, unsigned index, const VhostPair *pair)
         result = set_number(vhost, VHOST_SET_VRING_BASE, index, q->next);
     if (result == 0 && ioctl(vhost->fd, VHOST_SET_VRING_ADDR, &addr) < 0)
         result = -errno;
+    /* kernels without it (before 4.6) sleep at once */
+    if (result == 0)
+        (void) set_number(vhost, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, index,
+                          pair->busy_us);
     if (result == 0)
         result = set_file(vhost, VHOST_SET_VRING_KICK, index, q->kick_fd);
     if (result == 0)

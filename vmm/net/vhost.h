@@ -23,6 +23,7 @@ typedef struct {
     guint64 features; /* virtio's bits, as negotiated with the driver */
     int tap_fd;       /* with a header of 10 or 12 bytes, as in features */
     int error_fd;     /* eventfd, signalled for a ring that makes no sense */
+    unsigned busy_us; /* the kernel looks for more that long before it sleeps */
     VhostQueue queue[2];
 } VhostPair;
 
