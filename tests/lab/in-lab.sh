@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# tests/lab/in-lab.sh --quick|--full MEMORY-MIB CARREL DEMO-IMAGE TEST[:ARGUMENT]...
+# tests/lab/in-lab.sh --quick|--full MEMORY-MIB[,TOPOLOGY] CARREL DEMO-IMAGE
+#     TEST[:ARGUMENT]...
 # Runs tests inside one lab and joins their TAP. Skips itself where the lab
 # cannot run, and when it is one of --full and LAB_FULL is not set. Makes the
 # disk that several tests start from and keeps it.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-when=$1 memory=$2
+when=$1 memory=${2%%,*} topology=bare
+[[ $2 != *,* ]] || topology=${2#*,}
 carrel=$(readlink -f "$3")
 demo_image=$(readlink -f "$4")
 shift 4
@@ -18,7 +20,7 @@ skip_all() {
 if [ "$when" = --full ] && [ -z "${LAB_FULL:-}" ]; then
     skip_all "takes long: LAB_FULL=1 runs it"
 fi
-if ! why=$("$here/lab" --topology bare --check 2>&1); then
+if ! why=$("$here/lab" --topology "$topology" --check 2>&1); then
     skip_all "the lab cannot run: $(head -n 1 <<<"$why")"
 fi
 
@@ -54,7 +56,7 @@ results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
 run_lab() {
-    "$here/lab" --topology bare --mem "$memory" --share "$results" \
+    "$here/lab" --topology "$topology" --mem "$memory" --share "$results" \
         --timeout "${LAB_TIMEOUT:-2400}" -- env LAB_DISK="$disk" \
         LAB_FULL="${LAB_FULL:-}" LAB_FIO="$fio" \
         CARREL_TEST_IMAGES="${CARREL_TEST_IMAGES:-}" \
