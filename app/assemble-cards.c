@@ -20,7 +20,10 @@ enum {
     SLOT_POINTER = 27,
 };
 
-#define MAX_QUEUES 8u /* of one device; beyond that they cost more than give */
+/* Firmware tries sticks after disk0..3. */
+#define USB_FIRST_DISK 4u
+
+#define MAX_QUEUES     8u /* of one device; beyond that they cost more than give */
 
 typedef struct {
     Machine *m;
@@ -128,6 +131,14 @@ plug_usb(const Plugging *g)
         return true;
     g->m->usb = device_create("xhci", "usb");
     pc_cards_add(g->cards, g->m->usb, SLOT_USB);
+    for (unsigned i = 0; i < USB_PORTS; i++) {
+        g_autofree char *section = g_strdup_printf("usb%u", i);
+        if (profile_has_section(g->p, section) &&
+            strcmp(get(g, section, "model"), "storage") == 0)
+            pc_cards_add_boot(g->cards, PC_BOOT_DISK, USB_FIRST_DISK + i,
+                              "usb@%x/storage@%u/channel@0/disk@0,0", SLOT_USB,
+                              i + 1);
+    }
     return true;
 }
 

@@ -6,7 +6,7 @@
 #include "devices/machine/pc-virtio.h"
 #include "devices/usb/usb-bus.h"
 
-typedef enum { DRIVE_FLOPPY, DRIVE_DISK, DRIVE_CD } DriveKind;
+typedef enum { DRIVE_FLOPPY, DRIVE_DISK, DRIVE_CD, DRIVE_USB } DriveKind;
 
 typedef struct {
     char *name; /* "floppy0", as the profile's section */
@@ -34,7 +34,7 @@ typedef struct {
 typedef struct OpenPci OpenPci; /* assemble-pci.c: a card of the host, opened */
 typedef struct VfioContainer VfioContainer;
 
-#define MACHINE_DRIVES (PC_FLOPPIES + 2 * PC_IDE)
+#define MACHINE_DRIVES (PC_FLOPPIES + 2 * PC_IDE + USB_PORTS)
 
 struct Machine {
     char *name, *runtime_dir;
@@ -93,6 +93,8 @@ bool machine_plug_card(Machine *m, const Profile *p, const char *section,
  * controller, whose slot it is. */
 void machine_note_card(Machine *m, const char *section, unsigned slot,
                        bool unit);
+/* The same for a USB device; device: the host's, or "". */
+void machine_note_usb(Machine *m, const char *section, const char *device);
 void machine_plug_init(Machine *m);
 void machine_plug_done(Machine *m);
 /* Set-up thread: from now on, what the guest lets go is taken out. */

@@ -132,7 +132,7 @@ find_drive(Machine *m, const char *name, GError **error)
     for (unsigned i = 0; i < m->n_drives; i++) {
         if (strcmp(m->drives[i].name, name) != 0)
             continue;
-        if (m->drives[i].kind != DRIVE_DISK)
+        if (m->drives[i].kind != DRIVE_DISK && m->drives[i].kind != DRIVE_USB)
             return &m->drives[i];
         g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
                     "%s is a fixed disk; only floppies and CDs can be changed "

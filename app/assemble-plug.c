@@ -48,7 +48,7 @@ static const PlugKind plug_kinds[] = {
     { "cd#",   SCSI,               open_cd,          machine_close_drive },
     { "net#",  "virtio-net",       machine_open_net, machine_close_net },
     { "rng",   "virtio-rng",       NULL,             NULL },
-    { "usb#",  "tablet|keyboard|mouse|host", machine_open_usb, machine_close_usb },
+    { "usb#",  "tablet|keyboard|mouse|storage|host", machine_open_usb, machine_close_usb },
     { "pci#",  "vfio-pci",         machine_open_pci, machine_close_pci },
 };
 /* clang-format on */
@@ -101,16 +101,29 @@ say(Machine *m, const char *section, const char *what)
     env->log(env, "machine", line);
 }
 
-void
-machine_note_card(Machine *m, const char *section, unsigned slot, bool unit)
+static void
+note(Machine *m, MachineCard card, const char *section)
 {
-    MachineCard card = {.slot = (guint8) slot, .unit = unit};
-
     g_strlcpy(card.section, section, sizeof card.section);
     g_mutex_lock(&m->path_lock);
     if (m->n_cards < G_N_ELEMENTS(m->cards))
         m->cards[m->n_cards++] = card;
     g_mutex_unlock(&m->path_lock);
+}
+
+void
+machine_note_card(Machine *m, const char *section, unsigned slot, bool unit)
+{
+    note(m, (MachineCard){.slot = (guint8) slot, .unit = unit}, section);
+}
+
+void
+machine_note_usb(Machine *m, const char *section, const char *device)
+{
+    MachineCard card = {.slot = MACHINE_SLOT_USB, .unit = true};
+
+    g_strlcpy(card.device, device, sizeof card.device);
+    note(m, card, section);
 }
 
 static void

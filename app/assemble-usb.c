@@ -96,15 +96,17 @@ bool
 machine_open_usb(Machine *m, const Profile *p, const char *section,
                  unsigned number, GError **error)
 {
+    if (strcmp(get(p, section, "model"), "storage") == 0)
+        return machine_open_drive(m, p, section, DRIVE_USB, number, error);
     return !is_host(p, section) ||
            open_host(m, get(p, section, "host"), number, error) ||
            machine_blame(error, section, "host");
 }
 
-void
-machine_close_usb(Machine *m, const char *section)
+static void
+close_channel(Machine *m, unsigned number)
 {
-    int *fd = &m->usb_channel[port_of(section)];
+    int *fd = &m->usb_channel[number];
 
     if (*fd != 0)
         sys_close(fd);
@@ -112,30 +114,57 @@ machine_close_usb(Machine *m, const char *section)
 }
 
 void
+machine_close_usb(Machine *m, const char *section)
+{
+    close_channel(m, port_of(section));
+    for (unsigned i = 0; i < m->n_drives; i++)
+        if (strcmp(m->drives[i].name, section) == 0) {
+            machine_close_drive(m, section);
+            return;
+        }
+}
+
+void
 machine_close_usbs(Machine *m)
 {
-    for (unsigned i = 0; i < USB_PORTS; i++) {
-        char section[] = {'u', 's', 'b', (char) ('0' + i), '\0'};
-        machine_close_usb(m, section);
-    }
+    for (unsigned i = 0; i < USB_PORTS; i++)
+        close_channel(m, i);
 }
 
 /* ---- devices ---- */
+
+static Block *
+image_of(const Machine *m, const char *section)
+{
+    for (unsigned i = 0; i < m->n_drives; i++)
+        if (strcmp(m->drives[i].name, section) == 0)
+            return m->drives[i].block;
+    return NULL;
+}
 
 /* Options set, not realized; NULL and error set. */
 static Device *
 make_device(Machine *m, const Profile *p, const char *section, GError **error)
 {
-    bool host = is_host(p, section);
+    static const char *const classes[][2] = {{"host", "usb-host"},
+                                             {"storage", "usb-storage"}};
+    const char *model = get(p, section, "model"), *name = "usb-hid";
     unsigned port = port_of(section);
-    Device *dev = device_create(host ? "usb-host" : "usb-hid", section);
 
+    for (gsize i = 0; i < G_N_ELEMENTS(classes); i++)
+        if (strcmp(model, classes[i][0]) == 0)
+            name = classes[i][1];
+    Device *dev = device_create(name, section);
     device_set_link(dev, "usb", xhci_usb_bus(m->usb));
-    if (device_set_u64(dev, "port", port, error) &&
-        (host
-             ? device_set_u64(dev, "channel", (guint64) m->usb_channel[port],
-                              error)
-             : device_set_string(dev, "kind", get(p, section, "model"), error)))
+    bool ok = device_set_u64(dev, "port", port, error);
+    if (ok && strcmp(model, "host") == 0)
+        ok = device_set_u64(dev, "channel", (guint64) m->usb_channel[port],
+                            error);
+    else if (ok && strcmp(model, "storage") == 0)
+        device_set_link(dev, "drive", image_of(m, section));
+    else if (ok)
+        ok = device_set_string(dev, "kind", model, error);
+    if (ok)
         return dev;
     device_free(dev);
     machine_blame(error, section, "model");
@@ -154,7 +183,8 @@ machine_plug_usb(Machine *m, const Profile *p, GError **error)
                           : NULL;
         if (dev == NULL || !vm_add_device(m->vm, dev, error))
             return false;
-        machine_note_card(m, section, MACHINE_SLOT_USB, true);
+        machine_note_usb(m, section,
+                         is_host(p, section) ? get(p, section, "host") : "");
     }
     return true;
 }
@@ -190,7 +220,8 @@ machine_add_usb(Machine *m, const Profile *p, const char *section,
         g_propagate_prefixed_error(error, c.error, "%s: ", section);
         return 0;
     }
-    machine_note_card(m, section, MACHINE_SLOT_USB, true);
+    machine_note_usb(m, section,
+                     is_host(p, section) ? get(p, section, "host") : "");
     return MACHINE_SLOT_USB;
 }
 

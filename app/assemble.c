@@ -76,6 +76,14 @@ open_disk(Machine *m, const Profile *p, const Drive *d, BlockSpec *spec,
     return block;
 }
 
+static const char *
+usb_format(const Profile *p, const char *section)
+{
+    g_autofree char *key = g_strconcat(section, ".format", NULL);
+
+    return profile_get_string(p, key);
+}
+
 static Block *
 open_image(Machine *m, const Profile *p, Drive *d, GError **error)
 {
@@ -96,6 +104,8 @@ open_image(Machine *m, const Profile *p, Drive *d, GError **error)
         .read_only = d->read_only,
         .snapshot = d->snapshot,
     };
+    if (d->kind == DRIVE_USB)
+        spec.format = usb_format(p, d->name);
     Block *block = d->kind == DRIVE_DISK
                        ? open_disk(m, p, d, &spec, &e)
                        : block_open(&spec, vm_loop(m->vm), &e);

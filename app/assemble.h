@@ -72,6 +72,7 @@ typedef struct {
     bool leaving;     /* the guest was asked to let it go */
     bool unit;        /* of the SCSI controller, which has that slot */
     bool from_start;  /* the guest may have started from it */
+    char device[24];  /* USB: the host's, "1-2" or "046d:c52b"; "": none */
 } MachineCard;
 /* What may be plugged in: the models of a section ("disk1") that are cards,
  * "a|b", the usual one first; NULL: nothing of that kind. Any thread. */

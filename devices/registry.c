@@ -38,6 +38,7 @@ extern const DeviceClass vga_class;
 extern const DeviceClass usb_host_class;
 #endif
 extern const DeviceClass usb_hid_class;
+extern const DeviceClass usb_storage_class;
 extern const DeviceClass xhci_class;
 
 /* virtio */
@@ -86,6 +87,7 @@ static const DeviceClass *const registry[] = {
     &usb_host_class,
 #endif
     &usb_hid_class,
+    &usb_storage_class,
     &xhci_class,
 
     /* virtio */

@@ -357,23 +357,34 @@ minimal_drive(const Rules *rules, const char *section)
                        g_strdup("chipset=pc-virtio has no IDE controller"));
 }
 
+/* What a model cannot be without. */
 static void
 usb_has_device(const Rules *rules, const char *section)
 {
-    g_autofree char *full = g_strconcat(section, ".host", NULL);
+    static const struct {
+        const char *model, *key, *what;
+    } rows[] = {
+        {"host", "host",
+         "is missing; name the device's port or numbers (carrel usb list)"},
+        {"storage", "path", "is missing; name the image file"},
+    };
 
-    if (strcmp(get(rules, section, "model"), "host") == 0 &&
-        *get(rules, section, "host") == '\0')
-        profile_report(rules->findings, true,
-                       section_line(rules->profile, section), full,
-                       g_strdup("is missing; name the device's port or "
-                                "numbers (carrel usb list)"));
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *full = g_strconcat(section, ".", rows[i].key, NULL);
+        if (strcmp(get(rules, section, "model"), rows[i].model) == 0 &&
+            *profile_get_string(rules->profile, full) == '\0')
+            profile_report(rules->findings, true,
+                           section_line(rules->profile, section), full,
+                           g_strdup(rows[i].what));
+    }
 }
 
 static void
 usb_has_port(const Rules *rules, const char *section)
 {
-    if (strcmp(get(rules, "machine", "usb"), "none") == 0)
+    /* what is plugged in later is a profile of its own, without a machine */
+    if (profile_has_section(rules->profile, "machine") &&
+        strcmp(get(rules, "machine", "usb"), "none") == 0)
         profile_report(rules->findings, true,
                        section_line(rules->profile, section), section,
                        g_strdup("there is no USB controller; set "

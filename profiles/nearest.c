@@ -126,7 +126,7 @@ schema_nearest(const char *section, const char *key, bool in_template)
 char *
 schema_nearest_bare(const char *key)
 {
-    enum { MANY = 6 }; /* as many sections have a path */
+    enum { MANY = 7 }; /* as many sections have a path */
     unsigned n, best = MAX(1, (unsigned) strlen(key) / 3);
     const SchemaKey *keys = schema_keys(&n);
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);

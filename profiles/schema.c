@@ -325,7 +325,11 @@ static const SchemaKey keys[] = {
     { "console#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file: where the output goes; socket: its path; pty: a link to it", NULL },
     { "console#", "name", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_PORT_NAME, NULL, "", NULL, "0.2", "what the guest calls the port: /dev/virtio-ports/NAME in Linux", NULL },
 
-    { "usb#", "model", SCHEMA_ENUM, 0, 0, 0, "tablet|keyboard|mouse|host", "tablet", NULL, "0.2", "what is plugged in; tablet points where the viewer points, host is a device of this computer", NULL },
+    { "usb#", "model", SCHEMA_ENUM, 0, 0, 0, "tablet|keyboard|mouse|storage|host", "tablet", NULL, "0.2", "what is plugged in; tablet points where the viewer points, storage is a stick with an image, host is a device of this computer", NULL },
+    { "usb#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "storage: image file or block device", NULL },
+    { "usb#", "format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.2", "storage: format of the file; never guessed from its content", NULL },
+    { "usb#", "read-only", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "storage: the guest cannot write", NULL },
+    { "usb#", "snapshot", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "storage: throw away what the guest writes when the machine ends", NULL },
     { "usb#", "host", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.2", "host: which device, by the port it is in (1-2) or by its numbers (046d:c52b); carrel usb list shows both. It comes and goes as it is plugged in", check_usb_device },
 
     { "firmware-log", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|file|null", "pane", NULL, "0.1", "where the firmware's messages go: pane keeps the last ones for carrel logs", NULL },

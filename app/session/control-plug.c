@@ -127,6 +127,7 @@ cards_request(Peer *peer, gint64 id, const JsonNode *request)
         json_put_string(out, "section", cards[i].section);
         json_put_int(out, "slot", cards[i].slot);
         json_put_bool(out, "leaving", cards[i].leaving);
+        json_put_optional(out, "device", cards[i].device);
         json_end(out);
     }
     json_end(out);

@@ -60,6 +60,7 @@ int verb_start(App *app, int argc, char **argv);
 int verb_status(App *app, int argc, char **argv);
 int verb_stop(App *app, int argc, char **argv);
 int verb_switch_role(App *app, int argc, char **argv);
+int verb_usb(App *app, int argc, char **argv);
 int verb_usb_role(App *app, int argc, char **argv);
 int verb_view(App *app, int argc, char **argv);
 int verb_wait(App *app, int argc, char **argv);

@@ -462,6 +462,7 @@ static const struct {
     void (*act)(Rig *rig);
 } machine_acts[] = {
     { "usb-hid",     configure_usb },
+    { "usb-storage", configure_usb },
     { "pci-hotplug", plug_something },
 };
 /* clang-format on */

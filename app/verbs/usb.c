@@ -1,0 +1,195 @@
+/* app/verbs/usb.c - carrel usb list | attach NAME DEVICE | detach NAME DEVICE:
+ * USB devices of this computer in a running machine. DEVICE is a port (1-2) or
+ * numbers (046d:c52b). */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/verbs/run.h"
+#include "app/verbs/running.h"
+#include "devices/usb/usb-bus.h"
+#include "passthrough-wizard/usb-list.h"
+
+#define CALL_MS 30000
+
+/* ---- list ---- */
+
+static void
+print_plain(const UsbListed *u)
+{
+    g_autofree char *name = app_clean(u->name);
+    g_autofree char *obstacle = usb_list_obstacle(u);
+
+    printf("%-8s %04x:%04x  %s (%s Mbit/s, driver: %s)\n", u->port, u->vendor,
+           u->product, name, u->speed,
+           *u->drivers != '\0' ? u->drivers : "none");
+    if (obstacle != NULL)
+        printf("         no machine can have it: %s\n", obstacle);
+}
+
+static void
+put_json(JsonWriter *w, const UsbListed *u)
+{
+    g_autofree char *id = g_strdup_printf("%04x:%04x", u->vendor, u->product);
+    g_autofree char *obstacle = usb_list_obstacle(u);
+
+    json_begin_object(w, NULL);
+    json_put_string(w, "port", u->port);
+    json_put_string(w, "id", id);
+    json_put_string(w, "name", u->name);
+    json_put_string(w, "speed", u->speed);
+    json_put_string(w, "drivers", u->drivers);
+    json_put_string(w, "node", u->node);
+    json_put_bool(w, "accessible", u->accessible);
+    json_put_optional(w, "obstacle", obstacle);
+    json_end(w);
+}
+
+static int
+list(const App *app)
+{
+    g_autoptr(GPtrArray) all = usb_list("");
+
+    if (!app->json) {
+        for (guint i = 0; i < all->len; i++)
+            print_plain(g_ptr_array_index(all, i));
+        if (all->len == 0)
+            app_say(app, "this computer has no USB devices");
+        return EXIT_OK;
+    }
+    JsonWriter *w = json_writer_new();
+    json_begin_array(w, NULL);
+    for (guint i = 0; i < all->len; i++)
+        put_json(w, g_ptr_array_index(all, i));
+    app_print_json(w);
+    return EXIT_OK;
+}
+
+/* ---- attach, detach ---- */
+
+/* The cards of the machine; NULL: *ret_code is how the verb ends. */
+static JsonNode *
+ask_cards(const App *app, const char *name, int *ret_code)
+{
+    GError *error = NULL;
+    g_autoptr(ControlClient) client = running_open(app, name, ret_code);
+
+    if (client == NULL)
+        return NULL;
+    JsonNode *answer = control_client_call(client, control_request("cards"),
+                                           CALL_MS, NULL, &error);
+    if (answer == NULL)
+        *ret_code = running_fail(app, error);
+    return answer;
+}
+
+static bool
+has_section(const JsonNode *cards, const char *section)
+{
+    for (unsigned i = 0; i < json_length(cards); i++)
+        if (strcmp(json_get_string(json_at(cards, i), "section", ""),
+                   section) == 0)
+            return true;
+    return false;
+}
+
+/* A port that is free; "": none. */
+static char *
+free_section(const JsonNode *cards)
+{
+    for (unsigned i = 0; i < USB_PORTS; i++) {
+        g_autofree char *section = g_strdup_printf("usb%u", i);
+        if (!has_section(cards, section))
+            return g_steal_pointer(&section);
+    }
+    return g_strdup("");
+}
+
+/* Which one has the device, or is called so; NULL: none. */
+static const char *
+section_of(const JsonNode *cards, const char *device)
+{
+    for (unsigned i = 0; i < json_length(cards); i++) {
+        const JsonNode *card = json_at(cards, i);
+        const char *section = json_get_string(card, "section", "");
+        if (strcmp(json_get_string(card, "device", ""), device) == 0 ||
+            (g_str_has_prefix(section, "usb") && strcmp(section, device) == 0))
+            return section;
+    }
+    return NULL;
+}
+
+static int
+attach(App *app, const char *name, const char *device, bool keep)
+{
+    int code = EXIT_OK;
+
+    if (!usb_list_is_spec(device))
+        return app_fail(app, EXIT_USAGE, "usage", "carrel usb list shows them",
+                        NULL,
+                        "'%s' is no USB device: give its port (1-2) or "
+                        "its numbers (046d:c52b)",
+                        device);
+    g_autoptr(JsonNode) answer = ask_cards(app, name, &code);
+    if (answer == NULL)
+        return code;
+    g_autofree char *section = free_section(json_get(answer, "cards"));
+    if (*section == '\0')
+        return app_fail(app, EXIT_STATE, "busy", "detach one first", NULL,
+                        "%s: all %u USB ports are taken", name, USB_PORTS);
+    g_autofree char *host = g_strconcat("host=", device, NULL);
+    char *argv[] = {(char *) "attach",
+                    (char *) name,
+                    section,
+                    (char *) "model=host",
+                    host,
+                    keep ? (char *) "--keep" : NULL,
+                    NULL};
+    return verb_attach(app, keep ? 6 : 5, argv);
+}
+
+static int
+detach(App *app, const char *name, const char *device, bool keep)
+{
+    int code = EXIT_OK;
+    g_autoptr(JsonNode) answer = ask_cards(app, name, &code);
+
+    if (answer == NULL)
+        return code;
+    const char *section = section_of(json_get(answer, "cards"), device);
+    if (section == NULL)
+        return app_fail(app, EXIT_NOT_FOUND, "not-found", NULL, NULL,
+                        "%s has no USB device '%s'", name, device);
+    char *argv[] = {(char *) "detach", (char *) name, (char *) section,
+                    keep ? (char *) "--keep" : NULL, NULL};
+    return verb_detach(app, keep ? 4 : 3, argv);
+}
+
+int
+verb_usb(App *app, int argc, char **argv)
+{
+    gboolean keep = FALSE;
+    const GOptionEntry entries[] = {
+        {"keep", 'k', 0, G_OPTION_ARG_NONE, &keep,
+         "attach, detach: also in machine.ini, for the next start", NULL},
+        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+    g_auto(GStrv) args = NULL;
+    int code = app_parse(app, argv, entries, 1, 3, &args);
+
+    if (code >= 0)
+        return code;
+    unsigned n = g_strv_length(args);
+    if (n == 1 && strcmp(args[0], "list") == 0)
+        return list(app);
+    bool in = strcmp(args[0], "attach") == 0;
+    if (n != 3 || (!in && strcmp(args[0], "detach") != 0))
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "usb: list, attach NAME DEVICE, or detach NAME DEVICE");
+    if (app->read_only)
+        return app_fail(app, EXIT_PRIVILEGE, "read-only", NULL, NULL,
+                        "usb %s changes the machine", args[0]);
+    code = running_require(app, args[1]);
+    if (code >= 0)
+        return code;
+    return in ? attach(app, args[1], args[2], keep)
+              : detach(app, args[1], args[2], keep);
+}

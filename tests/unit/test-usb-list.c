@@ -1,0 +1,100 @@
+/* tests/unit/test-usb-list.c - the host's USB devices out of a made-up sysfs. */
+#include <string.h>
+
+#include "passthrough-wizard/usb-list.h"
+#include "tests/unit/cu-main.h"
+
+static void
+put(const char *root, const char *file, const char *text)
+{
+    g_autofree char *path = g_build_filename(root, file, NULL);
+    g_autofree char *folder = g_path_get_dirname(path);
+
+    CU_ASSERT_EQUAL(g_mkdir_with_parents(folder, 0700), 0);
+    CU_ASSERT_TRUE(g_file_set_contents(path, text, -1, NULL));
+}
+
+static void
+put_device(const char *root, const char *port, const char *key,
+           const char *text)
+{
+    g_autofree char *file =
+        g_strdup_printf("sys/bus/usb/devices/%s/%s", port, key);
+
+    put(root, file, text);
+}
+
+static char *
+make_tree(void)
+{
+    char *root = g_dir_make_tmp("carrel-usb-XXXXXX", NULL);
+
+    put_device(root, "usb1", "idVendor", "1d6b\n");
+    put_device(root, "1-2", "idVendor", "046d\n");
+    put_device(root, "1-2", "idProduct", "c52b\n");
+    put_device(root, "1-2", "busnum", "1\n");
+    put_device(root, "1-2", "devnum", "7\n");
+    put_device(root, "1-2", "speed", "12\n");
+    put_device(root, "1-2", "manufacturer", "Maker\n");
+    put_device(root, "1-2", "product", "Thing \033[31m\xff\n");
+    put_device(root, "1-2:1.0", "bInterfaceClass", "03\n");
+    put_device(root, "1-3", "bDeviceClass", "09\n");
+    put(root, "dev/bus/usb/001/007", "");
+    return root;
+}
+
+static void
+remove_tree(char *root)
+{
+    g_autofree char *command = g_strdup_printf("rm -rf '%s'", root);
+
+    CU_ASSERT_TRUE(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL));
+    g_free(root);
+}
+
+static void
+test_finds(void)
+{
+    char *root = make_tree();
+    g_autoptr(GPtrArray) list = usb_list(root);
+
+    CU_ASSERT_EQUAL_FATAL(list->len, 2);
+    const UsbListed *u = usb_list_find(list, "046d:c52b");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(u);
+    CU_ASSERT_PTR_EQUAL(u, usb_list_find(list, "1-2"));
+    CU_ASSERT_STRING_EQUAL(u->speed, "12");
+    CU_ASSERT_TRUE(u->accessible);
+    CU_ASSERT_PTR_NULL(strchr(u->name, '\033'));
+    CU_ASSERT_TRUE(g_utf8_validate(u->name, -1, NULL));
+    CU_ASSERT_PTR_NULL(usb_list_obstacle(u));
+    CU_ASSERT_PTR_NULL(usb_list_find(list, "046d:c52c"));
+    CU_ASSERT_PTR_NULL(usb_list_find(list, "1-2.1"));
+    remove_tree(root);
+}
+
+static void
+test_obstacles(void)
+{
+    char *root = make_tree();
+    g_autoptr(GPtrArray) list = usb_list(root);
+    g_autofree char *hub = usb_list_obstacle(usb_list_find(list, "1-3"));
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(hub);
+    CU_ASSERT_PTR_NOT_NULL(strstr(hub, "hub"));
+    remove_tree(root);
+}
+
+static void
+test_specs(void)
+{
+    CU_ASSERT_TRUE(usb_list_is_spec("1-2.4.1"));
+    CU_ASSERT_TRUE(usb_list_is_spec("046D:c52b"));
+    CU_ASSERT_FALSE(usb_list_is_spec("046d:c52"));
+    CU_ASSERT_FALSE(usb_list_is_spec("../x"));
+    CU_ASSERT_FALSE(usb_list_is_spec("usb1"));
+    CU_ASSERT_FALSE(usb_list_is_spec(""));
+}
+
+CU_MAIN("usb-list", {"devices_are_found_by_port_and_numbers", test_finds},
+        {"a_hub_stays_here", test_obstacles},
+        {"ports_and_numbers_are_told_apart", test_specs})
