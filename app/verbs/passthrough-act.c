@@ -7,7 +7,7 @@
 #include "app/helper/elevate.h"
 #include "app/helper/transaction.h"
 #include "app/verbs/passthrough.h"
-#include "passthrough-wizard/vfio-bind.h"
+#include "passthrough-wizard/boot-config.h"
 #include "profiles/schema.h"
 
 typedef struct {
@@ -75,16 +75,12 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
     return -1;
 }
 
-/* What a machine's start does by itself is not in it. */
 static Plan *
 make_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
           const Options *o, GError **error)
 {
-    if (g_strcmp0(o->when, "boot") == 0) {
-        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
-                    "not yet");
-        return NULL;
-    }
+    if (g_strcmp0(o->when, "boot") == 0)
+        return boot_plan(hand, host, bdfs, &o->bind, error);
     return vfio_bind_plan(hand, host, bdfs, &o->bind, error);
 }
 
@@ -252,4 +248,34 @@ passthrough_undo(App *app, int argc, char **argv)
         return code;
     const char *words[] = {"undo", all ? "--all" : args[1], NULL};
     return undo_words(app, words);
+}
+
+int
+passthrough_confirm(App *app, int argc, char **argv)
+{
+    g_autofree char *expect = NULL;
+    const GOptionEntry entries[] = {{"expect", 0, 0, G_OPTION_ARG_STRING,
+                                     &expect, "Only if the plan has this sum",
+                                     "SUM"},
+                                    {NULL, 0, 0, 0, NULL, NULL, NULL}};
+    g_auto(GStrv) args = NULL;
+    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
+    g_autoptr(GError) error = NULL;
+    int code = app_parse(app, argv, entries, 1, 1, &args);
+
+    if (code >= 0)
+        return code;
+    elevate_arrive();
+    HostHand hand = transaction_hand(root);
+    g_autoptr(Plan) plan = boot_confirm_plan(&hand, &error);
+    if (plan == NULL)
+        return transaction_fail(app, error);
+    if (!transaction_agree(app, &hand, plan, expect))
+        return EXIT_STATE;
+    if (app->dry_run || transaction_may(root))
+        return transaction_apply(app, &hand, plan, NULL);
+    g_autofree char *sum = transaction_sum(plan);
+    g_autofree char *option = g_strdup_printf("--expect=%s", sum);
+    const char *words[] = {"confirm", "--yes", option, NULL};
+    return elevate_run(app, words);
 }

@@ -24,6 +24,7 @@ static const Row rows[] = {
     { "bind",    passthrough_bind,    true },
     { "unbind",  passthrough_unbind,  true },
     { "apply",   passthrough_apply,   true },
+    { "confirm", passthrough_confirm, true },
     { "undo",    passthrough_undo,    true },
     { "vf",      passthrough_vf,      false },
     { "rehearse", passthrough_rehearse, true },
