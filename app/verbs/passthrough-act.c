@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "app/helper/elevate.h"
-#include "app/helper/transaction.h"
+#include "app/helper/hold.h"
 #include "app/verbs/passthrough.h"
 #include "passthrough-wizard/boot-config.h"
 #include "profiles/schema.h"
@@ -14,6 +14,7 @@ typedef struct {
     char *root, *when, *expect, *memory;
     int user, huge_pages;
     gboolean unsafe, consent;
+    char *fifo; /* of hold */
     gint64 uid;
     BindOptions bind;
 } Options;
@@ -25,6 +26,7 @@ options_clear(Options *o)
     g_free(o->when);
     g_free(o->expect);
     g_free(o->memory);
+    g_free(o->fifo);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -48,6 +50,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
          "Give away what the host itself needs", NULL},
         {"expect", 0, 0, G_OPTION_ARG_STRING, &o->expect,
          "Only if the plan has this sum", "SUM"},
+        {"fifo", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &o->fifo,
+         "Give back when nobody writes to it any more", "PATH"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     guint64 bytes = 0;
 
@@ -162,6 +166,39 @@ int
 passthrough_apply(App *app, int argc, char **argv)
 {
     return plan_and_do(app, argv, "apply", "start");
+}
+
+/* Bound for as long as somebody has the FIFO open: what `carrel start` runs. */
+int
+passthrough_hold(App *app, int argc, char **argv)
+{
+    g_auto(Options) o = {0};
+    g_auto(GStrv) args = NULL;
+    g_autoptr(HostRoot) root = NULL;
+    g_autoptr(GError) error = NULL;
+    guint64 id = 0;
+    int code = read_options(app, argv, 2, &o, &args);
+
+    if (code >= 0)
+        return code;
+    if (o.fifo == NULL)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "hold: --fifo is missing");
+    g_autoptr(HostPci) host = passthrough_look(app, NULL, &root, &code);
+    if (host == NULL)
+        return code;
+    HostHand hand = transaction_hand(root);
+    g_autoptr(Plan) plan = vfio_bind_plan(
+        &hand, host, (const char *const *) args + 1, &o.bind, &error);
+    if (plan == NULL)
+        return transaction_fail(app, error);
+    code = transaction_apply(app, &hand, plan, &id);
+    if (code != EXIT_OK || id == 0) /* 0: bound already, for longer */
+        return code;
+    if (hold_wait(app, o.fifo, o.uid, id))
+        return EXIT_OK;
+    (void) transaction_undo(app, &hand, id);
+    return EXIT_FAILED;
 }
 
 /* ---- back ---- */

@@ -26,6 +26,7 @@ static const Row rows[] = {
     { "apply",   passthrough_apply,   true },
     { "confirm", passthrough_confirm, true },
     { "undo",    passthrough_undo,    true },
+    { "hold",    passthrough_hold,    true },
     { "vf",      passthrough_vf,      false },
     { "rehearse", passthrough_rehearse, true },
 };

@@ -124,6 +124,32 @@ check "a rehearsal as JSON" eval \
     'pass rehearse $nvme --json | grep -q "\"step\":\"let go\",\"ok\":true"'
 check "given back again" same
 
+# --- for as long as a machine lives --------------------------------------------
+until_same() {
+    local i
+    for ((i = 0; i < 200; i++)); do
+        same >/dev/null && return
+        sleep 0.1
+    done
+    same
+}
+mkfifo "$home/fifo"
+exec 8<>"$home/fifo"
+check "held for one who has the FIFO open" \
+    pass hold $pair --fifo="$home/fifo" --user=0
+sleep 1
+check "it is bound" driver_is 0000:05:00.1 vfio-pci
+sleep 1000 7<>"$home/fifo" 8>&- &
+holder=$!
+exec 8>&-
+sleep 1
+check "it stays for another one" driver_is 0000:05:00.1 vfio-pci
+kill -KILL $holder
+check "killed, all is given back" until_same
+check "a FIFO that is none is refused, nothing bound" \
+    refuses 1 hold $nvme --fifo=/dev/null --user=0
+check "it is not bound" same
+
 # --- virtual functions ---------------------------------------------------------
 check "an address that is none" refuses 2 bind "$nvme;rm"
 check "a bridge is refused" refuses 4 bind 00:1c.0

@@ -695,9 +695,8 @@ test_cut_line(void)
     Run run = {.fake = fake};
 
     fresh_journal(fake);
-    g_autofree char *name = g_strconcat(
-        g_strrstr(g_getenv("CARREL_HELPER_DIR"), "/"), "/helper.jsonl", NULL);
-    g_autofree char *file = g_strconcat(g_get_tmp_dir(), name, NULL);
+    g_autofree char *file =
+        g_build_filename(g_getenv("CARREL_HELPER_DIR"), "helper.jsonl", NULL);
     CU_ASSERT_EQUAL(g_mkdir_with_parents(g_getenv("CARREL_HELPER_DIR"), 0755),
                     0);
     CU_ASSERT_TRUE(g_file_set_contents(file, "{\"id\":1,\"sta", -1, NULL));
