@@ -2,7 +2,8 @@
 # tests/lab/in-lab.sh --quick|--full MEMORY-MIB CARREL DEMO-IMAGE TEST[:ARGUMENT]...
 # Runs tests inside one lab and joins their TAP. Skips itself where the lab
 # cannot run, and when it is one of --full and LAB_FULL is not set. Makes the
-# disk that several tests start from and keeps it.
+# disk that several tests start from and keeps it. LAB_TOPOLOGY: bare, or another
+# of the lab's.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 when=$1 memory=$2
@@ -54,7 +55,7 @@ results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
 run_lab() {
-    "$here/lab" --topology bare --mem "$memory" --share "$results" \
+    "$here/lab" --topology "${LAB_TOPOLOGY:-bare}" --mem "$memory" --share "$results" \
         --timeout "${LAB_TIMEOUT:-2400}" -- env LAB_DISK="$disk" \
         LAB_FULL="${LAB_FULL:-}" LAB_FIO="$fio" \
         CARREL_TEST_IMAGES="${CARREL_TEST_IMAGES:-}" \
