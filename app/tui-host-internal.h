@@ -22,3 +22,7 @@ void tui_console_media(UiConsole *console, const char *drive, const char *path,
 void tui_console_screenshot(UiConsole *console, const char *path, UiDone done,
                             void *data);
 int tui_console_serial(UiConsole *console, unsigned n, GError **error);
+
+/* tui-host-look.c. wants is copied; machine may be NULL. */
+void tui_host_look(const char *machine, guint64 memory, UiLooked done,
+                   void *data);

@@ -480,6 +480,25 @@ host_summary(void *host)
     return g_strdup_printf("host %ldc %.0fG  %s", cpus, gib, kvm);
 }
 
+/* For the machine with the most memory. */
+static void
+host_look(void *host, UiLooked done, void *data)
+{
+    TuiHost *h = host;
+    const MachineInfo *largest = NULL;
+    GHashTableIter iter;
+    gpointer row;
+
+    g_hash_table_iter_init(&iter, h->rows);
+    while (g_hash_table_iter_next(&iter, NULL, &row)) {
+        const MachineInfo *info = ((Row *) row)->info;
+        if (largest == NULL || info->memory > largest->memory)
+            largest = info;
+    }
+    tui_host_look(largest != NULL ? largest->name : NULL,
+                  largest != NULL ? largest->memory : 0, done, data);
+}
+
 static char *
 host_view_address(void *host, const char *name)
 {
@@ -503,6 +522,7 @@ const UiHostOps tui_host_ops = {
     .console_screenshot = tui_console_screenshot,
     .console_serial = tui_console_serial,
     .log_path = host_log_path,
+    .look = host_look,
     .host_summary = host_summary,
     .view_address = host_view_address,
 };

@@ -96,6 +96,21 @@ host_pci_slot(const HostPci *host, const HostPciFn *fn)
     return slot;
 }
 
+GPtrArray *
+host_pci_bus(const HostPci *host, const HostPciFn *fn)
+{
+    GPtrArray *bus = g_ptr_array_new();
+
+    for (guint i = 0; i < host->functions->len; i++) {
+        HostPciFn *other = g_ptr_array_index(host->functions, i);
+        if (other == fn ||
+            (other->physfn == NULL && other->domain == fn->domain &&
+             other->bus == fn->bus))
+            g_ptr_array_add(bus, other);
+    }
+    return bus;
+}
+
 /* The parts of a display card: its sound, its USB-C. By the vendor, since the
  * slot of a processor with graphics holds other devices of the board too. */
 static bool

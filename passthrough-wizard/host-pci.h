@@ -47,7 +47,7 @@ typedef struct {
 typedef enum {
     HOST_RESET_UNKNOWN,  /* kernel before 5.15 and no capabilities readable */
     HOST_RESET_NONE,     /* works once; afterwards the host must restart */
-    HOST_RESET_SLOT,     /* only together with all functions of the slot */
+    HOST_RESET_SLOT,     /* only with all of its bus: the card's functions */
     HOST_RESET_BUS,      /* alone on its bus: the bus's reset */
     HOST_RESET_PM,       /* only by D3hot: some devices claim it and lie */
     HOST_RESET_SPECIFIC, /* a device-specific or ACPI method */
@@ -236,6 +236,9 @@ const HostGroup *host_pci_group(const HostPci *host, int id);
 /* All functions of fn's slot (fn too; a virtual function is alone), in order;
  * elements borrowed, the array the caller's. */
 GPtrArray *host_pci_slot(const HostPci *host, const HostPciFn *fn);
+/* What a reset of fn's bus hits: all functions on it but virtual ones. Behind a
+ * port of PCI Express that is the slot. */
+GPtrArray *host_pci_bus(const HostPci *host, const HostPciFn *fn);
 /* What goes together with fn: the functions of its slot in its group, and of a
  * display card its sound and USB-C wherever they are grouped. Bridges stay. */
 GPtrArray *host_pci_card(const HostPci *host, const HostPciFn *fn);

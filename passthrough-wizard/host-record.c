@@ -12,7 +12,13 @@
 
 #include "passthrough-wizard/host-root-internal.h"
 
-enum { LINKS_MAX = 40, PATH_LIMIT = 1024, NAME_LIMIT = 255, DEPTH_MAX = 64 };
+enum {
+    LINKS_MAX = 40,
+    PATH_LIMIT = 1024,
+    NAME_LIMIT = 255,
+    DEPTH_MAX = 64,
+    ZEROES_MAX = 65536
+};
 
 typedef enum { DIRECTORY, REGULAR, SYMLINK, DEVICE, DENIED } NodeKind;
 
@@ -251,21 +257,47 @@ make(Parser *p, const char *path, NodeKind kind)
     return at;
 }
 
+/* "+N": N bytes of zero. Returns what follows, NULL: malformed. */
+static const char *
+take_zeroes(Node *node, const char *at, const char *end)
+{
+    gsize n = 0;
+
+    for (at++; at < end && g_ascii_isdigit(*at); at++) {
+        n = n * 10 + (gsize) g_ascii_digit_value(*at);
+        if (n > ZEROES_MAX)
+            return NULL;
+    }
+    if (n == 0 || node->data->len > ZEROES_MAX)
+        return NULL;
+    gsize old = node->data->len;
+    g_string_set_size(node->data, old + n);
+    memset(node->data->str + old, 0, n);
+    return at;
+}
+
 static bool
 take_hex(Parser *p, Node *node, const char *text, gsize len)
 {
-    for (gsize i = 0; i < len;) {
-        if (text[i] == ' ') {
-            i++;
-            continue;
+    const char *end = text + len;
+
+    for (const char *at = text; at != NULL && at < end;) {
+        if (*at == ' ') {
+            at++;
+        } else if (*at == '+') {
+            at = take_zeroes(node, at, end);
+        } else if (end - at >= 2 && g_ascii_isxdigit(at[0]) &&
+                   g_ascii_isxdigit(at[1])) {
+            g_string_append_c(node->data,
+                              (char) (g_ascii_xdigit_value(at[0]) << 4 |
+                                      g_ascii_xdigit_value(at[1])));
+            at += 2;
+        } else {
+            at = NULL;
         }
-        if (i + 1 >= len || !g_ascii_isxdigit(text[i]) ||
-            !g_ascii_isxdigit(text[i + 1]))
-            return malformed(p, "bytes are pairs of hexadecimal digits");
-        g_string_append_c(node->data,
-                          (char) (g_ascii_xdigit_value(text[i]) << 4 |
-                                  g_ascii_xdigit_value(text[i + 1])));
-        i += 2;
+        if (at == NULL)
+            return malformed(p, "bytes are pairs of hexadecimal digits, or a "
+                                "number of zeroes, such as +100");
     }
     return true;
 }
@@ -400,9 +432,12 @@ expand_node(const Node *node, const char *path, GError **error)
                         "cannot make %s: %s", path, g_strerror(errno));
             return false;
         }
-    } else if (!g_file_set_contents_full(
-                   path, node->data->str, (gssize) node->data->len,
-                   G_FILE_SET_CONTENTS_NONE, (int) node->mode, error)) {
+    } else if (!g_file_set_contents(path, node->data->str,
+                                    (gssize) node->data->len, error)) {
+        return false;
+    } else if (chmod(path, node->mode) != 0) {
+        g_set_error(error, CARREL_HOST_ERROR, CARREL_HOST_ERROR_READ,
+                    "cannot set the mode of %s: %s", path, g_strerror(errno));
         return false;
     }
     if (node->kind != DIRECTORY)

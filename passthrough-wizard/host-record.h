@@ -8,7 +8,8 @@
  *     F vendor 0x8086              a file of one line
  *     T uevent                     a file of several lines, which follow,
  *     <TAB>DRIVER=i915             each behind a tab
- *     X config 86 80 00 ...        a file of bytes, in hexadecimal
+ *     X config 8680 0000 +12 01    a file of bytes, in hexadecimal; +12: 12
+ *                                  bytes of zero
  *     L driver ../../../bus/pci/drivers/i915     a symbolic link
  *     N /dev/kvm 660 0 106 rw      a device node: mode, owner, group, and
  *                                  whether this user may read and write

@@ -4,7 +4,7 @@
  * exist: function 0 of a card with two may list "bus" although the kernel
  * refuses it (ENOTTY), since a reset of the bus would hit the other function.
  * So "bus" counts only for a function that is alone on its bus; else it means
- * the slot, which VFIO resets when it holds every function of it. */
+ * all of the bus, which VFIO resets when it holds every function of it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,27 +17,21 @@ lists(const HostPciFn *fn, const char *method)
            g_strv_contains((const char *const *) fn->reset_methods, method);
 }
 
-/* Another function than fn on the bus, virtual ones left out. */
 static bool
 is_alone_on_bus(const HostPci *host, const HostPciFn *fn)
 {
-    for (guint i = 0; i < host->functions->len; i++) {
-        const HostPciFn *other = g_ptr_array_index(host->functions, i);
-        if (other != fn && other->domain == fn->domain &&
-            other->bus == fn->bus && other->physfn == NULL)
-            return false;
-    }
-    return true;
+    g_autoptr(GPtrArray) bus = host_pci_bus(host, fn);
+    return bus->len == 1;
 }
 
-/* A sibling lists the reset of the bus: it holds for the whole slot. */
+/* Another function there lists the reset of the bus: it holds for all. */
 static bool
-slot_lists_bus(const HostPci *host, const HostPciFn *fn)
+bus_lists_bus(const HostPci *host, const HostPciFn *fn)
 {
-    g_autoptr(GPtrArray) slot = host_pci_slot(host, fn);
+    g_autoptr(GPtrArray) bus = host_pci_bus(host, fn);
 
-    for (guint i = 0; i < slot->len; i++)
-        if (lists(g_ptr_array_index(slot, i), "bus"))
+    for (guint i = 0; i < bus->len; i++)
+        if (lists(g_ptr_array_index(bus, i), "bus"))
             return true;
     return false;
 }
@@ -71,7 +65,7 @@ judge(const HostPci *host, const HostPciFn *fn)
         return HOST_RESET_FLR;
     if (lists(fn, "device_specific") || lists(fn, "acpi"))
         return HOST_RESET_SPECIFIC;
-    if (slot_lists_bus(host, fn))
+    if (bus_lists_bus(host, fn))
         return is_alone_on_bus(host, fn) ? HOST_RESET_BUS : HOST_RESET_SLOT;
     return lists(fn, "pm") ? HOST_RESET_PM : HOST_RESET_NONE;
 }

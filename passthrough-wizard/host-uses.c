@@ -4,10 +4,10 @@
  * A class device of sysfs (a disk, an interface, a node of a driver) belongs to
  * the function that its path lies below. What is stacked on it (partitions,
  * mappings, bridges) is followed down. */
+#include "passthrough-wizard/host-uses.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include "passthrough-wizard/host-uses.h"
 
 enum { DEPTH_MAX = 8 };
 

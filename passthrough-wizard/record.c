@@ -35,11 +35,20 @@ record_file(Recorder *r, const char *name, const char *text)
 static void
 put_bytes(Recorder *r, const char *name, const guint8 *data, gsize len)
 {
-    /* What is zero to the end need not be written out, but its length counts:
-     * a user without root sees 64 bytes. */
-    g_string_append_printf(r->out, "X %s", name);
-    for (gsize i = 0; i < len; i++)
-        g_string_append_printf(r->out, i % 4 == 0 ? " %02x" : "%02x", data[i]);
+    enum { WORTH_A_NUMBER = 8 };
+
+    g_string_append_printf(r->out, "X %s ", name);
+    for (gsize i = 0; i < len;) {
+        gsize n = 0;
+        while (i + n < len && data[i + n] == 0)
+            n++;
+        if (n >= WORTH_A_NUMBER) {
+            g_string_append_printf(r->out, " +%" G_GSIZE_FORMAT " ", n);
+            i += n;
+        } else {
+            g_string_append_printf(r->out, "%02x", data[i++]);
+        }
+    }
     g_string_append_c(r->out, '\n');
 }
 

@@ -106,7 +106,7 @@ say_no_virt(const HostPci *host, ReportIommuFinding *f)
         "Restart, enter the firmware setup (often F2 or Del) and switch on %s. "
         "If there is no such switch, the processor (%s) has none.",
         strcmp(host->cpu.vendor, "AuthenticAMD") == 0
-            ? "\"SVM Mode\""
+            ? "\"SVM Mode\" and \"IOMMU\""
             : "\"Intel Virtualization Technology\" (VT-x) and \"VT-d\"",
         host->cpu.model);
 }

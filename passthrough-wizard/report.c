@@ -31,7 +31,7 @@ static const struct {
 } resets[] = {
     [HOST_RESET_UNKNOWN]  = { "unknown",  "unknown: this kernel does not say (before 5.15)" },
     [HOST_RESET_NONE]     = { "none",     "none: it works once, then the host must restart" },
-    [HOST_RESET_SLOT]     = { "slot",     "only the whole card together" },
+    [HOST_RESET_SLOT]     = { "slot",     "only together with all of its bus" },
     [HOST_RESET_BUS]      = { "bus",      "by its bus, where it is alone" },
     [HOST_RESET_PM]       = { "pm",       "only by power state D3hot, which some devices only pretend" },
     [HOST_RESET_SPECIFIC] = { "specific", "by a method of its own" },
@@ -48,11 +48,11 @@ report_reset_id(HostResetKind kind)
 char *
 report_reset(const HostPci *host, const HostPciFn *fn)
 {
-    g_autoptr(GPtrArray) slot = host_pci_slot(host, fn);
+    g_autoptr(GPtrArray) bus = host_pci_bus(host, fn);
 
     if (fn->reset != HOST_RESET_SLOT)
         return g_strdup(resets[fn->reset].words);
-    g_autofree char *all = report_addresses(slot);
+    g_autofree char *all = report_addresses(bus);
     return g_strdup_printf("%s: %s", resets[fn->reset].words, all);
 }
 
@@ -157,9 +157,10 @@ report_group_cause_text(const HostPci *host, const HostGroup *group)
                         "the IOMMU cannot tell apart what comes from there.");
     case REPORT_CAUSE_ACS:
         return g_strdup_printf(
-            "The ports above them%s%s do not keep devices apart (no Access "
+            "The ports above them%s%s%s do not keep devices apart (no Access "
             "Control Services): one could write into another's memory.",
-            bridges != NULL ? ", " : "", bridges != NULL ? bridges : "");
+            bridges != NULL ? " (" : "", bridges != NULL ? bridges : "",
+            bridges != NULL ? ")" : "");
     case REPORT_CAUSE_CHIPSET:
         return g_strdup("They are parts of one chip of the mainboard.");
     case REPORT_CAUSE_CARD:

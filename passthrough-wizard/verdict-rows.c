@@ -261,22 +261,27 @@ judge_console(VerdictCase *c)
                     "computer ready.");
 }
 
+/* A keyboard that hangs on none of functions is there. */
+static bool
+has_keyboard_elsewhere(const HostPci *host, const GPtrArray *functions)
+{
+    for (guint i = 0; i < host->functions->len; i++) {
+        const HostPciFn *f = g_ptr_array_index(host->functions, i);
+        if (host_pci_fn_use(f, HOST_USE_KEYBOARD) != NULL &&
+            !g_ptr_array_find((GPtrArray *) functions, f, NULL))
+            return true;
+    }
+    return host->other_keyboard;
+}
+
 static void
 judge_keyboard(VerdictCase *c)
 {
-    const HostUse *use, *other;
-    const HostPciFn *fn = taken_with(c, HOST_USE_KEYBOARD, &use);
-    bool elsewhere = c->host->other_keyboard;
+    const HostUse *use;
 
-    if (fn == NULL)
+    if (taken_with(c, HOST_USE_KEYBOARD, &use) == NULL)
         return;
-    for (guint i = 0; i < c->host->functions->len; i++) {
-        const HostPciFn *f = g_ptr_array_index(c->host->functions, i);
-        other = host_pci_fn_use(f, HOST_USE_KEYBOARD);
-        elsewhere = elsewhere || (other != NULL &&
-                                  !g_ptr_array_find(c->verdict->take, f, NULL));
-    }
-    if (elsewhere)
+    if (has_keyboard_elsewhere(c->host, c->verdict->take))
         verdict_add(
             c, VERDICT_IF,
             g_strdup_printf("A keyboard is plugged in there (%s).", use->what),
@@ -297,7 +302,8 @@ static const HostUseKind vital[] = {HOST_USE_ROOT_DISK, HOST_USE_SSH,
 
 /* Something of the group that the host cannot do without. */
 static const HostPciFn *
-find_vital(const GPtrArray *functions, const HostUse **ret_use)
+find_vital(const HostPci *host, const GPtrArray *functions,
+           const HostUse **ret_use)
 {
     for (guint i = 0; i < functions->len; i++) {
         const HostPciFn *fn = g_ptr_array_index(functions, i);
@@ -306,6 +312,9 @@ find_vital(const GPtrArray *functions, const HostUse **ret_use)
             if (*ret_use != NULL)
                 return fn;
         }
+        *ret_use = host_pci_fn_use(fn, HOST_USE_KEYBOARD);
+        if (*ret_use != NULL && !has_keyboard_elsewhere(host, functions))
+            return fn;
     }
     return NULL;
 }
@@ -327,7 +336,7 @@ judge_group_others(VerdictCase *c)
     g_autofree char *why = report_group_cause_text(c->host, group);
     const char *remedy =
         report_group_remedy(report_group_cause(c->host, group));
-    const HostPciFn *needed = find_vital(driven, &use);
+    const HostPciFn *needed = find_vital(c->host, driven, &use);
     if (needed != NULL) {
         g_autofree char *what = report_use(use);
         verdict_add(c, VERDICT_CANNOT,
@@ -411,15 +420,15 @@ judge_vfs(VerdictCase *c)
 
 /* ---- resets -------------------------------------------------------------- */
 
-/* Functions of the slot that do not go, and that the host uses. */
+/* Functions of the bus that do not go, and that the host uses. */
 static GPtrArray *
 hit_by_slot_reset(const VerdictCase *c)
 {
-    GPtrArray *slot = host_pci_slot(c->host, c->fn);
+    GPtrArray *slot = host_pci_bus(c->host, c->fn);
 
     for (guint i = slot->len; i-- > 0;) {
         HostPciFn *other = g_ptr_array_index(slot, i);
-        if (is_harmless(other) ||
+        if (is_harmless(other) || host_pci_fn_is_bridge(other) ||
             g_ptr_array_find(c->verdict->take, other, NULL))
             g_ptr_array_remove_index(slot, i);
     }

@@ -148,8 +148,8 @@ verdict_is_candidate(const HostPci *host, const HostPciFn *fn)
 {
     const HostGroup *group = host_pci_group(host, fn->group);
 
-    if (host_pci_fn_is_bridge(fn))
-        return false;
+    if (host_pci_fn_is_bridge(fn) || (fn->class_code >> 16) == 0x08)
+        return false; /* 08: timers, the IOMMU itself */
     /* SMBus, SPI and the like, next to the bridge that they belong to. */
     return group == NULL ||
            report_group_cause(host, group) != REPORT_CAUSE_CHIPSET ||

@@ -6,6 +6,7 @@
  * thread's GMainContext. */
 #pragma once
 
+#include "passthrough-wizard/host-pci.h"
 #include "vmm/display/display.h"
 #include "vmm/input/input.h"
 
@@ -51,6 +52,16 @@ typedef enum {
 } UiAction;
 
 typedef void (*UiDone)(void *data, const GError *error);
+
+/* What a look at the host found: a value, owned by whoever got it. */
+typedef struct {
+    HostRoot *root;    /* where it was read; never NULL */
+    HostPci *pci;      /* NULL: there is no PCI bus */
+    GPtrArray *checks; /* of Check, the doctor's rows */
+} UiHostLook;
+void ui_host_look_free(UiHostLook *look);
+/* look is the callee's; NULL with error set. */
+typedef void (*UiLooked)(void *data, UiHostLook *look, const GError *error);
 
 /* An attached console: the machine's screen and keyboard. */
 typedef struct UiConsole UiConsole;
@@ -98,6 +109,8 @@ typedef struct UiHostOps {
     /* Paths of the logs of a machine: source "vmm", "serial", "firmware"; the
      * file may not exist yet. */
     char *(*log_path)(void *host, const char *name, const char *source);
+    /* Looks at the host's devices, on a thread of its own. */
+    void (*look)(void *host, UiLooked done, void *data);
     /* One line for the top right: "host 16c 64G  KVM ok". */
     char *(*host_summary)(void *host);
     /* "" or a path/URL for a VNC viewer. */

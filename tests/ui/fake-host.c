@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "passthrough-wizard/checks.h"
+
 #define COLS 80
 #define ROWS 25
 
@@ -348,6 +350,40 @@ fake_log_path(void *data, const char *name, const char *source)
     return g_build_filename(host->options.log_dir, file, NULL);
 }
 
+typedef struct {
+    FakeHost *host;
+    UiLooked done;
+    void *data;
+} FakeLook;
+
+static gboolean
+answer_look(gpointer data)
+{
+    g_autofree FakeLook *job = data;
+    g_autoptr(GError) error = NULL;
+    const char *file = job->host->options.host_file;
+    HostRoot *root = host_root_open(file != NULL ? file : "/none", &error);
+    UiHostLook *look = NULL;
+
+    if (root != NULL) {
+        look = g_new0(UiHostLook, 1);
+        look->root = root;
+        look->pci = host_pci_read(root, NULL);
+        look->checks = checks_run(root, look->pci, NULL);
+    }
+    job->done(job->data, look, error);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+fake_look(void *data, UiLooked done, void *done_data)
+{
+    FakeLook *job = g_new0(FakeLook, 1);
+
+    *job = (FakeLook){data, done, done_data};
+    g_idle_add(answer_look, job);
+}
+
 static char *
 fake_host_summary(void *data)
 {
@@ -375,6 +411,7 @@ const UiHostOps fake_host_ops = {
     .console_screenshot = fake_console_screenshot,
     .console_serial = fake_console_serial,
     .log_path = fake_log_path,
+    .look = fake_look,
     .host_summary = fake_host_summary,
     .view_address = fake_view_address,
 };

@@ -5,12 +5,13 @@
 #include "ui/host.h"
 
 typedef struct {
-    const char *log_dir; /* with NAME-SOURCE.log */
-    bool hostile;        /* names and notes full of control codes */
-    bool graphics;       /* the console shows a picture */
-    bool empty;          /* no machine at all */
-    bool no_cursor;      /* the console's guest hides it */
-    bool cursor_on_top;  /* it is in row 0 */
+    const char *log_dir;   /* with NAME-SOURCE.log */
+    const char *host_file; /* recorded host to look at; NULL: fails */
+    bool hostile;          /* names and notes full of control codes */
+    bool graphics;         /* the console shows a picture */
+    bool empty;            /* no machine at all */
+    bool no_cursor;        /* the console's guest hides it */
+    bool cursor_on_top;    /* it is in row 0 */
 } FakeHostOptions;
 
 void *fake_host_new(const FakeHostOptions *options);

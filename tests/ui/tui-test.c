@@ -598,8 +598,8 @@ test_resize(void)
 static void
 test_small_screens(void)
 {
-    static const char *const openers[] = {"n", "\r",     "L", "?", ":",
-                                          "x", "\033OQ", ".", "c"};
+    static const char *const openers[] = {"n", "\r",     "L", "?", ":", "P",
+                                          "x", "\033OQ", ".", "c", "H"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(openers); i++) {
         Session *s = session_start(&plain, 24, 80);
@@ -617,6 +617,114 @@ test_small_screens(void)
         CU_ASSERT_EQUAL(session_wait_end(s), 0);
         session_end(s);
     }
+}
+
+/* ---- passthrough and doctor, over recorded hosts ---- */
+
+/* The host of tests/data/hosts by its name. */
+static void
+check_host(const char *host, const char *name, const char *const *keys)
+{
+    const char *folder = g_getenv("CARREL_TEST_HOSTS");
+    g_autofree char *file =
+        g_strdup_printf("%s/%s.host", folder != NULL ? folder : ".", host);
+    SessionOptions o = {.host = {.host_file = file}};
+
+    check_screen(&o, name, keys, "win98");
+}
+
+static void
+test_passthrough_pages(void)
+{
+    static const char *const names[] = {
+        "passthrough-1-device",  "passthrough-2-group",
+        "passthrough-3-plan",    "passthrough-4-display",
+        "passthrough-5-machine", "passthrough-6-apply"};
+    static const char *const pages[] = {"1", "2", "3", "4", "5", "6"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(pages); i++)
+        check_host("intel-desktop", names[i], KEYS("P", "jjj", pages[i]));
+}
+
+static void
+test_passthrough_why(void)
+{
+    check_host("intel-desktop", "passthrough-why", KEYS("P", "w"));
+}
+
+static void
+test_passthrough_not_isolated(void)
+{
+    check_host("not-isolated", "passthrough-not-isolated",
+               KEYS("P", "jjjj", "n"));
+}
+
+static void
+test_passthrough_single_gpu(void)
+{
+    check_host("single-gpu", "passthrough-single-gpu", KEYS("P", "jj", "n"));
+}
+
+static void
+test_passthrough_refused_plan(void)
+{
+    check_host("single-gpu", "passthrough-refused", KEYS("P", "jj", "3"));
+}
+
+static void
+test_passthrough_hosts(void)
+{
+    static const char *const hosts[][2] = {
+        {"amd-desktop", "passthrough-amd-desktop"},
+        {"laptop-muxless", "passthrough-laptop-muxless"},
+        {"server-sriov", "passthrough-server-sriov"},
+        {"twin-gpus", "passthrough-twin-gpus"},
+        {"no-iommu", "passthrough-no-iommu"},
+        {"lab-dirty", "passthrough-lab-dirty"},
+        {"lab-no-intremap", "passthrough-lab-no-intremap"}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(hosts); i++)
+        check_host(hosts[i][0], hosts[i][1], KEYS("P"));
+}
+
+static void
+test_passthrough_all(void)
+{
+    check_host("not-isolated", "passthrough-all", KEYS("P", "v"));
+}
+
+static void
+test_passthrough_changes_no_recording(void)
+{
+    check_host("intel-desktop", "passthrough-recorded",
+               KEYS("P", "jjj", "6", "a"));
+}
+
+static void
+test_passthrough_fails(void)
+{
+    check_screen(&plain, "passthrough-no-host", KEYS("P"), "win98");
+}
+
+static void
+test_doctor(void)
+{
+    check_host("intel-desktop", "doctor", KEYS("H"));
+    check_host("no-virtualization", "doctor-no-virtualization", KEYS("H"));
+    check_host("lab-amd", "doctor-lab-amd", KEYS("H"));
+}
+
+static void
+test_doctor_details(void)
+{
+    check_host("intel-desktop", "doctor-details", KEYS("H", "\r"));
+}
+
+/* The answer comes when its screen is gone. */
+static void
+test_left_before_the_answer(void)
+{
+    check_screen(&plain, "machines", KEYS("HqPqHq"), "win98");
 }
 
 static void
@@ -731,6 +839,18 @@ static const CuCase cases[] = {
     {"a_vanished_terminal_ends_the_interface", test_terminal_gone},
     {"a_storm_of_resizes_ends_in_a_right_screen", test_resize},
     {"no_screen_breaks_on_a_tiny_terminal", test_small_screens},
+    {"passthrough_shows_each_page", test_passthrough_pages},
+    {"passthrough_says_why", test_passthrough_why},
+    {"passthrough_shows_who_shares_a_group", test_passthrough_not_isolated},
+    {"passthrough_refuses_the_only_display", test_passthrough_single_gpu},
+    {"passthrough_says_why_there_is_no_plan", test_passthrough_refused_plan},
+    {"passthrough_lists_every_kind_of_host", test_passthrough_hosts},
+    {"passthrough_shows_bridges_when_asked", test_passthrough_all},
+    {"passthrough_changes_nothing_of_a_recording", test_passthrough_changes_no_recording},
+    {"passthrough_says_why_it_cannot_look", test_passthrough_fails},
+    {"doctor_shows_every_check", test_doctor},
+    {"doctor_shows_what_to_do", test_doctor_details},
+    {"a_screen_may_be_left_before_the_answer", test_left_before_the_answer},
     {"hostile_text_has_no_effect_on_the_terminal", test_hostile},
     {"delete_needs_a_deliberate_choice", test_delete_needs_choice},
     {"pasted_text_triggers_nothing", test_paste},

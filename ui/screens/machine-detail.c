@@ -17,7 +17,9 @@ enum {
     CMD_VIEW,
     CMD_PAUSE,
     CMD_LOG,
-    CMD_EDIT
+    CMD_EDIT,
+    CMD_PASSTHROUGH,
+    CMD_DOCTOR
 };
 
 /* clang-format off */
@@ -29,6 +31,8 @@ const KeyBinding machine_detail_keys[] = {
     {"p", CMD_PAUSE, "pause", "pause or resume", KEY_WRITES},
     {"L", CMD_LOG, "log", "log", 0},
     {"e", CMD_EDIT, "edit", "edit its settings", KEY_WRITES},
+    {"P", CMD_PASSTHROUGH, NULL, "give devices of this host to machines", 0},
+    {"H", CMD_DOCTOR, NULL, "host doctor: is this host ready", 0},
     {"Esc q Left", CMD_BACK, "back", "back to the list", 0},
     {0},
 };
@@ -125,7 +129,8 @@ detail_can(Screen *s, int command)
 {
     const UiMachine *m = tui_machine(s->tui, ((Detail *) s)->name);
 
-    if (command == CMD_BACK || command == CMD_LOG)
+    if (command == CMD_BACK || command == CMD_LOG ||
+        command == CMD_PASSTHROUGH || command == CMD_DOCTOR)
         return true;
     if (command == CMD_CONSOLE || command == CMD_STOP || command == CMD_PAUSE)
         return m != NULL && action_is_up(m);
@@ -149,6 +154,8 @@ detail_command(Screen *s, int command)
         break;
     case CMD_LOG: log_viewer_open(s->tui, d->name); break;
     case CMD_EDIT: action_edit(s->tui, d->name); break;
+    case CMD_PASSTHROUGH: passthrough_open(s->tui); break;
+    case CMD_DOCTOR: doctor_open(s->tui); break;
     case CMD_BACK: tui_pop(s); break;
     default: break;
     }

@@ -44,6 +44,8 @@ enum {
     CMD_MARK_ALL,
     CMD_ACTIONS,
     CMD_COPY,
+    CMD_PASSTHROUGH,
+    CMD_DOCTOR,
     CMD_CLEAR
 };
 
@@ -57,6 +59,8 @@ const KeyBinding machine_list_keys[] = {
     {"n", CMD_NEW, "new", "new machine from a template", KEY_WRITES},
     {"L", CMD_LOG, "log", "log", KEY_ACTION},
     {".", CMD_ACTIONS, "more", "menu of actions", 0},
+    {"P", CMD_PASSTHROUGH, NULL, "give devices of this host to machines", 0},
+    {"H", CMD_DOCTOR, NULL, "host doctor: is this host ready", 0},
     {"Enter Right", CMD_OPEN, NULL, "open: details and load", KEY_ACTION},
     {"p", CMD_PAUSE, NULL, "pause or resume", KEY_WRITES | KEY_ACTION},
     {"D", CMD_DELETE, NULL, "delete (to the trash)…", KEY_WRITES | KEY_ACTION},
@@ -487,6 +491,8 @@ list_command_run(Screen *s, int command)
         rebuild(ml);
         break;
     case CMD_NEW: new_machine_open(s->tui); break;
+    case CMD_PASSTHROUGH: passthrough_open(s->tui); break;
+    case CMD_DOCTOR: doctor_open(s->tui); break;
     case CMD_UNDO: action_undo_delete(s->tui); break;
     case CMD_FILTER: ml->typing = true; break;
     case CMD_SORT_PREV:

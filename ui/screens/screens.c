@@ -12,6 +12,9 @@ static const struct {
     {"console",  console_keys},
     {"serial",   serial_pane_keys},
     {"log",      log_viewer_keys},
+    {"passthrough", passthrough_keys},
+    {"doctor",   doctor_keys},
+    {"text",     text_page_keys},
     {"settings", settings_keys},
 };
 /* clang-format on */

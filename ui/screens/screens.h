@@ -10,6 +10,10 @@ void new_machine_open(Tui *tui);
 void console_open(Tui *tui, const char *name);
 void log_viewer_open(Tui *tui, const char *name);
 void settings_open(Tui *tui);
+void passthrough_open(Tui *tui);
+void doctor_open(Tui *tui);
+/* text: lines that are wrapped to the width; both are copied. */
+void text_page_open(Tui *tui, const char *title, const char *text);
 /* fd is a connected stream of serial port n and belongs to the screen. */
 void serial_pane_open(Tui *tui, const char *name, unsigned n, int fd);
 
@@ -20,7 +24,7 @@ void settings_load(TermOptions *options);
 /* The key tables of the screens, for screens.c. */
 extern const KeyBinding machine_list_keys[], machine_detail_keys[],
     new_machine_keys[], console_keys[], serial_pane_keys[], log_viewer_keys[],
-    settings_keys[];
+    settings_keys[], passthrough_keys[], doctor_keys[], text_page_keys[];
 
 /* actions.c: things done to a machine, each with its question if it needs
  * one. */

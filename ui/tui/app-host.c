@@ -162,3 +162,15 @@ tui_run_program(Tui *tui, char **argv, bool wait_key)
         (void) g_spawn_check_wait_status(status, NULL);
     tui_refresh(tui);
 }
+
+void
+ui_host_look_free(UiHostLook *look)
+{
+    if (look == NULL)
+        return;
+    host_pci_free(look->pci);
+    if (look->checks != NULL)
+        g_ptr_array_unref(look->checks);
+    host_root_free(look->root);
+    g_free(look);
+}
