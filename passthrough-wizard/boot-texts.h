@@ -54,7 +54,7 @@
 
 #define BOOT_TEXT_INITCPIO_HOOK                                                \
     "#!/usr/bin/ash\n" BOOT_TEXT_HEAD "run_earlyhook() {\n" BOOT_TEXT_BIND "}" \
-                                                                           "\n"
+    "\n"
 
 #define BOOT_TEXT_INITCPIO_CONF BOOT_TEXT_HEAD "HOOKS+=(carrel-vfio)\n"
 
