@@ -88,6 +88,17 @@ make_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
     return vfio_bind_plan(hand, host, bdfs, &o->bind, error);
 }
 
+/* `carrel start` binds by itself: before that there is only what lasts to do. */
+static void
+keep_lasting(Plan *plan)
+{
+    for (guint i = plan->steps->len; i-- > 0;)
+        if (!step_is_lasting(plan_step(plan, i)))
+            g_ptr_array_remove_index(plan->steps, i);
+    plan_note(plan, "`carrel start` binds the devices that machine.ini names, "
+                    "and gives them back when the machine is gone");
+}
+
 /* The words for root's process: all that the plan depends on. */
 static int
 hand_over(const App *app, const char *word, char **bdfs, const Options *o,
@@ -139,6 +150,8 @@ plan_and_do(App *app, char **argv, const char *word, const char *when)
         make_plan(&hand, host, (const char *const *) args + 1, &o, &error);
     if (plan == NULL)
         return transaction_fail(app, error);
+    if (strcmp(word, "apply") == 0 && strcmp(o.when, "start") == 0)
+        keep_lasting(plan);
     if (strcmp(word, "plan") == 0 && !app->dry_run) {
         transaction_show(app, plan);
         return EXIT_OK;

@@ -537,7 +537,6 @@ test_restart(void)
     const PlanScribe scribe = {record, NULL, &run};
 
     fresh_journal(fake);
-    g_autofree char *before = fake_sysfs_snapshot(fake);
     g_autoptr(Plan) files = bind_with_files(fake, NULL);
     CU_ASSERT_TRUE(apply(&run, files, NULL));
     g_autofree StepState *states = g_new(StepState, files->steps->len);
