@@ -12,6 +12,7 @@
 #include <glib/gstdio.h>
 
 #include "app/helper/elevate.h"
+#include "passthrough-wizard/host-pci.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -107,6 +108,35 @@ devices_of(const Profile *profile)
     return (char **) g_ptr_array_free(list, FALSE);
 }
 
+static bool
+is_bound(const char *text)
+{
+    char bdf[HOST_BDF_SIZE];
+
+    if (!host_bdf_parse(text, bdf))
+        return false; /* the helper says what is wrong with it */
+    g_autofree char *path =
+        g_strdup_printf("/sys/bus/pci/devices/%s/driver", bdf);
+    g_autofree char *link = g_file_read_link(path, NULL);
+    return link != NULL && g_str_has_suffix(link, "/vfio-pci");
+}
+
+static bool
+all_bound(char **devices)
+{
+    for (gsize i = 0; devices[i] != NULL; i++)
+        if (!is_bound(devices[i]))
+            return false;
+    return true;
+}
+
+bool
+hold_is_needed(const Profile *profile)
+{
+    g_auto(GStrv) devices = devices_of(profile);
+    return !all_bound(devices);
+}
+
 /* The helper binds and stays behind; what it says goes to the terminal. */
 static int
 ask_helper(const App *app, char **devices, const char *fifo)
@@ -131,7 +161,7 @@ hold_machine(const App *app, const Profile *profile, int *ret_fd)
     g_autoptr(GError) error = NULL;
 
     *ret_fd = -1;
-    if (devices[0] == NULL)
+    if (all_bound(devices))
         return EXIT_OK;
     g_autofree char *dir = g_dir_make_tmp("carrel-hold-XXXXXX", &error);
     if (dir == NULL)
