@@ -17,6 +17,7 @@
 #include "vmm/core/sysutil.h"
 
 #define MAX_DEVICES 16
+#define WAIT_FD     3
 /* A machine that is gone may still be closing its devices. */
 #define TRIES        300
 #define TRY_EVERY_US 100000
@@ -53,10 +54,14 @@ wait_and_give_back(const App *app, int fd, guint64 id)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int i = 0; null >= 0 && i < 3; i++)
         (void) dup2(null, i);
+    /* What was inherited may be the FIFO's other end: it would never end. */
+    pfd.fd = dup2(fd, WAIT_FD);
+    (void) close_range(WAIT_FD + 1, ~0u, 0);
     for (;;) {
         if (SYS_RETRY(poll(&pfd, 1, -1)) < 0)
             break;
-        if (pfd.revents & POLLIN && SYS_RETRY(read(fd, sink, sizeof sink)) > 0)
+        if (pfd.revents & POLLIN &&
+            SYS_RETRY(read(pfd.fd, sink, sizeof sink)) > 0)
             continue; /* nobody should write, and nothing is meant by it */
         if (pfd.revents & (POLLHUP | POLLERR | POLLNVAL))
             break;
