@@ -12,10 +12,12 @@
 #include <glib/gstdio.h>
 
 #include "app/helper/elevate.h"
+#include "passthrough-wizard/host-pci.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
 #define MAX_DEVICES 16
+#define WAIT_FD     3
 /* A machine that is gone may still be closing its devices. */
 #define TRIES        300
 #define TRY_EVERY_US 100000
@@ -52,10 +54,14 @@ wait_and_give_back(const App *app, int fd, guint64 id)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int i = 0; null >= 0 && i < 3; i++)
         (void) dup2(null, i);
+    /* What was inherited may be the FIFO's other end: it would never end. */
+    pfd.fd = dup2(fd, WAIT_FD);
+    (void) close_range(WAIT_FD + 1, ~0u, 0);
     for (;;) {
         if (SYS_RETRY(poll(&pfd, 1, -1)) < 0)
             break;
-        if (pfd.revents & POLLIN && SYS_RETRY(read(fd, sink, sizeof sink)) > 0)
+        if (pfd.revents & POLLIN &&
+            SYS_RETRY(read(pfd.fd, sink, sizeof sink)) > 0)
             continue; /* nobody should write, and nothing is meant by it */
         if (pfd.revents & (POLLHUP | POLLERR | POLLNVAL))
             break;
@@ -107,6 +113,35 @@ devices_of(const Profile *profile)
     return (char **) g_ptr_array_free(list, FALSE);
 }
 
+static bool
+is_bound(const char *text)
+{
+    char bdf[HOST_BDF_SIZE];
+
+    if (!host_bdf_parse(text, bdf))
+        return false; /* the helper says what is wrong with it */
+    g_autofree char *path =
+        g_strdup_printf("/sys/bus/pci/devices/%s/driver", bdf);
+    g_autofree char *link = g_file_read_link(path, NULL);
+    return link != NULL && g_str_has_suffix(link, "/vfio-pci");
+}
+
+static bool
+all_bound(char **devices)
+{
+    for (gsize i = 0; devices[i] != NULL; i++)
+        if (!is_bound(devices[i]))
+            return false;
+    return true;
+}
+
+bool
+hold_is_needed(const Profile *profile)
+{
+    g_auto(GStrv) devices = devices_of(profile);
+    return !all_bound(devices);
+}
+
 /* The helper binds and stays behind; what it says goes to the terminal. */
 static int
 ask_helper(const App *app, char **devices, const char *fifo)
@@ -131,7 +166,7 @@ hold_machine(const App *app, const Profile *profile, int *ret_fd)
     g_autoptr(GError) error = NULL;
 
     *ret_fd = -1;
-    if (devices[0] == NULL)
+    if (all_bound(devices))
         return EXIT_OK;
     g_autofree char *dir = g_dir_make_tmp("carrel-hold-XXXXXX", &error);
     if (dir == NULL)

@@ -15,7 +15,9 @@
  * no writer any more. False: reported; nothing waits. */
 bool hold_wait(const App *app, const char *fifo, gint64 user, guint64 id);
 
+/* Does machine.ini name a device that is not bound? False: nothing to do. */
+bool hold_is_needed(const Profile *profile);
 /* The machine's side: binds what machine.ini names as pci0.host to pci15.host.
  * *ret_fd: what the machine's process must have open, -1 when it has no such
- * device. An ExitCode; failures are reported. */
+ * device, or all are bound already, by hand or at boot, and stay so. An ExitCode; failures are reported. */
 int hold_machine(const App *app, const Profile *profile, int *ret_fd);
