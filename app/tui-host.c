@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/helper/hold.h"
 #include "app/machines.h"
 #include "app/session/session-dir.h"
 #include "app/session/session-error.h"
@@ -331,19 +332,33 @@ call(const char *name, const char *op, GError **error)
            control_client_do(client, control_request(op), CALL_MS, error);
 }
 
+/* Becoming root asks for a password, and the terminal is taken. */
+static bool
+start(const char *name, GError **error)
+{
+    const SpawnOptions options = {.paused = false};
+    g_autoptr(Profile) profile = machine_profile(name, NULL);
+
+    if (profile != NULL && hold_is_needed(profile)) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
+                    "machine '%s' has devices of this host, which root binds; "
+                    "`carrel start %s` asks for it, or bind them before",
+                    name, name);
+        return false;
+    }
+    return session_start(name, &options, error);
+}
+
 static bool
 work_run(const char *name, UiAction action, GError **error)
 {
-    const SpawnOptions options = {.paused = false};
     switch (action) {
-    case UI_START:
-        return session_is_running(name, NULL) ||
-               session_start(name, &options, error);
+    case UI_START: return session_is_running(name, NULL) || start(name, error);
     case UI_STOP: return session_stop(name, false, STOP_TIMEOUT_S, error);
     case UI_FORCE_OFF: return session_stop(name, true, 0, error);
     case UI_RESTART:
         return session_stop(name, false, STOP_TIMEOUT_S, error) &&
-               session_start(name, &options, error);
+               start(name, error);
     case UI_RESET: return call(name, "reset", error);
     case UI_PAUSE: return call(name, "pause", error);
     case UI_RESUME: return call(name, "resume", error);

@@ -101,6 +101,7 @@ has_vfio_rule(const CheckCase *c)
                 host_root_read(c->root, path, 65536, NULL, NULL);
             if (text != NULL && strstr(text, "SUBSYSTEM==\"vfio\"") != NULL &&
                 (strstr(text, "GROUP=") != NULL ||
+                 strstr(text, "OWNER=") != NULL ||
                  strstr(text, "MODE=") != NULL))
                 return true;
         }
@@ -163,7 +164,7 @@ look_vfio_access(CheckCase *c)
                   g_strdup("nothing is bound; then only root may open it"));
         check_advise(c, "A machine of this user could not open the device.",
                      "Give groups of VFIO to the group kvm, by a rule of udev; "
-                     "`carrel passthrough apply` does it too.",
+                     "`carrel passthrough bind` does it for one device.",
                      rule, undo);
     }
 }

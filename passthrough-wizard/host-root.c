@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "passthrough-wizard/host-record.h"
 #include "passthrough-wizard/host-root-internal.h"
 
 struct HostRoot {
@@ -43,18 +44,42 @@ host_root_new_tree(HostTree *tree, const char *name)
     return root_new(name, -1, tree);
 }
 
+/* Files of /proc and /sys say a size that is none: read until the end. */
+static int
+read_all(int fd, GByteArray *out, gsize max)
+{
+    guint8 piece[8192];
+
+    for (;;) {
+        ssize_t n = read(fd, piece, sizeof(piece));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        if (n == 0)
+            return 0;
+        if (out->len + (gsize) n > max)
+            return EFBIG;
+        g_byte_array_append(out, piece, (guint) n);
+    }
+}
+
 static HostRoot *
 open_recording(int fd, const char *name, GError **error)
 {
-    g_autofree char *text = NULL;
-    gsize len = 0;
+    GByteArray *text = g_byte_array_new();
+    int err = read_all(fd, text, HOST_RECORD_MAX_BYTES);
 
     close(fd);
-    if (!g_file_get_contents(name, &text, &len, error)) {
-        g_prefix_error(error, "cannot read the recording: ");
-        return NULL;
-    }
-    HostTree *tree = host_tree_parse(text, len, error);
+    HostTree *tree = NULL;
+    if (err != 0)
+        g_set_error(error, CARREL_HOST_ERROR, CARREL_HOST_ERROR_FORMAT,
+                    "cannot be read as a recording: %s",
+                    err == EFBIG ? "it is longer than 32 MiB"
+                                 : g_strerror(err));
+    else
+        tree = host_tree_parse((const char *) text->data, text->len, error);
+    g_byte_array_free(text, TRUE);
     if (tree == NULL) {
         g_prefix_error(error, "%s: ", name);
         return NULL;
@@ -186,26 +211,6 @@ fail_read(GError **error, const char *path, int err)
     g_set_error(error, CARREL_HOST_ERROR, code, "cannot read %s: %s", path,
                 err == EFBIG ? "it is longer than it may be" : g_strerror(err));
     return NULL;
-}
-
-/* Files of /proc and /sys say a size that is none: read until the end. */
-static int
-read_all(int fd, GByteArray *out, gsize max)
-{
-    guint8 piece[8192];
-
-    for (;;) {
-        ssize_t n = read(fd, piece, sizeof(piece));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno;
-        if (n == 0)
-            return 0;
-        if (out->len + (gsize) n > max)
-            return EFBIG;
-        g_byte_array_append(out, piece, (guint) n);
-    }
 }
 
 static char *

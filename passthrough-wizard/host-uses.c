@@ -46,6 +46,35 @@ host_node_name(const HostRoot *root, const char *dir)
     return g_strdup_printf("/dev/%.*s", (int) strcspn(at, "\n"), at);
 }
 
+/* The functions of an NVMe subsystem, below none of which its disks hang; path
+ * is one of a disk of it. */
+static void
+each_of_subsystem(const HostRoot *root, HostPci *host, const char *path,
+                  void (*each)(HostPciFn *fn, gconstpointer data),
+                  gconstpointer data)
+{
+    static const char mark[] = "/nvme-subsystem/";
+    const char *at = strstr(path, mark);
+
+    if (at == NULL)
+        return;
+    g_autofree char *dir = g_strndup(path, (gsize) (at - path) + strlen(mark) +
+                                               strcspn(at + strlen(mark), "/"));
+    g_auto(GStrv) names = host_root_names(root, "%s", dir);
+    for (unsigned i = 0; names[i] != NULL; i++) {
+        g_autofree char *link = host_root_link(root, "%s/%s", dir, names[i]);
+        HostPciFn *fn = owner_of(host, link);
+        if (fn != NULL)
+            each(fn, data);
+    }
+}
+
+static void
+add_shared_disk(HostPciFn *fn, gconstpointer name)
+{
+    fn->blocks = with_name(fn->blocks, name);
+}
+
 static void
 add_class_device(const HostRoot *root, HostPci *host, const char *class,
                  const char *name)
@@ -54,6 +83,12 @@ add_class_device(const HostRoot *root, HostPci *host, const char *class,
         host_root_link(root, "/sys/class/%s/%s", class, name);
     HostPciFn *fn = owner_of(host, link);
 
+    if (fn == NULL && link != NULL && strcmp(class, "block") == 0) {
+        g_autofree char *shared = host_sysfs_path(link);
+        g_autofree char *part = g_strconcat(shared, "/partition", NULL);
+        if (!host_root_exists(root, part))
+            each_of_subsystem(root, host, shared, add_shared_disk, name);
+    }
     if (fn == NULL)
         return;
     if (strcmp(class, "net") == 0)
@@ -139,22 +174,10 @@ blame_fn(const Blame *b, HostPciFn *fn)
         host_pci_fn_add_use(fn, b->kind, g_strdup(b->what), 0, NULL);
 }
 
-/* A namespace with several controllers hangs below none of them. */
 static void
-blame_subsystem(const Blame *b, const char *path)
+blame_each(HostPciFn *fn, gconstpointer blame)
 {
-    static const char mark[] = "/nvme-subsystem/";
-    const char *at = strstr(path, mark);
-
-    if (at == NULL)
-        return;
-    g_autofree char *dir = g_strndup(path, (gsize) (at - path) + strlen(mark) +
-                                               strcspn(at + strlen(mark), "/"));
-    g_auto(GStrv) names = host_root_names(b->root, "%s", dir);
-    for (unsigned i = 0; names[i] != NULL; i++) {
-        g_autofree char *link = host_root_link(b->root, "%s/%s", dir, names[i]);
-        blame_fn(b, owner_of(b->host, link));
-    }
+    blame_fn(blame, fn);
 }
 
 static void
@@ -170,7 +193,7 @@ blame_block(const Blame *b, const char *name, unsigned depth)
     if (fn != NULL)
         blame_fn(b, fn);
     else
-        blame_subsystem(b, path);
+        each_of_subsystem(b->root, b->host, path, blame_each, b);
     g_auto(GStrv) below = host_root_names(b->root, "%s/slaves", path);
     for (unsigned i = 0; below[i] != NULL; i++)
         blame_block(b, below[i], depth + 1);

@@ -250,13 +250,29 @@ transaction_agree(const App *app, const HostHand *hand, const Plan *plan,
 typedef struct {
     const App *app;
     const JournalRecord *record;
+    StepState *states; /* what the journal says last; NULL: not wanted */
 } Scribe;
 
 static bool
 record_state(void *ctx, guint step, StepState state, GError **error)
 {
     const Scribe *s = ctx;
-    return journal_step(s->record, step, state, error);
+
+    if (!journal_step(s->record, step, state, error))
+        return false;
+    if (s->states != NULL)
+        s->states[step] = state;
+    return true;
+}
+
+/* After a failure: is there anything that could still be taken back? */
+static bool
+is_left(const Scribe *s, const Plan *plan)
+{
+    for (guint i = 0; i < plan->steps->len; i++)
+        if (s->states[i] != STEP_PLANNED && s->states[i] != STEP_UNDONE)
+            return true;
+    return false;
 }
 
 static void
@@ -340,14 +356,13 @@ transaction_apply(const App *app, HostHand *hand, Plan *plan, guint64 *ret_id)
                        .boot = boot,
                        .queues = 1,
                        .plan = plan};
-    Scribe s = {app, &r};
+    g_autofree StepState *states = g_new0(StepState, plan->steps->len);
+    Scribe s = {app, &r, states};
     const PlanScribe scribe = scribe_of(&s);
     if (!journal_begin(&r, &error))
         return app_fail_error(app, error);
     if (!plan_apply(hand, plan, &scribe, &error)) {
-        /* "undone" only when nothing is left: a retry of undo stays possible */
-        bool left = strstr(error->message, "taking back failed") != NULL;
-        end_record(app, &r, left ? "failed" : "undone");
+        end_record(app, &r, is_left(&s, plan) ? "failed" : "undone");
         return transaction_fail(app, error);
     }
     end_record(app, &r, "done");
@@ -367,7 +382,7 @@ undo_record(const App *app, HostHand *hand, const JournalRecord *r)
     g_autoptr(GError) error = NULL;
     g_autofree char *boot = boot_id(hand);
     bool restarted = *r->boot != '\0' && strcmp(boot, r->boot) != 0;
-    Scribe s = {app, r};
+    Scribe s = {app, r, NULL};
     const PlanScribe scribe = scribe_of(&s);
 
     if (restarted)

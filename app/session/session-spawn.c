@@ -15,6 +15,7 @@
 #include "vmm/core/sysutil.h"
 
 #define STATUS_FD        3
+#define HOLD_FD          4 /* nobody reads it: that it is open is all */
 #define START_TIMEOUT_MS 60000
 #define MAX_STATUS       (64 * 1024)
 
@@ -42,11 +43,13 @@ session_spawn(const char *name, const SpawnOptions *options, GError **error)
 
     /* Without DO_NOT_REAP_CHILD GLib forks twice: no zombie is left to a TUI
      * that outlives the machine. */
-    int target = STATUS_FD;
+    const int sources[] = {out, options->hold_fd};
+    const int targets[] = {STATUS_FD, HOLD_FD};
     if (!g_spawn_async_with_pipes_and_fds(
             NULL, (const char *const *) argv->pdata, NULL,
-            G_SPAWN_FILE_AND_ARGV_ZERO, NULL, NULL, -1, -1, -1, &out, &target,
-            1, NULL, NULL, NULL, NULL, error)) {
+            G_SPAWN_FILE_AND_ARGV_ZERO, NULL, NULL, -1, -1, -1, sources,
+            targets, options->hold_fd > 0 ? 2 : 1, NULL, NULL, NULL, NULL,
+            error)) {
         g_prefix_error(error,
                        "cannot start a process for machine '%s': ", name);
         return -1;

@@ -7,6 +7,7 @@
 typedef struct {
     bool paused, snapshot;
     const char *program; /* NULL: this program */
+    int hold_fd; /* the machine has it open as long as it lives; 0: none */
 } SpawnOptions;
 
 /* Starts `__machine NAME` in a process that outlives us and is nobody's child.

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "app/helper/host-net.h"
-#include "app/helper/journal.h"
+#include "app/helper/transaction.h"
 #include "app/verbs/run.h"
 
 typedef struct {
@@ -240,6 +240,11 @@ undo(const App *app, const char *text)
     for (guint i = 0; i < records->len; i++)
         if (((JournalRecord *) g_ptr_array_index(records, i))->id == id)
             r = g_ptr_array_index(records, i);
+    if (r != NULL && r->plan != NULL) {
+        g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
+        HostHand hand = transaction_hand(root);
+        return transaction_undo(app, &hand, id);
+    }
     const ActionRow *done = r != NULL ? find_action(r->action) : NULL;
     const ActionRow *row = done != NULL ? find_action(done->undo) : NULL;
     if (row == NULL)

@@ -5,15 +5,16 @@
 #include <string.h>
 
 #include "app/helper/elevate.h"
-#include "app/helper/transaction.h"
+#include "app/helper/hold.h"
 #include "app/verbs/passthrough.h"
-#include "passthrough-wizard/vfio-bind.h"
+#include "passthrough-wizard/boot-config.h"
 #include "profiles/schema.h"
 
 typedef struct {
     char *root, *when, *expect, *memory;
     int user, huge_pages;
     gboolean unsafe, consent;
+    char *fifo; /* of hold */
     gint64 uid;
     BindOptions bind;
 } Options;
@@ -25,6 +26,7 @@ options_clear(Options *o)
     g_free(o->when);
     g_free(o->expect);
     g_free(o->memory);
+    g_free(o->fifo);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -48,6 +50,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
          "Give away what the host itself needs", NULL},
         {"expect", 0, 0, G_OPTION_ARG_STRING, &o->expect,
          "Only if the plan has this sum", "SUM"},
+        {"fifo", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &o->fifo,
+         "Give back when nobody writes to it any more", "PATH"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     guint64 bytes = 0;
 
@@ -75,17 +79,24 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
     return -1;
 }
 
-/* What a machine's start does by itself is not in it. */
 static Plan *
 make_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
           const Options *o, GError **error)
 {
-    if (g_strcmp0(o->when, "boot") == 0) {
-        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
-                    "not yet");
-        return NULL;
-    }
+    if (g_strcmp0(o->when, "boot") == 0)
+        return boot_plan(hand, host, bdfs, &o->bind, error);
     return vfio_bind_plan(hand, host, bdfs, &o->bind, error);
+}
+
+/* `carrel start` binds by itself: before that there is only what lasts to do. */
+static void
+keep_lasting(Plan *plan)
+{
+    for (guint i = plan->steps->len; i-- > 0;)
+        if (!step_is_lasting(plan_step(plan, i)))
+            g_ptr_array_remove_index(plan->steps, i);
+    plan_note(plan, "`carrel start` binds the devices that machine.ini names, "
+                    "and gives them back when the machine is gone");
 }
 
 /* The words for root's process: all that the plan depends on. */
@@ -139,6 +150,8 @@ plan_and_do(App *app, char **argv, const char *word, const char *when)
         make_plan(&hand, host, (const char *const *) args + 1, &o, &error);
     if (plan == NULL)
         return transaction_fail(app, error);
+    if (strcmp(word, "apply") == 0 && strcmp(o.when, "start") == 0)
+        keep_lasting(plan);
     if (strcmp(word, "plan") == 0 && !app->dry_run) {
         transaction_show(app, plan);
         return EXIT_OK;
@@ -166,6 +179,39 @@ int
 passthrough_apply(App *app, int argc, char **argv)
 {
     return plan_and_do(app, argv, "apply", "start");
+}
+
+/* Bound for as long as somebody has the FIFO open: what `carrel start` runs. */
+int
+passthrough_hold(App *app, int argc, char **argv)
+{
+    g_auto(Options) o = {0};
+    g_auto(GStrv) args = NULL;
+    g_autoptr(HostRoot) root = NULL;
+    g_autoptr(GError) error = NULL;
+    guint64 id = 0;
+    int code = read_options(app, argv, 2, &o, &args);
+
+    if (code >= 0)
+        return code;
+    if (o.fifo == NULL)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "hold: --fifo is missing");
+    g_autoptr(HostPci) host = passthrough_look(app, NULL, &root, &code);
+    if (host == NULL)
+        return code;
+    HostHand hand = transaction_hand(root);
+    g_autoptr(Plan) plan = vfio_bind_plan(
+        &hand, host, (const char *const *) args + 1, &o.bind, &error);
+    if (plan == NULL)
+        return transaction_fail(app, error);
+    code = transaction_apply(app, &hand, plan, &id);
+    if (code != EXIT_OK || id == 0) /* 0: bound already, for longer */
+        return code;
+    if (hold_wait(app, o.fifo, o.uid, id))
+        return EXIT_OK;
+    (void) transaction_undo(app, &hand, id);
+    return EXIT_FAILED;
 }
 
 /* ---- back ---- */
@@ -252,4 +298,34 @@ passthrough_undo(App *app, int argc, char **argv)
         return code;
     const char *words[] = {"undo", all ? "--all" : args[1], NULL};
     return undo_words(app, words);
+}
+
+int
+passthrough_confirm(App *app, int argc, char **argv)
+{
+    g_autofree char *expect = NULL;
+    const GOptionEntry entries[] = {{"expect", 0, 0, G_OPTION_ARG_STRING,
+                                     &expect, "Only if the plan has this sum",
+                                     "SUM"},
+                                    {NULL, 0, 0, 0, NULL, NULL, NULL}};
+    g_auto(GStrv) args = NULL;
+    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
+    g_autoptr(GError) error = NULL;
+    int code = app_parse(app, argv, entries, 1, 1, &args);
+
+    if (code >= 0)
+        return code;
+    elevate_arrive();
+    HostHand hand = transaction_hand(root);
+    g_autoptr(Plan) plan = boot_confirm_plan(&hand, &error);
+    if (plan == NULL)
+        return transaction_fail(app, error);
+    if (!transaction_agree(app, &hand, plan, expect))
+        return EXIT_STATE;
+    if (app->dry_run || transaction_may(root))
+        return transaction_apply(app, &hand, plan, NULL);
+    g_autofree char *sum = transaction_sum(plan);
+    g_autofree char *option = g_strdup_printf("--expect=%s", sum);
+    const char *words[] = {"confirm", "--yes", option, NULL};
+    return elevate_run(app, words);
 }

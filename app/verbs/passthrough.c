@@ -24,7 +24,9 @@ static const Row rows[] = {
     { "bind",    passthrough_bind,    true },
     { "unbind",  passthrough_unbind,  true },
     { "apply",   passthrough_apply,   true },
+    { "confirm", passthrough_confirm, true },
     { "undo",    passthrough_undo,    true },
+    { "hold",    passthrough_hold,    true },
     { "vf",      passthrough_vf,      false },
     { "rehearse", passthrough_rehearse, true },
 };

@@ -16,7 +16,9 @@ int passthrough_list(App *app, int argc, char **argv);
 
 /* passthrough-act.c */
 int passthrough_apply(App *app, int argc, char **argv);
+int passthrough_confirm(App *app, int argc, char **argv);
 int passthrough_bind(App *app, int argc, char **argv);
+int passthrough_hold(App *app, int argc, char **argv);
 int passthrough_plan(App *app, int argc, char **argv);
 int passthrough_unbind(App *app, int argc, char **argv);
 int passthrough_undo(App *app, int argc, char **argv);

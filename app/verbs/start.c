@@ -1,6 +1,7 @@
 /* app/verbs/start.c - carrel start, stop, restart: a machine's process. */
 #include <string.h>
 
+#include "app/helper/hold.h"
 #include "app/ladder/change.h"
 #include "app/linger.h"
 #include "app/machines.h"
@@ -10,6 +11,7 @@
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
 #include "profiles/schema.h"
+#include "vmm/core/sysutil.h"
 
 #define STOP_TIMEOUT_S 60
 
@@ -144,6 +146,18 @@ would_stop(const App *app, const char *name, const char *op, bool force,
     return print_would(app, name, op, text);
 }
 
+/* With the host's devices that it has, which are given back when it is gone. */
+static int
+start_with_devices(const App *app, const char *name, SpawnOptions options)
+{
+    g_autoptr(Profile) profile = machine_profile(name, NULL);
+    CARREL_AUTO_FD int fd = -1;
+    int code = profile != NULL ? hold_machine(app, profile, &fd) : EXIT_OK;
+
+    options.hold_fd = MAX(fd, 0);
+    return code == EXIT_OK ? running_start(app, name, &options) : code;
+}
+
 int
 verb_start(App *app, int argc, char **argv)
 {
@@ -170,7 +184,7 @@ verb_start(App *app, int argc, char **argv)
         return code;
     if (!app->dry_run && !running) {
         const SpawnOptions options = {.paused = paused, .snapshot = snapshot};
-        code = running_start(app, name, &options);
+        code = start_with_devices(app, name, options);
         if (code != EXIT_OK)
             return code;
         const char *hint = linger_hint("");
@@ -255,7 +269,7 @@ verb_restart(App *app, int argc, char **argv)
         code = running_stop(app, args[0], force, timeout);
     if (code <= EXIT_OK) {
         tell_trials(app, args[0]);
-        code = running_start(app, args[0], &options);
+        code = start_with_devices(app, args[0], options);
     }
     if (code != EXIT_OK)
         return code;

@@ -97,9 +97,6 @@ exec 7>&-
 check "unbind finds the change" pass unbind 05:00.1
 check "it is as before" same
 
-killed_everywhere "an NVMe" bind $nvme
-killed_everywhere "the pair" bind $pair --user=1000 --memory=1G
-
 # --- rehearsals ----------------------------------------------------------------
 rehearses() { # rehearses WHAT PATTERN... - each is seen in one rehearsal.
     local what=$1 pattern
@@ -123,6 +120,37 @@ rehearses "the pair" '05:00.0: read configuration: 1002:5159' \
 check "a rehearsal as JSON" eval \
     'pass rehearse $nvme --json | grep -q "\"step\":\"let go\",\"ok\":true"'
 check "given back again" same
+
+there_and_back "what lasts, for a machine's start" \
+    pass apply $pair --user=1000 --memory=1G
+check "nothing is bound by that" eval 'pass apply $pair --memory=1G --user=1000 \
+    --dry-run | grep -q memlock && ! driver_is $pair vfio-pci'
+
+# --- for as long as a machine lives --------------------------------------------
+until_same() {
+    local i
+    for ((i = 0; i < 200; i++)); do
+        same >/dev/null && return
+        sleep 0.1
+    done
+    same
+}
+mkfifo "$home/fifo"
+exec 8<>"$home/fifo"
+check "held for one who has the FIFO open" \
+    pass hold $pair --fifo="$home/fifo" --user=0
+sleep 1
+check "it is bound" driver_is 0000:05:00.1 vfio-pci
+sleep 1000 7<>"$home/fifo" 8>&- &
+holder=$!
+exec 8>&-
+sleep 1
+check "it stays for another one" driver_is 0000:05:00.1 vfio-pci
+kill -KILL $holder
+check "killed, all is given back" until_same
+check "a FIFO that is none is refused, nothing bound" \
+    refuses 1 hold $nvme --fifo=/dev/null --user=0
+check "it is not bound" same
 
 # --- virtual functions ---------------------------------------------------------
 check "an address that is none" refuses 2 bind "$nvme;rm"
@@ -151,7 +179,6 @@ check "and all goes back" pass undo --all
 check "as it was" same
 echo 1 >/sys/bus/pci/devices/$sriov/sriov_drivers_autoprobe
 state >"$home/before"
-killed_everywhere "functions of an NVMe" vf create $sriov 1
 
 card=0000:01:00.0
 if [ -e /sys/bus/pci/devices/$card/sriov_numvfs ]; then
@@ -170,4 +197,9 @@ if [ -e /sys/bus/pci/devices/$card/sriov_numvfs ]; then
 else
     echo "# no network card with virtual functions in this lab's QEMU"
 fi
+
+# --- killed at every line; last, for it takes long ------------------------------
+killed_everywhere "an NVMe" bind $nvme
+killed_everywhere "functions of an NVMe" vf create $sriov 1
+killed_everywhere "the pair" bind $pair --user=1000 --memory=1G
 finish

@@ -67,7 +67,8 @@ check "the host takes all functions away" timeout 20 \
     bash -c "echo 0 >$devices/$pf/sriov_numvfs"
 took=$((($(date +%s%N) - start) / 1000000))
 echo "# released after $took ms"
-check "within 5 seconds" test $took -lt 5000
+# The card itself needs two to four seconds of these.
+check "within 10 seconds" test $took -lt 10000
 check "and they are gone" test ! -e "$devices/$vf"
 check "the guest lives" "$carrel" send nic serial $'echo al''ive\n'
 check "and answers" "$carrel" expect nic 'alive' --serial --timeout 60

@@ -217,6 +217,29 @@ a_file_system_is_followed_through_a_mapping_to_its_controller(void)
     CU_ASSERT_STRING_EQUAL(use->what, "/");
 }
 
+static void
+a_namespace_of_two_controllers_is_a_disk_of_both(void)
+{
+    g_autoptr(HostPci) host = host_of(
+        "@ /sys/devices/virtual/nvme-subsystem/nvme-subsys0\n"
+        "L nvme0 ../../../pci0000:00/0000:00:01.0/0000:05:00.0/nvme/nvme0\n"
+        "L nvme1 ../../../pci0000:00/0000:00:01.0/0000:05:00.1/nvme/nvme1\n"
+        "D nvme0n1\n@ /\n"
+        "L /sys/class/block/nvme0n1 ../../devices/virtual/nvme-subsystem/"
+        "nvme-subsys0/nvme0n1\n"
+        "L /sys/dev/block/259:0 ../../devices/virtual/nvme-subsystem/"
+        "nvme-subsys0/nvme0n1\n"
+        "T /proc/self/mountinfo\n"
+        "\t1 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
+    const HostPciFn *first = host_pci_find(host, "05:00.0");
+    const HostPciFn *second = host_pci_find(host, "05:00.1");
+
+    CU_ASSERT_PTR_NOT_NULL(host_pci_fn_use(first, HOST_USE_ROOT_DISK));
+    CU_ASSERT_PTR_NOT_NULL(host_pci_fn_use(second, HOST_USE_ROOT_DISK));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(second->blocks);
+    CU_ASSERT_STRING_EQUAL(second->blocks[0], "nvme0n1");
+}
+
 /* 10.0.0.9:55000 is connected to port 22; the longest prefix wins. */
 static void
 an_ssh_session_is_on_the_interface_that_its_peer_is_reached_by(void)
@@ -391,6 +414,8 @@ CU_MAIN("host-pci", {"an_address_has_one_form", an_address_has_one_form},
          an_unknown_address_names_what_is_near},
         {"a_file_system_is_followed_through_a_mapping_to_its_controller",
          a_file_system_is_followed_through_a_mapping_to_its_controller},
+        {"a_namespace_of_two_controllers_is_a_disk_of_both",
+         a_namespace_of_two_controllers_is_a_disk_of_both},
         {"an_ssh_session_is_on_the_interface_that_its_peer_is_reached_by",
          an_ssh_session_is_on_the_interface_that_its_peer_is_reached_by},
         {"a_default_route_is_followed_through_a_bridge",

@@ -226,6 +226,22 @@ an_expanded_recording_is_the_same_as_a_directory(void)
     store_remove_tree(dir, NULL);
 }
 
+/* Sparse: nothing of it may be read into memory whole. */
+static void
+a_file_that_is_too_long_is_no_recording(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("carrel-root-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(dir, "long", NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_file_set_contents(file, "carrel-host 1\n", -1, NULL);
+    CU_ASSERT_EQUAL(truncate(file, (off_t) 1 << 40), 0);
+    HostRoot *root = host_root_open(file, &error);
+    CU_ASSERT_PTR_NULL(root);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "32 MiB"));
+    store_remove_tree(dir, NULL);
+}
+
 static void
 a_root_that_is_not_there_says_what_one_is(void)
 {
@@ -256,5 +272,7 @@ CU_MAIN("host-root",
          a_fifo_is_not_read_and_a_long_file_is_refused},
         {"an_expanded_recording_is_the_same_as_a_directory",
          an_expanded_recording_is_the_same_as_a_directory},
+        {"a_file_that_is_too_long_is_no_recording",
+         a_file_that_is_too_long_is_no_recording},
         {"a_root_that_is_not_there_says_what_one_is",
          a_root_that_is_not_there_says_what_one_is})

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "app/helper/journal.h"
+#include "passthrough-wizard/boot-config.h"
 #include "passthrough-wizard/sriov.h"
-#include "passthrough-wizard/vfio-bind.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-sysfs.h"
 
@@ -111,6 +111,40 @@ make_nvme_vfs(FakeSysfs *fake, GError **error)
     g_autoptr(HostPci) host = look(fake);
 
     return sriov_count_plan(&fake->hand, host, "02:00.0", 2, &options, error);
+}
+
+static Plan *
+boot_of(FakeSysfs *fake, GError **error)
+{
+    const char *bdfs[] = {"01:00.0", NULL};
+    const BindOptions options = {.consent = true, .huge_pages = 512};
+    g_autoptr(HostPci) host = look(fake);
+
+    return boot_plan(&fake->hand, host, bdfs, &options, error);
+}
+
+static Plan *
+boot_grub(FakeSysfs *fake, GError **error)
+{
+    fake_sysfs_put(fake, "/etc/initramfs-tools/hooks/x", "");
+    fake_sysfs_put(fake, "/etc/initramfs-tools/scripts/init-top/x", "");
+    fake_sysfs_put(fake, "/etc/grub.d/10_linux", "#!/bin/sh\n");
+    fake_sysfs_put(fake, "/usr/sbin/update-grub", "");
+    fake_sysfs_put(fake, "/boot/grub/grub.cfg", "menuentry 'x' {\n}\n");
+    return boot_of(fake, error);
+}
+
+static Plan *
+boot_sd(FakeSysfs *fake, GError **error)
+{
+    fake_sysfs_put(fake, "/usr/lib/dracut/modules.d/90carrel-vfio/x", "");
+    fake_sysfs_put(fake, "/etc/dracut.conf.d/x", "");
+    fake_sysfs_put(fake, "/boot/loader/loader.conf",
+                   "timeout 3\ndefault old.conf\n");
+    fake_sysfs_put(fake, "/boot/loader/entries/old.conf",
+                   "title Old\nsort-key debian\nlinux /vmlinuz-6.1.0\n"
+                   "options root=/dev/sda1 ro\ninitrd /initrd\n");
+    return boot_of(fake, error);
 }
 
 static bool
@@ -278,6 +312,117 @@ test_kill_nvme(void)
     try_all_kills(make_nvme_vfs);
 }
 
+static void
+prepared(FakeSysfs *fake, Maker maker)
+{
+    g_autoptr(Plan) plan = maker(fake, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+}
+
+/* The tree is made by the maker too: made once before the first look. */
+static void
+try_boot(Maker maker, bool kill)
+{
+    unsigned n = 0;
+    bool was = true;
+
+    for (n = 0; kill ? was : n == 0; n++) {
+        g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+        prepared(fake, maker);
+        g_autofree char *before = fake_sysfs_snapshot(fake);
+        fresh_journal(fake);
+        was = killed(fake, "apply", maker, n, 0);
+        g_autofree char *between = fake_sysfs_snapshot(fake);
+        CU_ASSERT_TRUE(was || strcmp(before, between) != 0);
+        CU_ASSERT_TRUE(undo(fake, 0, NULL));
+        g_autofree char *after = fake_sysfs_snapshot(fake);
+        CU_ASSERT_STRING_EQUAL(before, after);
+        drop_journal(fake);
+        was = was || n == 0;
+    }
+    CU_ASSERT_TRUE(!kill || n > 10);
+}
+
+static void
+test_grub(void)
+{
+    try_boot(boot_grub, false);
+}
+
+static void
+test_kill_grub(void)
+{
+    try_boot(boot_grub, true);
+}
+
+static void
+test_sd_boot(void)
+{
+    try_boot(boot_sd, false);
+}
+
+static void
+test_kill_sd_boot(void)
+{
+    try_boot(boot_sd, true);
+}
+
+static void
+test_grub_entry(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = boot_grub(fake, NULL);
+    CU_ASSERT_TRUE(apply(&run, plan, NULL));
+    g_autofree char *entry = fake_sysfs_get(fake, "/etc/grub.d/42_carrel");
+    CU_ASSERT_PTR_NOT_NULL(strstr(entry,
+                                  " carrel.vfio=0000:01:00.0,0000:01:00.1 "
+                                  "intel_iommu=on iommu=pt hugepages=512\"\n"));
+    g_autofree char *cfg = fake_sysfs_get(fake, "/boot/grub/grub.cfg");
+    CU_ASSERT_STRING_EQUAL(cfg, "menuentry 'x' {\n}\n");
+    g_autoptr(Plan) early = boot_confirm_plan(&fake->hand, NULL);
+    CU_ASSERT_PTR_NULL(early);
+    fake_sysfs_put(fake, "/boot/grub/grub.cfg",
+                   "menuentry 'y' --id 'carrel-gnulinux-simple-1' {\n}\n");
+    fake_sysfs_put(fake, "/etc/default/grub", "GRUB_DEFAULT=0\nA=1\n");
+    g_autoptr(Plan) confirm = boot_confirm_plan(&fake->hand, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(confirm);
+    CU_ASSERT_TRUE(apply(&run, confirm, NULL));
+    g_autofree char *now = fake_sysfs_get(fake, "/etc/default/grub");
+    CU_ASSERT_STRING_EQUAL(now,
+                           "GRUB_DEFAULT='carrel-gnulinux-simple-1'\nA=1\n");
+    drop_journal(fake);
+}
+
+static void
+test_sd_entry(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = boot_sd(fake, NULL);
+    CU_ASSERT_TRUE(apply(&run, plan, NULL));
+    g_autofree char *entry =
+        fake_sysfs_get(fake, "/boot/loader/entries/0-carrel-passthrough.conf");
+    CU_ASSERT_STRING_EQUAL(
+        entry, "title Old, passthrough (Carrel)\nsort-key zz-debian\n"
+               "linux /vmlinuz-6.1.0\noptions root=/dev/sda1 ro "
+               "carrel.vfio=0000:01:00.0,0000:01:00.1 intel_iommu=on iommu=pt "
+               "hugepages=512\ninitrd /initrd\n");
+    g_autofree char *old = fake_sysfs_get(fake, "/boot/loader/loader.conf");
+    CU_ASSERT_STRING_EQUAL(old, "timeout 3\ndefault old.conf\n");
+    g_autoptr(Plan) confirm = boot_confirm_plan(&fake->hand, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(confirm);
+    CU_ASSERT_TRUE(apply(&run, confirm, NULL));
+    g_autofree char *now = fake_sysfs_get(fake, "/boot/loader/loader.conf");
+    CU_ASSERT_STRING_EQUAL(now,
+                           "default 0-carrel-passthrough.conf\ntimeout 3\n");
+    drop_journal(fake);
+}
+
 /* ---- what a plan is ---- */
 
 static void
@@ -392,7 +537,6 @@ test_restart(void)
     const PlanScribe scribe = {record, NULL, &run};
 
     fresh_journal(fake);
-    g_autofree char *before = fake_sysfs_snapshot(fake);
     g_autoptr(Plan) files = bind_with_files(fake, NULL);
     CU_ASSERT_TRUE(apply(&run, files, NULL));
     g_autofree StepState *states = g_new(StepState, files->steps->len);
@@ -550,9 +694,8 @@ test_cut_line(void)
     Run run = {.fake = fake};
 
     fresh_journal(fake);
-    g_autofree char *name = g_strconcat(
-        g_strrstr(g_getenv("CARREL_HELPER_DIR"), "/"), "/helper.jsonl", NULL);
-    g_autofree char *file = g_strconcat(g_get_tmp_dir(), name, NULL);
+    g_autofree char *file =
+        g_build_filename(g_getenv("CARREL_HELPER_DIR"), "helper.jsonl", NULL);
     CU_ASSERT_EQUAL(g_mkdir_with_parents(g_getenv("CARREL_HELPER_DIR"), 0755),
                     0);
     CU_ASSERT_TRUE(g_file_set_contents(file, "{\"id\":1,\"sta", -1, NULL));
@@ -572,6 +715,12 @@ CU_MAIN("passthrough-act", {"a_card_goes_as_a_whole_and_comes_back", test_card},
         {"killed_anywhere_files_come_back", test_kill_files},
         {"killed_anywhere_virtual_functions_go_again", test_kill_vfs},
         {"killed_anywhere_nvme_functions_go_again", test_kill_nvme},
+        {"an_entry_of_grub_comes_and_goes", test_grub},
+        {"killed_anywhere_grub_is_as_before", test_kill_grub},
+        {"an_entry_of_systemd_boot_comes_and_goes", test_sd_boot},
+        {"killed_anywhere_systemd_boot_is_as_before", test_kill_sd_boot},
+        {"grub_keeps_its_default_until_confirmed", test_grub_entry},
+        {"systemd_boot_keeps_its_default_until_confirmed", test_sd_entry},
         {"a_plan_has_the_whole_group_in_order", test_whole_group},
         {"the_journal_has_what_the_dry_run_shows", test_journal_has_them},
         {"a_failing_step_takes_back_those_before", test_failure_rolls_back},

@@ -1,0 +1,187 @@
+/* app/helper/hold.c - see hold.h. */
+#include "app/helper/hold.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "app/helper/elevate.h"
+#include "passthrough-wizard/host-pci.h"
+#include "profiles/schema.h"
+#include "vmm/core/sysutil.h"
+
+#define MAX_DEVICES 16
+#define WAIT_FD     3
+/* A machine that is gone may still be closing its devices. */
+#define TRIES        300
+#define TRY_EVERY_US 100000
+
+/* ---- root's side ---- */
+
+static int
+open_fifo(const App *app, const char *path, gint64 user)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+        (gint64) st.st_uid == user)
+        return fd;
+    if (fd >= 0)
+        (void) close(fd);
+    (void) app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                    "hold: --fifo is to be a FIFO of the user who asks");
+    return -1;
+}
+
+G_NORETURN static void
+wait_and_give_back(const App *app, int fd, guint64 id)
+{
+    App quiet = *app;
+    struct pollfd pfd = {fd, POLLIN, 0};
+    char sink[256];
+    int code = EXIT_STATE;
+
+    (void) setsid();
+    (void) prctl(PR_SET_NAME, "carrel-hold", 0, 0, 0);
+    (void) signal(SIGHUP, SIG_IGN);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; null >= 0 && i < 3; i++)
+        (void) dup2(null, i);
+    /* What was inherited may be the FIFO's other end: it would never end. */
+    pfd.fd = dup2(fd, WAIT_FD);
+    (void) close_range(WAIT_FD + 1, ~0u, 0);
+    for (;;) {
+        if (SYS_RETRY(poll(&pfd, 1, -1)) < 0)
+            break;
+        if (pfd.revents & POLLIN &&
+            SYS_RETRY(read(pfd.fd, sink, sizeof sink)) > 0)
+            continue; /* nobody should write, and nothing is meant by it */
+        if (pfd.revents & (POLLHUP | POLLERR | POLLNVAL))
+            break;
+    }
+    quiet.quiet = true;
+    for (unsigned i = 0; i < TRIES && code != EXIT_OK; i++) {
+        g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
+        HostHand hand = transaction_hand(root);
+        code = transaction_undo(&quiet, &hand, id);
+        if (code != EXIT_OK)
+            g_usleep(TRY_EVERY_US);
+    }
+    _exit(code);
+}
+
+bool
+hold_wait(const App *app, const char *fifo, gint64 user, guint64 id)
+{
+    CARREL_AUTO_FD int fd = open_fifo(app, fifo, user);
+
+    if (fd < 0)
+        return false;
+    pid_t pid = fork();
+    if (pid == 0)
+        wait_and_give_back(app, fd, id);
+    if (pid > 0)
+        return true;
+    (void) app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
+                    "hold: no process can be started: %s", g_strerror(errno));
+    return false;
+}
+
+/* ---- the machine's side ---- */
+
+static char **
+devices_of(const Profile *profile)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        g_autofree char *key = g_strdup_printf("pci%u.host", i);
+        const char *value = schema_find_full(key) != NULL
+                                ? profile_get_string(profile, key)
+                                : NULL;
+        if (value != NULL && *value != '\0')
+            g_ptr_array_add(list, g_strdup(value));
+    }
+    g_ptr_array_add(list, NULL);
+    return (char **) g_ptr_array_free(list, FALSE);
+}
+
+static bool
+is_bound(const char *text)
+{
+    char bdf[HOST_BDF_SIZE];
+
+    if (!host_bdf_parse(text, bdf))
+        return false; /* the helper says what is wrong with it */
+    g_autofree char *path =
+        g_strdup_printf("/sys/bus/pci/devices/%s/driver", bdf);
+    g_autofree char *link = g_file_read_link(path, NULL);
+    return link != NULL && g_str_has_suffix(link, "/vfio-pci");
+}
+
+static bool
+all_bound(char **devices)
+{
+    for (gsize i = 0; devices[i] != NULL; i++)
+        if (!is_bound(devices[i]))
+            return false;
+    return true;
+}
+
+bool
+hold_is_needed(const Profile *profile)
+{
+    g_auto(GStrv) devices = devices_of(profile);
+    return !all_bound(devices);
+}
+
+/* The helper binds and stays behind; what it says goes to the terminal. */
+static int
+ask_helper(const App *app, char **devices, const char *fifo)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    g_autofree char *where = g_strdup_printf("--fifo=%s", fifo);
+    g_autofree char *user = g_strdup_printf("--user=%u", getuid());
+
+    g_ptr_array_add(words, (char *) "hold");
+    for (gsize i = 0; devices[i] != NULL; i++)
+        g_ptr_array_add(words, devices[i]);
+    g_ptr_array_add(words, where);
+    g_ptr_array_add(words, user);
+    g_ptr_array_add(words, NULL);
+    return elevate_run(app, (const char *const *) words->pdata);
+}
+
+int
+hold_machine(const App *app, const Profile *profile, int *ret_fd)
+{
+    g_auto(GStrv) devices = devices_of(profile);
+    g_autoptr(GError) error = NULL;
+
+    *ret_fd = -1;
+    if (all_bound(devices))
+        return EXIT_OK;
+    g_autofree char *dir = g_dir_make_tmp("carrel-hold-XXXXXX", &error);
+    if (dir == NULL)
+        return app_fail_error(app, error);
+    g_autofree char *fifo = g_build_filename(dir, "fifo", NULL);
+    CARREL_AUTO_FD int fd = -1;
+    if (mkfifo(fifo, 0600) == 0)
+        fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int code = fd >= 0
+                   ? ask_helper(app, devices, fifo)
+                   : app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
+                              "no FIFO in '%s': %s", dir, g_strerror(errno));
+    (void) g_unlink(fifo); /* both ends are open now, or of no use */
+    (void) g_rmdir(dir);
+    if (code == EXIT_OK)
+        *ret_fd = sys_steal_fd(&fd);
+    return code;
+}

@@ -1,0 +1,23 @@
+/* app/helper/hold.h - devices that a machine has while it runs: bound before it
+ * starts, given back when it is gone, however it went. Thread: main.
+ *
+ * Giving back needs root, and root is there when the machine starts: so the
+ * helper stays, as a process that waits at a FIFO of which the machine has the
+ * other end. The kernel closes that end when the machine ends, also by SIGKILL,
+ * so nothing has to be told and no later `carrel` has to look. */
+#pragma once
+
+#include "app/app.h"
+#include "app/helper/transaction.h"
+
+/* Root's side. The change id is in force; opens the FIFO (the user's own, else
+ * an error) and leaves a process that takes the change back when the FIFO has
+ * no writer any more. False: reported; nothing waits. */
+bool hold_wait(const App *app, const char *fifo, gint64 user, guint64 id);
+
+/* Does machine.ini name a device that is not bound? False: nothing to do. */
+bool hold_is_needed(const Profile *profile);
+/* The machine's side: binds what machine.ini names as pci0.host to pci15.host.
+ * *ret_fd: what the machine's process must have open, -1 when it has no such
+ * device, or all are bound already, by hand or at boot, and stay so. An ExitCode; failures are reported. */
+int hold_machine(const App *app, const Profile *profile, int *ret_fd);
