@@ -63,7 +63,7 @@ starts six --memory "$memory" --cpus "$cpus" --set rng.model=virtio-rng \
     --initrd "$home/initrd.img" --append ro \
     "kernel=$kernel" "disk=$home/disk.img"
 check "a login on the serial port" \
-    "$carrel" expect six 'carrel-lab login:' --serial --timeout 300 || {
+    "$carrel" expect six 'carrel-lab login:' --serial --timeout 400 || {
     "$carrel" logs six -s serial0 -n 40 | sed 's/^/# /'
     finish
 }
