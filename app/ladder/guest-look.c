@@ -9,10 +9,6 @@
 #define GPT_ENTRIES    128u
 #define GPT_ENTRY      128u
 #define HEAD           (72u << 10) /* bytes of a partition: btrfs is at 64 KiB */
-/* A look holds up who waits for it, and its disk is made by the guest. Some
- * RAM disks of a distribution have 300 MiB unpacked. */
-#define LOOK_BYTES (G_GUINT64_CONSTANT(1) << 30)
-#define LOOK_MS    5000
 
 typedef struct {
     guint64 offset, bytes;
@@ -274,11 +270,28 @@ look_at_disk(Looking *l)
 }
 
 GuestLook *
-guest_look(const BlockSpec *spec, GError **error)
+guest_look_new(const LookBudget *budget)
 {
-    const LookBudget budget = look_budget_new(LOOK_BYTES, LOOK_MS);
+    GuestLook *look = g_new0(GuestLook, 1);
 
-    return guest_look_within(spec, &budget, error);
+    look->budget = *budget;
+    look->name = g_strdup("");
+    look->facts = g_ptr_array_new_with_free_func(g_free);
+    return look;
+}
+
+GuestLook *
+guest_look_image(BlockImage *image, const LookBudget *budget)
+{
+    GuestLook *look = guest_look_new(budget);
+    Looking l = {
+        .image = image, .bytes = block_image_info(image)->bytes, .look = look};
+    look_at_disk(&l);
+    look->cut_short |= look->budget.spent;
+    if (look->cut_short)
+        guest_look_fact(look, "not all of it was looked at: that would take "
+                              "too long");
+    return look;
 }
 
 GuestLook *
@@ -291,17 +304,7 @@ guest_look_within(const BlockSpec *spec, const LookBudget *budget,
     BlockImage *image = block_image_open(&how, error);
     if (image == NULL)
         return NULL;
-    GuestLook *look = g_new0(GuestLook, 1);
-    look->budget = *budget;
-    look->name = g_strdup("");
-    look->facts = g_ptr_array_new_with_free_func(g_free);
-    Looking l = {
-        .image = image, .bytes = block_image_info(image)->bytes, .look = look};
-    look_at_disk(&l);
-    look->cut_short |= look->budget.spent;
-    if (look->cut_short)
-        guest_look_fact(look, "not all of it was looked at: that would take "
-                              "too long");
+    GuestLook *look = guest_look_image(image, budget);
     (void) block_image_close(image); /* only read from */
     return look;
 }

@@ -3,7 +3,9 @@
  *
  * Partition tables and the signatures of file systems are read here; ext2, 3
  * and 4 by libext2fs where the build has it. Everything else is "cannot tell".
- * The image is opened read-only. Thread: any; blocks. */
+ * The image is opened read-only. What is on it was written by the guest, so the
+ * parsers run in a process of their own that is left with nothing else
+ * (guest-look-apart.c). Thread: any; blocks. */
 #pragma once
 
 #include "app/ladder/look-budget.h"
@@ -54,7 +56,7 @@ typedef struct {
 
 /* NULL and error set: the image cannot be opened. */
 GuestLook *guest_look(const BlockSpec *spec, GError **error);
-/* The same, at most for so much. */
+/* The same in this process, at most for so much: for tests. */
 GuestLook *guest_look_within(const BlockSpec *spec, const LookBudget *budget,
                              GError **error);
 void guest_look_free(GuestLook *look);
@@ -65,6 +67,16 @@ const char *guest_kind_name(GuestKind kind); /* "Linux" */
 GuestDriver guest_look_driver(const GuestLook *look, const char *model,
                               char **ret_why);
 
-/* guest-ext.c: looks into an ext file system at offset; adds to look. */
+/* What guest_look() consists of: an empty one, guest_look_image(), and that in
+ * a child which is ended some time after ms. */
+typedef GuestLook *GuestLookFn(BlockImage *image, const LookBudget *budget);
+GuestLook *guest_look_new(const LookBudget *budget);
+GuestLook *guest_look_image(BlockImage *image, const LookBudget *budget);
+GuestLook *guest_look_apart(const BlockSpec *spec, GuestLookFn *look_at,
+                            guint ms, GError **error);
+
+/* guest-ext.c: loads what a look may need, before it is locked in. */
+void guest_look_ext_load(void);
+/* Looks into an ext file system at offset; adds to look. */
 void guest_look_ext(GuestLook *look, BlockImage *image, guint64 offset);
 void guest_look_fact(GuestLook *look, const char *fmt, ...) G_GNUC_PRINTF(2, 3);

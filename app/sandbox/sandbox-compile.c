@@ -40,6 +40,7 @@ static const struct {
     [SANDBOX_INET6_DGRAM]   = { 2, { { 0, SCMP_CMP_EQ, AF_INET6, 0 },
                                      { 1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_DGRAM } } },
     [SANDBOX_READ_ONLY]     = { 1, { { 2, SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY } } },
+    [SANDBOX_STDERR]        = { 1, { { 0, SCMP_CMP_EQ, STDERR_FILENO, 0 } } },
 };
 /* clang-format on */
 

@@ -30,6 +30,7 @@ typedef enum {
     SANDBOX_INET6_STREAM,
     SANDBOX_INET6_DGRAM,
     SANDBOX_READ_ONLY, /* openat: files that are there */
+    SANDBOX_STDERR,    /* write */
 } SandboxCheck;
 
 #define SANDBOX_BIT(kind) (1u << (kind))

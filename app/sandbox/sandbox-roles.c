@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
+/* An initial RAM disk of 256 MiB, and what unpacks it. */
+#define LOOK_MEMORY  (G_GUINT64_CONSTANT(768) << 20)
+#define LOOK_SECONDS 10 /* of a processor */
 /* A thousand connections with full buffers need a quarter of it. */
 #define USER_MEMORY   (G_GUINT64_CONSTANT(512) << 20)
 #define SWITCH_MEMORY (G_GUINT64_CONSTANT(256) << 20)
@@ -69,4 +73,18 @@ sandbox_role_switch(const char *path)
         return;
     sandbox_limit_memory(SWITCH_MEMORY);
     lock_in("a switch", SANDBOX_NET_SWITCH, paths, G_N_ELEMENTS(paths));
+}
+
+bool
+sandbox_role_look(GError **error)
+{
+    const struct rlimit seconds = {LOOK_SECONDS, LOOK_SECONDS}, none = {0, 0};
+
+    if (!sandbox_is_wanted())
+        return true;
+    sandbox_limit_memory(LOOK_MEMORY);
+    (void) setrlimit(RLIMIT_CPU, &seconds); /* a lower one that is set stays */
+    (void) setrlimit(RLIMIT_CORE, &none);
+    bool paths = sandbox_restrict_paths(NULL, 0, error);
+    return sandbox_enter(SANDBOX_LOOK, paths ? error : NULL) && paths;
 }

@@ -11,3 +11,7 @@ bool sandbox_is_wanted(void);
  * what it gives out to read; NULL: nothing. */
 void sandbox_role_user(const char *folder);
 void sandbox_role_switch(const char *path);
+/* For a child that looks into a guest's disk: no file by name, no descriptor
+ * but what is open, to read, and so much memory and time. False and error set:
+ * not all of it could be had. */
+bool sandbox_role_look(GError **error);

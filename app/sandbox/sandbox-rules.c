@@ -10,6 +10,7 @@
 #define M   SANDBOX_BIT(SANDBOX_MACHINE)
 #define U   SANDBOX_BIT(SANDBOX_NET_USER)
 #define S   SANDBOX_BIT(SANDBOX_NET_SWITCH)
+#define L   SANDBOX_BIT(SANDBOX_LOOK)
 #define ALL (M | U | S)
 
 /* clang-format off */
@@ -80,6 +81,17 @@ const SandboxRule sandbox_rules[] = {
     { U, SANDBOX_AF_UNIX, EPERM, "socket",
       "the C library asks for a name service cache: there is none for us" },
     { U | S, SANDBOX_ANY, ENOSYS, "clone3", "as above" },
+
+    { L, SANDBOX_ANY, 0, "read readv pread64 preadv preadv2 lseek close",
+      "the image, which is open" },
+    { L, SANDBOX_ANY, 0, "munmap mremap madvise brk futex sched_yield clock_gettime gettimeofday getrandom",
+      "memory, locks and time" },
+    { L, SANDBOX_NOT_EXEC, 0, "mmap mprotect",
+      "memory that is data" },
+    { L, SANDBOX_ANY, 0, "exit exit_group rt_sigreturn rt_sigprocmask getpid gettid",
+      "the end" },
+    { L, SANDBOX_OWN, 0, "tgkill kill", "raise()" },
+    { L, SANDBOX_STDERR, 0, "write", "what was refused" },
 };
 const unsigned sandbox_n_rules = G_N_ELEMENTS(sandbox_rules);
 

@@ -8,6 +8,7 @@ typedef enum {
     SANDBOX_MACHINE,    /* the process of a machine */
     SANDBOX_NET_USER,   /* that of a user network */
     SANDBOX_NET_SWITCH, /* that of a switch */
+    SANDBOX_LOOK,       /* that of a look into a guest's disk */
     SANDBOX_CLASSES
 } SandboxClass;
 

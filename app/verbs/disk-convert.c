@@ -28,7 +28,8 @@ typedef struct {
     BlockImage *from, *to;
     guint64 bytes;
     guint8 *mem;
-    int percent; /* shown last */
+    gsize cluster; /* bytes; 0: nothing is compressed */
+    int percent;   /* shown last */
 } Copy;
 
 static void
@@ -69,6 +70,35 @@ write_data(Copy *c, guint64 at, gsize len)
     return rc;
 }
 
+/* Data from at on, in pieces that are compressed each for itself when the copy
+ * is: clusters, of which a run that reads as zeros may end in the middle. */
+static int
+write_step(Copy *c, guint64 at, gsize len)
+{
+    if (c->cluster == 0)
+        return write_data(c, at, len);
+    return is_zero(c->mem, len)
+               ? 0
+               : block_image_write_packed(c->to, at, c->mem, len);
+}
+
+/* How far one step goes from at on, and whether there is nothing to copy. */
+static guint64
+find_step(Copy *c, guint64 at, bool *ret_zero)
+{
+    guint64 left = c->bytes - at;
+    guint64 run = block_image_extent(c->from, at, left, ret_zero);
+
+    if (c->cluster == 0)
+        return *ret_zero ? run : MIN(run, STEP);
+    if (*ret_zero && run < left)
+        run -= run % c->cluster;
+    if (*ret_zero && run > 0)
+        return run;
+    *ret_zero = false;
+    return MIN(left, c->cluster);
+}
+
 static bool
 copy_all(Copy *c, GError **error)
 {
@@ -76,20 +106,19 @@ copy_all(Copy *c, GError **error)
 
     while (at < c->bytes && !interrupted) {
         bool zero;
-        guint64 run = block_image_extent(c->from, at, c->bytes - at, &zero);
-        gsize len = (gsize) MIN(run, STEP);
+        guint64 len = find_step(c, at, &zero);
         int rc = 0;
         if (!zero) {
-            rc = block_image_read(c->from, at, c->mem, len);
+            rc = block_image_read(c->from, at, c->mem, (gsize) len);
             if (rc < 0)
                 return sys_error(error, -rc,
                                  "reading at byte %" G_GUINT64_FORMAT, at);
-            rc = write_data(c, at, len);
+            rc = write_step(c, at, (gsize) len);
         }
         if (rc < 0)
             return sys_error(error, -rc, "writing at byte %" G_GUINT64_FORMAT,
                              at);
-        at += zero ? run : len;
+        at += len;
         show_progress(c, at);
     }
     int rc = interrupted ? 0 : block_image_flush(c->to);
@@ -104,13 +133,16 @@ copy_to(Disk *d, BlockImage *from, const BlockCreate *create, GError **error)
               .from = from,
               .bytes = block_image_info(from)->bytes,
               .percent = -1};
+    gsize cluster = create->cluster_size != 0 ? create->cluster_size
+                                              : BLOCK_DEFAULT_CLUSTER;
 
     if (!block_image_create(create, error))
         return false;
     c.to = block_image_open(&spec, error);
     if (c.to == NULL)
         return false;
-    c.mem = g_malloc(STEP);
+    c.cluster = d->options->compress != NULL ? cluster : 0;
+    c.mem = g_malloc(MAX(STEP, c.cluster));
     bool ok = copy_all(&c, error);
     g_free(c.mem);
     int rc = block_image_close(c.to);
@@ -183,11 +215,33 @@ say(const Disk *d, const char *source, const char *target, const char *format,
     }
 }
 
+static bool
+read_compress(const Disk *d, const char *format, bool *ret_zstd, int *ret_code)
+{
+    const char *how = d->options->compress;
+
+    *ret_zstd = g_strcmp0(how, "zstd") == 0;
+    if (how == NULL)
+        return true;
+    if (!*ret_zstd && strcmp(how, "zlib") != 0)
+        *ret_code = app_fail(d->app, EXIT_USAGE, "usage", NULL, NULL,
+                             "--compress is zlib or zstd, not '%s'", how);
+    else if (strcmp(format, "qcow2") != 0)
+        *ret_code = app_fail(d->app, EXIT_USAGE, "usage", NULL, NULL,
+                             "a %s image is not compressed; --compress needs "
+                             "--format qcow2",
+                             format);
+    else
+        return true;
+    return false;
+}
+
 int
 disk_convert(Disk *d, const char *source, const char *target)
 {
     g_autoptr(GError) error = NULL;
     guint64 cluster;
+    bool zstd;
     int code = EXIT_OK;
     const char *from =
         disk_format_of(d, source, d->options->from_format, &code);
@@ -196,6 +250,7 @@ disk_convert(Disk *d, const char *source, const char *target)
                          : disk_format_of(d, target, d->options->format, &code);
 
     if (to == NULL || !disk_backings(d, &code) ||
+        !read_compress(d, to, &zstd, &code) ||
         !disk_size(d, "--cluster-size", d->options->cluster_size, &cluster,
                    &code))
         return code;
@@ -212,6 +267,7 @@ disk_convert(Disk *d, const char *source, const char *target)
         return app_fail_error(d->app, error);
     BlockCreate create = {.format = to,
                           .bytes = block_image_info(image)->bytes,
+                          .zstd = zstd,
                           .cluster_size = (guint32) MIN(cluster, G_MAXUINT32)};
     code = d->app->dry_run ? EXIT_OK : convert_to(d, image, &create, target);
     (void) block_image_close(image); /* read only: there is nothing to lose */

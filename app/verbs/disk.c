@@ -381,6 +381,7 @@ stray_option(const DiskOptions *o, unsigned bit)
         {o->backing_formats != NULL, CREATE | CONVERT | RESIZE,
          "backing-format"},
         {o->shrink, RESIZE, "shrink"},
+        {o->compress != NULL, CONVERT, "compress"},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
@@ -431,6 +432,7 @@ verb_disk(App *app, int argc, char **argv)
         { "backing",        0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.backings, "The image under this one; may be repeated, nearest first", "FILE" },
         { "backing-format", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.backing_formats, "Its format: raw, qcow2", "FORMAT" },
         { "repair",         0, 0, G_OPTION_ARG_STRING, &o.repair, "check: mend leaks, or all", "WHAT" },
+        { "compress",       0, 0, G_OPTION_ARG_STRING, &o.compress, "convert: compress the clusters of qcow2 by zlib or zstd", "HOW" },
         { "shrink",         0, 0, G_OPTION_ARG_NONE, &o.shrink, "resize: allow a smaller disk", NULL },
         { NULL, 0, 0, 0, NULL, NULL, NULL },
     };
@@ -445,6 +447,7 @@ verb_disk(App *app, int argc, char **argv)
     g_free(o.cluster_size);
     g_free(o.preallocate);
     g_free(o.repair);
+    g_free(o.compress);
     g_strfreev(o.backings);
     g_strfreev(o.backing_formats);
     return code;

@@ -6,6 +6,7 @@
 
 typedef struct {
     char *format, *from_format, *size, *cluster_size, *preallocate, *repair;
+    char *compress;                     /* zlib or zstd; NULL: not */
     char **backings, **backing_formats; /* nearest first */
     gboolean shrink;
 } DiskOptions;

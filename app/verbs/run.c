@@ -266,8 +266,14 @@ make_profile(const ThrowAway *what, const char *file, GError **error)
     if (images == NULL)
         return NULL;
     const char *kernel = kernel_of(images);
-    g_autoptr(Template) template =
-        template_find(kernel != NULL ? "linux-kernel" : "pc", NULL);
+    g_autoptr(Template) template = template_find(
+        kernel != NULL ? "linux-kernel" : "pc", kernel != NULL ? error : NULL);
+    if (kernel != NULL && template == NULL) { /* it would have no console */
+        g_prefix_error(error, "a kernel's machine is made from a template of "
+                              "Carrel's data, which CARREL_DATADIR names when "
+                              "they lie elsewhere: ");
+        return NULL;
+    }
     Profile *profile =
         template != NULL ? template_to_profile(template, file) : profile_new();
     bool good = apply_images(profile, images, error) &&

@@ -7,7 +7,7 @@ cpus=${3%-*} memory=${3#*-}
 cp "$disk" "$home/disk.img"
 starts linux --memory "$memory" --cpus "$cpus" --set serial0.kind=pane \
     "disk=$home/disk.img"
-sees linux 'carrel-lab login:' 240 "a login on the screen" || finish
+sees linux 'carrel-lab login:' 400 "a login on the screen" || finish
 check "a login on the serial port" \
     "$carrel" expect linux 'carrel-lab login:' --serial --timeout 20
 sees linux "cpus=$cpus memory=" 5 "Linux runs on all $cpus CPUs"

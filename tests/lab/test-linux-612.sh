@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Linux 6.12 started directly on the minimal machine, with virtio devices of
 # each kind that it has a driver for. LAB_LINUX_612 names a linux-image .deb
-# (bookworm-backports, trixie); else /boot or the place where somebody unpacked
-# one. Argument: CPUS-MEMORY.
+# (bookworm-security, bookworm-backports, trixie); else /boot or the place where
+# somebody unpacked one. Argument: CPUS-MEMORY.
 . "$(dirname "$0")/lib.sh"
 here=$(dirname "$0")
 cpus=${3%-*} memory=${3#*-}
@@ -15,7 +15,7 @@ if [ -n "${LAB_LINUX_612:-}" ]; then
     dpkg -x "$LAB_LINUX_612" "$root" || skip_all "'$LAB_LINUX_612' is no .deb"
 fi
 kernel=$(find "$root/boot" -name 'vmlinuz-6.12.*' 2>/dev/null | sort -V | tail -n 1)
-[ -n "$kernel" ] || skip_all "no Linux 6.12 (Debian: linux-image-cloud-amd64 of bookworm-backports, or LAB_LINUX_612=FILE.deb)"
+[ -n "$kernel" ] || skip_all "no Linux 6.12 (Debian: linux-image-6.12-cloud-amd64 of bookworm-security, or LAB_LINUX_612=FILE.deb)"
 version=${kernel##*/vmlinuz-}
 modules=$root/lib/modules/$version
 [ -d "$modules" ] || modules=$root/usr/lib/modules/$version
@@ -63,7 +63,7 @@ starts six --memory "$memory" --cpus "$cpus" --set rng.model=virtio-rng \
     --initrd "$home/initrd.img" --append ro \
     "kernel=$kernel" "disk=$home/disk.img"
 check "a login on the serial port" \
-    "$carrel" expect six 'carrel-lab login:' --serial --timeout 300 || {
+    "$carrel" expect six 'carrel-lab login:' --serial --timeout 400 || {
     "$carrel" logs six -s serial0 -n 40 | sed 's/^/# /'
     finish
 }

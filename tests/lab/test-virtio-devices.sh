@@ -11,7 +11,7 @@ starts vdev --memory "$memory" --cpus "$cpus" --set serial0.kind=pane \
     --set console0.kind=pty --set "console0.path=$home/hvc0" \
     --set console1.kind=pty --set "console1.path=$home/port" \
     --set console1.name=org.carrel.test "disk=$home/disk.img"
-sees vdev 'carrel-lab login:' 240 "a login on the screen" || finish
+sees vdev 'carrel-lab login:' 400 "a login on the screen" || finish
 check "root logs in on the serial port" \
     "$carrel" send vdev serial $'root\n'
 check "the serial shell's prompt" \

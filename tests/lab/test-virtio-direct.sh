@@ -14,7 +14,7 @@ starts direct --memory "$memory" --cpus "$cpus" --set rng.model=virtio-rng \
     --initrd "$home/initrd.img" --append ro \
     "kernel=$home/vmlinuz" "disk=$home/disk.img"
 check "a login on the serial port" \
-    "$carrel" expect direct 'carrel-lab login:' --serial --timeout 240 ||
+    "$carrel" expect direct 'carrel-lab login:' --serial --timeout 400 ||
     finish
 
 # asks COMMAND PATTERN WHAT - a line for the shell, and its answer.

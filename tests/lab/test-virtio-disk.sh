@@ -8,7 +8,7 @@ cp "$disk" "$home/disk.img"
 starts virtio --memory "$memory" --cpus "$cpus" --set serial0.kind=pane \
     --set disk0.model=virtio-blk --set disk0.serial=lab-0815 \
     --set rng.model=virtio-rng "disk=$home/disk.img"
-sees virtio 'carrel-lab login:' 240 "a login on the screen" || finish
+sees virtio 'carrel-lab login:' 400 "a login on the screen" || finish
 check "root logs in on the serial port" \
     "$carrel" send virtio serial $'root\n'
 check "the serial shell's prompt" \

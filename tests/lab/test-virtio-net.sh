@@ -32,7 +32,7 @@ starts net --memory "$memory" --cpus "$cpus" \
     --set net2.kind=tap --set net2.interface=cl2 --set net2.vhost=off \
     "kernel=$home/vmlinuz" "disk=$home/disk.img"
 check "a login on the serial port" \
-    "$carrel" expect net 'carrel-lab login:' --serial --timeout 240 || finish
+    "$carrel" expect net 'carrel-lab login:' --serial --timeout 400 || finish
 
 # asks COMMAND PATTERN WHAT - a line for the shell, and its answer.
 asks() {

@@ -227,6 +227,94 @@ test_variants(void)
     }
 }
 
+/* Random, then text that repeats, then zeros, into clusters that we compress. */
+static void
+pack_model(Cross *x, guint32 cluster, bool zstd)
+{
+    CU_ASSERT_TRUE_FATAL(
+        qrig_create(&x->rig, (BlockCreate){.bytes = BYTES - 1024,
+                                           .cluster_size = cluster,
+                                           .zstd = zstd}));
+    BlockImage *image = qrig_image(&x->rig, (BlockSpec){0});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(image);
+    for (guint32 at = 0; at < BYTES - 1024; at += cluster)
+        CU_ASSERT_EQUAL(
+            block_image_write_packed(image, at, x->model + at,
+                                     MIN(cluster, BYTES - 1024 - at)),
+            0);
+    CU_ASSERT_EQUAL(block_image_write_packed(image, 100, x->model, cluster),
+                    -EINVAL);
+    CU_ASSERT_EQUAL(block_image_write_packed(image, 0, x->model, 512),
+                    cluster == 512 ? 0 : -EINVAL);
+    CU_ASSERT_EQUAL(block_image_close(image), 0);
+}
+
+static void
+packed_agrees(Cross *x, guint32 cluster, bool zstd)
+{
+    g_autofree guint8 *data = g_malloc(BYTES);
+
+    pack_model(x, cluster, zstd);
+    BlockCheck check = qrig_check(&x->rig, BLOCK_REPAIR_NONE);
+    CU_ASSERT_EQUAL(check.errors + check.leaks, 0);
+    /* a third is random and does not become smaller */
+    CU_ASSERT_TRUE(check.packed >= BYTES / cluster / 2);
+    CU_ASSERT_TRUE(check.packed <= BYTES / cluster * 3 / 4);
+    CU_ASSERT_EQUAL(qrig_qemu_check(&x->rig), 0);
+    CU_ASSERT_EQUAL(qrig_shell(&x->rig,
+                               "head -c 6290432 plain.img >short.img && "
+                               "qemu-img compare -q -f raw -F qcow2 short.img "
+                               "\"$I\""),
+                    0);
+    /* a guest writes over some of them */
+    BlockImage *image = qrig_image(&x->rig, (BlockSpec){0});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(image);
+    for (guint32 at = BYTES / 3; at < BYTES - 65536; at += 98304) {
+        qrig_fill(&x->seed, x->model + at, 1536);
+        CU_ASSERT_EQUAL(block_image_write(image, at, x->model + at, 1536), 0);
+    }
+    CU_ASSERT_EQUAL(block_image_read(image, 0, data, BYTES - 1024), 0);
+    CU_ASSERT_EQUAL(memcmp(data, x->model, BYTES - 1024), 0);
+    CU_ASSERT_EQUAL(block_image_close(image), 0);
+    CU_ASSERT_EQUAL(qrig_qemu_check(&x->rig), 0);
+}
+
+static bool
+knows_zstd(BlockRig *rig)
+{
+    const BlockCreate create = {
+        .path = rig->path, .format = "qcow2", .bytes = BYTES, .zstd = true};
+    bool ok = block_image_create(&create, NULL);
+
+    (void) g_remove(rig->path);
+    return ok;
+}
+
+static void
+test_pack(void)
+{
+    static const guint32 clusters[] = {512, 4096, 65536, 2u << 20};
+
+    if (skipped())
+        return;
+    for (gsize i = 0; i < 2 * G_N_ELEMENTS(clusters); i++) {
+        guint32 cluster = clusters[i / 2];
+        bool zstd = i % 2 != 0;
+        Cross x;
+        cross_init(&x);
+        make_plain(&x);
+        if (zstd && !knows_zstd(&x.rig)) {
+            cross_done(&x);
+            continue;
+        }
+        unsigned before = CU_get_number_of_failures();
+        packed_agrees(&x, cluster, zstd);
+        if (CU_get_number_of_failures() != before)
+            printf("# clusters of %u, %s\n", cluster, zstd ? "zstd" : "zlib");
+        cross_done(&x);
+    }
+}
+
 /* Dirty: QEMU with lazy refcounts, killed. */
 static void
 test_killed_qemu(void)
@@ -403,5 +491,6 @@ test_zeroes(void)
 
 CU_MAIN("block-qcow2-qemu", {"zeroes_are_what_qemu_says_they_are", test_zeroes},
         {"images_go_both_ways", test_variants},
+        {"compressed_copies_are_read_by_qemu", test_pack},
         {"image_of_a_killed_qemu_is_mended", test_killed_qemu},
         {"damaged_images_do_not_get_worse", test_damaged})

@@ -209,6 +209,52 @@ a_copy_is_the_same_and_sparse(void)
 }
 
 static void
+a_compressed_copy_is_the_same_and_smaller(void)
+{
+    static const char *const kinds[] = {"zlib", "zstd"};
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_EQUAL(qrig_shell(&run.rig,
+                               "{ seq 500000; head -c 300000 /dev/urandom; } "
+                               ">a.img && truncate -s 40000512 a.img && printf "
+                               "end | dd of=a.img bs=1 seek=30000000 "
+                               "conv=notrunc"),
+                    0);
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        const char *how = kinds[i];
+        g_autofree char *convert = g_strdup_printf(
+            "disk convert a.img %s.qcow2 --compress %s", how, how);
+        g_autofree char *back =
+            g_strdup_printf("disk convert %s.qcow2 %s.img", how, how);
+        g_autofree char *same = g_strdup_printf("cmp a.img %s.img", how);
+        g_autofree char *info =
+            g_strdup_printf("--json disk info %s.qcow2", how);
+        int code = carrel(&run, convert);
+        if (code == 2 && strstr(run.err, "built with it") != NULL) {
+            cu_skip("built without libzstd");
+            continue;
+        }
+        CU_ASSERT_EQUAL(code, 0);
+        CU_ASSERT_EQUAL(carrel(&run, back), 0);
+        CU_ASSERT_EQUAL(qrig_shell(&run.rig, same), 0);
+        CU_ASSERT_EQUAL(carrel(&run, info), 0);
+        CU_ASSERT_PTR_NOT_NULL(strstr(run.out, how));
+        /* 3.4 MB of text, of which a third remains, and noise */
+        CU_ASSERT_TRUE(number(&run, "file-bytes") < 2500000);
+    }
+    CU_ASSERT_EQUAL(carrel(&run, "disk convert a.img b.img --compress zlib"),
+                    2);
+    CU_ASSERT_EQUAL(carrel(&run, "disk convert a.img b.qcow2 --compress lzma"),
+                    2);
+    CU_ASSERT_EQUAL(carrel(&run, "disk create b.qcow2 --size 1M --compress "
+                                 "zlib"),
+                    2);
+    CU_ASSERT_FALSE(has(&run, "b.qcow2") || has(&run, "b.img"));
+    tear_down(&run);
+}
+
+static void
 a_locked_image_is_refused_with_4(void)
 {
     Run run;
@@ -325,6 +371,7 @@ CU_MAIN("disk-verb", CASE(create_and_info_agree), CASE(nothing_is_overwritten),
         CASE(dry_run_and_read_only_write_nothing),
         CASE(resize_shrinks_only_when_told),
         CASE(a_copy_is_the_same_and_sparse),
+        CASE(a_compressed_copy_is_the_same_and_smaller),
         CASE(a_locked_image_is_refused_with_4),
         CASE(problems_are_8_until_repaired),
         CASE(backing_image_is_followed_only_when_named),

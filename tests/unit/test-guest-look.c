@@ -2,14 +2,18 @@
  * signatures, RAM disks, and a Linux system on ext4 (made by mke2fs). */
 #include "app/ladder/guest-look.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <glib/gstdio.h>
 
 #include "app/ladder/initrd.h"
+#include "app/sandbox/sandbox-roles.h"
 #include "app/store.h"
 #include "tests/unit/cu-main.h"
 
@@ -457,6 +461,95 @@ a_damaged_ext_is_no_trouble(void)
     end(&d);
 }
 
+/* ---- the process of its own ---- */
+
+static GuestLook *
+break_down(BlockImage *image, const LookBudget *budget)
+{
+    abort();
+}
+
+static GuestLook *
+never_end(BlockImage *image, const LookBudget *budget)
+{
+    volatile bool enough = false;
+
+    while (!enough)
+        ;
+    return guest_look_new(budget);
+}
+
+static GuestLook *
+reach_out(BlockImage *image, const LookBudget *budget)
+{
+    GuestLook *found = guest_look_new(budget);
+    guint8 sector[512];
+
+    found->kind = GUEST_DOS;
+    guest_look_fact(found, "image %d", block_image_read(image, 0, sector, 512));
+    int rc = open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0 ? errno : 0;
+    guest_look_fact(found, "open %d", rc);
+    rc = socket(AF_UNIX, SOCK_STREAM, 0) < 0 ? errno : 0;
+    guest_look_fact(found, "socket %d", rc);
+    rc = write(STDOUT_FILENO, "", 0) < 0 ? errno : 0;
+    guest_look_fact(found, "write %d", rc);
+    g_autofree void *mem = g_try_malloc(1u << 30);
+    guest_look_fact(found, "memory %d", mem != NULL);
+    return found;
+}
+
+static bool
+says(const GuestLook *found, const char *text)
+{
+    for (guint i = 0; i < found->facts->len; i++)
+        if (strstr(g_ptr_array_index(found->facts, i), text) != NULL)
+            return true;
+    return false;
+}
+
+static void
+a_look_that_breaks_down_is_no_trouble(void)
+{
+    GuestLookFn *const bad[] = {break_down, never_end};
+    Disk d;
+    begin(&d, MIB);
+
+    const BlockSpec spec = {.path = d.path, .format = "raw"};
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(GuestLook) found = guest_look_apart(&spec, bad[i], 10, NULL);
+        g_autofree char *why = NULL;
+        CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+        CU_ASSERT_EQUAL(found->kind, GUEST_UNKNOWN);
+        CU_ASSERT_TRUE(found->cut_short);
+        CU_ASSERT_TRUE(says(found, "ended before it was done"));
+        CU_ASSERT_EQUAL(guest_look_driver(found, "virtio-blk", &why),
+                        GUEST_DRIVER_UNKNOWN);
+    }
+    end(&d);
+}
+
+static void
+a_look_reaches_nothing_but_the_image(void)
+{
+    Disk d;
+    begin(&d, MIB);
+
+    const BlockSpec spec = {.path = d.path, .format = "raw"};
+    g_autoptr(GuestLook) found = guest_look_apart(&spec, reach_out, 1000, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+    CU_ASSERT_EQUAL(found->kind, GUEST_DOS);
+    CU_ASSERT_TRUE(says(found, "image 0"));
+    if (!sandbox_is_wanted() || says(found, "without all of the sandbox")) {
+        cu_skip("this build or kernel has no sandbox");
+    } else {
+        CU_ASSERT_TRUE(says(found, "open 1")); /* EPERM */
+        CU_ASSERT_TRUE(says(found, "socket 1"));
+        CU_ASSERT_TRUE(says(found, "write 1"));
+        CU_ASSERT_TRUE(says(found, "memory 0"));
+    }
+    end(&d);
+}
+
 #define CASE(fn)                                                               \
     {                                                                          \
 #fn, fn                                                                \
@@ -473,4 +566,6 @@ CU_MAIN("guest-look", CASE(a_disk_of_zeros_is_blank),
         CASE(a_ram_disk_is_unpacked_within_its_budget),
         CASE(more_partitions_than_are_looked_at_cannot_be_told),
         CASE(a_look_ends_with_its_time), CASE(a_debian_is_looked_into),
-        CASE(a_damaged_ext_is_no_trouble))
+        CASE(a_damaged_ext_is_no_trouble),
+        CASE(a_look_that_breaks_down_is_no_trouble),
+        CASE(a_look_reaches_nothing_but_the_image))

@@ -167,6 +167,7 @@ test_exec(void)
     is_deadly(SANDBOX_MACHINE, try_exec_at, "execveat");
     is_deadly(SANDBOX_NET_USER, try_exec, "execve");
     is_deadly(SANDBOX_NET_SWITCH, try_exec, "execve");
+    is_deadly(SANDBOX_LOOK, try_exec, "execve");
 }
 
 static void
@@ -269,6 +270,7 @@ static void
 test_files(void)
 {
     is_refused(SANDBOX_NET_USER, try_create, "'openat' is refused");
+    is_refused(SANDBOX_LOOK, try_create, "'openat' is refused");
 }
 
 static void

@@ -266,6 +266,27 @@ n_is_the_dry_run_of_run_too(void)
     tear_down(&run);
 }
 
+/* Without its template a kernel's machine would have no console to read. */
+static void
+a_kernel_is_not_run_without_its_template(void)
+{
+    Run run;
+    set_up(&run);
+    g_autofree char *data = g_strdup(g_getenv("CARREL_DATADIR"));
+    g_autofree char *kernel = g_build_filename(run.home, "vmlinuz", NULL);
+    g_autofree char *words = g_strdup_printf("--dry-run run kernel=%s", kernel);
+
+    CU_ASSERT_TRUE(g_file_set_contents(kernel, "no kernel", -1, NULL));
+    CU_ASSERT_EQUAL(carrel(&run, words), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "[serial0]\nkind=pane"));
+    g_setenv("CARREL_DATADIR", run.home, TRUE);
+    CU_ASSERT_EQUAL(carrel(&run, words), 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "'linux-kernel'"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "CARREL_DATADIR"));
+    g_setenv("CARREL_DATADIR", data, TRUE);
+    tear_down(&run);
+}
+
 static void
 read_only_refuses_changes(void)
 {
@@ -791,6 +812,7 @@ CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         CASE(new_does_not_replace_a_machine),
         CASE(media_go_into_the_drives_of_the_template),
         CASE(dry_run_writes_nothing), CASE(n_is_the_dry_run_of_run_too),
+        CASE(a_kernel_is_not_run_without_its_template),
         CASE(read_only_refuses_changes), CASE(set_mends_a_profile_step_by_step),
         CASE(unknown_keys_are_warned_about_by_those_who_go_on),
         CASE(an_empty_profile_is_warned_about),

@@ -72,6 +72,26 @@ block_image_write(BlockImage *image, guint64 offset, const void *mem, gsize len)
 }
 
 int
+block_image_write_packed(BlockImage *image, guint64 offset, const void *mem,
+                         gsize len)
+{
+    Qcow2 *q = image->image;
+
+    if (image->info.read_only)
+        return -EROFS;
+    if (image->driver != &block_qcow2_driver)
+        return -ENOTSUP;
+    if (offset % q->cluster_size != 0 || offset >= q->h.size ||
+        len != MIN(q->cluster_size, q->h.size - offset))
+        return -EINVAL;
+    g_autofree guint8 *whole = g_try_malloc0(q->cluster_size);
+    if (whole == NULL)
+        return -EIO;
+    memcpy(whole, mem, len);
+    return qcow2_packed_write(q, offset, whole);
+}
+
+int
 block_image_write_zeroes(BlockImage *image, guint64 offset, guint64 len,
                          bool unmap)
 {
@@ -230,9 +250,9 @@ block_image_create(const BlockCreate *create, GError **error)
                     c.format != NULL ? c.format : "");
         return false;
     }
-    if (!qcow2 &&
-        (c.backing != NULL || c.cluster_size != 0 || c.version != 0 ||
-         c.refcount_bits != 0 || c.prealloc == BLOCK_PREALLOC_METADATA)) {
+    if (!qcow2 && (c.backing != NULL || c.cluster_size != 0 || c.version != 0 ||
+                   c.refcount_bits != 0 || c.zstd ||
+                   c.prealloc == BLOCK_PREALLOC_METADATA)) {
         g_set_error(error, CARREL_BLOCK_ERROR, CARREL_BLOCK_ERROR_FORMAT,
                     "a raw image has no clusters, tables or backing image");
         return false;

@@ -5,6 +5,8 @@
 
 #include "vmm/block/block.h"
 
+#define BLOCK_DEFAULT_CLUSTER (64u << 10) /* bytes; qcow2 */
+
 typedef enum {
     BLOCK_PREALLOC_OFF,
     BLOCK_PREALLOC_METADATA, /* qcow2: tables are filled in */
@@ -18,6 +20,7 @@ typedef struct {
     guint32 cluster_size;  /* qcow2: 512..2 MiB, a power of two; 0: 64 KiB */
     guint32 version;       /* qcow2: 2 or 3; 0: 3 */
     guint32 refcount_bits; /* qcow2: 1..64, a power of two; 0: 16 */
+    bool zstd; /* qcow2, version 3: how clusters are compressed; else zlib */
     BlockPrealloc prealloc;
     const char *backing, *backing_format; /* NULL: none */
 } BlockCreate;
@@ -74,6 +77,11 @@ const BlockInfo *block_image_info(const BlockImage *image);
 int block_image_read(BlockImage *image, guint64 offset, void *mem, gsize len);
 int block_image_write(BlockImage *image, guint64 offset, const void *mem,
                       gsize len);
+/* qcow2: a cluster that was never written, compressed where that makes it
+ * smaller. offset: a multiple of the image's clusters; len: one cluster, or
+ * what the disk has of the last. -ENOTSUP: another format. */
+int block_image_write_packed(BlockImage *image, guint64 offset, const void *mem,
+                             gsize len);
 /* Zeros in less room, and quicker, than writing them; unmap: see BlockReq. */
 int block_image_write_zeroes(BlockImage *image, guint64 offset, guint64 len,
                              bool unmap);

@@ -216,7 +216,9 @@ lower_refcount(Qcow2 *q, const Qcow2Free *f)
     if (rc < 0 || count > 1)
         return rc;
     q->hint = MIN(q->hint, f->cluster);
-    if (f->is_data) /* a file system without holes keeps the room */
+    if (f->cluster == q->pack_at >> q->cluster_bits)
+        q->pack_at = 0; /* somebody else may take it */
+    if (f->is_data)     /* a file system without holes keeps the room */
         (void) block_raw_driver.discard(q->file, f->cluster << q->cluster_bits,
                                         q->cluster_size);
     return 0;

@@ -1,5 +1,6 @@
-/* vmm/block/qcow2-compress.c - clusters compressed by zlib or zstd, read only:
- * a write replaces them by an ordinary cluster.
+/* vmm/block/qcow2-compress.c - clusters compressed by zlib or zstd, as they
+ * are read; a guest's write replaces them by an ordinary cluster, and
+ * qcow2-pack.c makes new ones for copies.
  *
  * An entry says where the compressed bytes are and in how many sectors; both
  * are bounded by the entry's own width (at most two clusters). Inflating stops

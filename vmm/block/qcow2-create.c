@@ -10,8 +10,6 @@
 
 #include "vmm/core/sysutil.h"
 
-#define DEFAULT_CLUSTER (64u << 10)
-
 /* ---- create ---- */
 
 static bool
@@ -31,8 +29,8 @@ is_power_of_2(guint64 n)
 static bool
 fill_header(const BlockCreate *create, Qcow2Header *h, GError **error)
 {
-    guint32 cluster =
-        create->cluster_size != 0 ? create->cluster_size : DEFAULT_CLUSTER;
+    guint32 cluster = create->cluster_size != 0 ? create->cluster_size
+                                                : BLOCK_DEFAULT_CLUSTER;
     guint32 bits = create->refcount_bits != 0 ? create->refcount_bits : 16;
 
     *h = (Qcow2Header){.version = create->version != 0 ? create->version : 3,
@@ -47,6 +45,14 @@ fill_header(const BlockCreate *create, Qcow2Header *h, GError **error)
         return refuse_create(create, error,
                              "the version is 2 or 3, and version 2 has "
                              "refcounts of 16 bits");
+    if (create->zstd && (h->version != 3 || !CARREL_HAVE_ZSTD))
+        return refuse_create(create, error,
+                             "compression by zstd needs version 3, and a "
+                             "program that was built with it");
+    if (create->zstd) {
+        h->incompatible = QCOW2_COMPRESSION;
+        h->compression = 1;
+    }
     h->cluster_bits = (guint32) g_bit_nth_lsf(cluster, -1);
     h->refcount_order = (guint32) g_bit_nth_lsf(bits, -1);
     guint64 l1 = qcow2_l1_needed(h->cluster_bits, h->size);

@@ -376,7 +376,9 @@ encode(const Qcow2Header *h)
         .reftable_offset = GUINT64_TO_BE(h->reftable_offset),
         .reftable_clusters = GUINT32_TO_BE(h->reftable_clusters),
         .refcount_order = GUINT32_TO_BE(h->refcount_order),
+        .incompatible = GUINT64_TO_BE(h->incompatible),
         .header_length = GUINT32_TO_BE(CREATED_LENGTH),
+        .compression = h->compression,
     };
 }
 

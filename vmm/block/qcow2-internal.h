@@ -105,6 +105,7 @@ typedef struct {
     GArray *frees;      /* Qcow2Free */
     guint64 end, hint;  /* clusters: behind the last one; look from here */
     guint64 grown;      /* bytes the file was made long */
+    guint64 pack_at;    /* byte where the next compressed one may begin; 0 */
     unsigned n_dirty;   /* slices */
     guint32 *l1_dirty;  /* a bit for each 64 entries */
     bool any_l1_dirty;
@@ -222,6 +223,12 @@ void qcow2_packed_place(const Qcow2 *q, guint64 entry, guint64 *ret_offset,
 /* len bytes of the cluster from skip on. */
 int qcow2_packed_read(Qcow2 *q, guint64 entry, gsize skip, BlockVec *vec,
                       gsize len);
+
+/* qcow2-pack.c: a whole cluster, compressed when that makes it smaller and it
+ * has no place yet. offset: of the disk, a multiple of the cluster; data: as
+ * long as a cluster, zeros behind the end of the disk. Nobody else uses q.
+ * 0 or -errno. */
+int qcow2_packed_write(Qcow2 *q, guint64 offset, const guint8 *data);
 
 /* qcow2-io.c */
 int qcow2_read(Qcow2 *q, BlockVec *vec, guint64 offset, gsize len);
