@@ -266,12 +266,27 @@ n_is_the_dry_run_of_run_too(void)
     tear_down(&run);
 }
 
+/* A copy of the program in a folder that has nothing beside it. */
+static void
+use_lone_program(const Run *run, const char *program)
+{
+    g_autofree char *copy = g_build_filename(run->home, "carrel", NULL);
+    g_autofree char *bytes = NULL;
+    gsize len;
+
+    CU_ASSERT_TRUE(g_file_get_contents(program, &bytes, &len, NULL));
+    CU_ASSERT_TRUE(g_file_set_contents_full(
+        copy, bytes, (gssize) len, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+    g_setenv("CARREL_TEST_PROGRAM", copy, TRUE);
+}
+
 /* Without its template a kernel's machine would have no console to read. */
 static void
 a_kernel_is_not_run_without_its_template(void)
 {
     Run run;
     set_up(&run);
+    g_autofree char *program = g_strdup(g_getenv("CARREL_TEST_PROGRAM"));
     g_autofree char *data = g_strdup(g_getenv("CARREL_DATADIR"));
     g_autofree char *kernel = g_build_filename(run.home, "vmlinuz", NULL);
     g_autofree char *words = g_strdup_printf("--dry-run run kernel=%s", kernel);
@@ -279,11 +294,13 @@ a_kernel_is_not_run_without_its_template(void)
     CU_ASSERT_TRUE(g_file_set_contents(kernel, "no kernel", -1, NULL));
     CU_ASSERT_EQUAL(carrel(&run, words), 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "[serial0]\nkind=pane"));
+    use_lone_program(&run, program);
     g_setenv("CARREL_DATADIR", run.home, TRUE);
     CU_ASSERT_EQUAL(carrel(&run, words), 3);
     CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "'linux-kernel'"));
     CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "CARREL_DATADIR"));
     g_setenv("CARREL_DATADIR", data, TRUE);
+    g_setenv("CARREL_TEST_PROGRAM", program, TRUE);
     tear_down(&run);
 }
 
