@@ -258,30 +258,37 @@ vfio_host_set_unmask_fd(const VfioHost *h, int fd)
 
 /* ---- resets ---- */
 
+/* struct vfio_pci_hot_reset_info and struct vfio_pci_hot_reset, with room for
+ * what the kernel's end with. */
 typedef struct {
-    struct vfio_pci_hot_reset_info head;
+    guint32 argsz, flags, count;
     struct vfio_pci_dependent_device devices[MAX_DEPENDENTS];
 } Dependents;
 
 typedef struct {
-    struct vfio_pci_hot_reset head;
+    guint32 argsz, flags, count;
     gint32 fds[MAX_DEPENDENTS];
 } HotReset;
+
+G_STATIC_ASSERT(G_STRUCT_OFFSET(Dependents, devices) ==
+                sizeof(struct vfio_pci_hot_reset_info));
+G_STATIC_ASSERT(G_STRUCT_OFFSET(HotReset, fds) ==
+                sizeof(struct vfio_pci_hot_reset));
 
 /* The groups a bus reset reaches, each once; -errno, -EPERM when one of them is
  * not this machine's. */
 static int
 own_dependents(const VfioHost *h, const Dependents *d, HotReset *reset)
 {
-    for (guint32 i = 0; i < MIN(d->head.count, MAX_DEPENDENTS); i++) {
+    for (guint32 i = 0; i < MIN(d->count, MAX_DEPENDENTS); i++) {
         int fd = vfio_container_group_fd(h->container, d->devices[i].group_id);
         bool known = false;
         if (fd < 0)
             return -EPERM;
-        for (guint32 j = 0; j < reset->head.count && !known; j++)
+        for (guint32 j = 0; j < reset->count && !known; j++)
             known = reset->fds[j] == fd;
         if (!known)
-            reset->fds[reset->head.count++] = fd;
+            reset->fds[reset->count++] = fd;
     }
     return 0;
 }
@@ -292,14 +299,14 @@ hot_reset(const VfioHost *h)
     g_autofree Dependents *d = g_new0(Dependents, 1);
     g_autofree HotReset *reset = g_new0(HotReset, 1);
 
-    d->head.argsz = sizeof *d;
+    d->argsz = sizeof *d;
     int ret = host_ioctl(h, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, d);
     if (ret >= 0)
         ret = own_dependents(h, d, reset);
     if (ret < 0)
         return ret;
-    reset->head.argsz =
-        (guint32) (sizeof reset->head + reset->head.count * sizeof(gint32));
+    reset->argsz = (guint32) (G_STRUCT_OFFSET(HotReset, fds) +
+                              reset->count * sizeof(gint32));
     return host_ioctl(h, VFIO_DEVICE_PCI_HOT_RESET, reset);
 }
 

@@ -58,12 +58,13 @@ answer_info(struct vfio_iommu_type1_info *info)
 {
     struct {
         struct vfio_iommu_type1_info info;
-        struct vfio_iommu_type1_info_cap_iova_range cap;
+        struct vfio_info_cap_header header; /* of ..._cap_iova_range */
+        guint32 nr_iovas, reserved;
         struct vfio_iova_range ranges[2];
     } all = {
         .info = {.flags = VFIO_IOMMU_INFO_CAPS, .cap_offset = sizeof all.info},
-        .cap = {.header = {.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE},
-                .nr_iovas = 2},
+        .header = {.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE},
+        .nr_iovas = 2,
         .ranges = {{0, 0xfedfffff}, {0xfef00000, (1ull << 39) - 1}},
     };
     guint32 room = info->argsz;
