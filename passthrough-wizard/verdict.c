@@ -109,7 +109,8 @@ sort_reasons(GPtrArray *reasons)
             if ((int) r->kind == kind)
                 g_ptr_array_add(sorted, r);
         }
-    memcpy(reasons->pdata, sorted->pdata, sorted->len * sizeof(gpointer));
+    for (guint i = 0; i < sorted->len; i++)
+        reasons->pdata[i] = sorted->pdata[i];
     g_ptr_array_unref(sorted);
 }
 
