@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "passthrough-wizard/checks.h"
+#include "passthrough-wizard/sriov.h"
 
 #define COLS 80
 #define ROWS 25
@@ -350,6 +351,45 @@ fake_log_path(void *data, const char *name, const char *source)
     return g_build_filename(host->options.log_dir, file, NULL);
 }
 
+/* What a driver says of its virtual functions; those of eno2 are set. */
+static char *
+fake_vf_get(HostHand *hand, const char *ifname, unsigned vf, VfSetting what,
+            int *ret_err)
+{
+    static const char *const values[] = {
+        [VF_MAC] = "",      [VF_VLAN] = "100",      [VF_SPOOF] = "on",
+        [VF_TRUST] = "off", [VF_RATE] = "100-1000", [VF_LINK] = "auto"};
+    static const char *const unset[] = {[VF_MAC] = "00:00:00:00:00:00",
+                                        [VF_VLAN] = "0",
+                                        [VF_SPOOF] = "on",
+                                        [VF_TRUST] = "off",
+                                        [VF_RATE] = "0",
+                                        [VF_LINK] = "auto"};
+
+    if (what == VF_MAC && vf < 2)
+        return g_strdup_printf("52:54:00:12:34:5%u", vf);
+    return g_strdup(vf < 2 ? values[what] : unset[what]);
+}
+
+static const HostHandOps fake_hand = {.vf_get = fake_vf_get};
+
+static GPtrArray *
+fake_plugs(void)
+{
+    GPtrArray *plugs =
+        g_ptr_array_new_with_free_func((GDestroyNotify) ui_plug_free);
+
+    g_ptr_array_add(plugs, ui_plug_new("gaming", "pci0", "0000:1a:02.0", true));
+    g_ptr_array_add(plugs, ui_plug_new("haiku", "pci0", "0000:1a:02.1", false));
+    return plugs;
+}
+
+static char *
+fake_plan_sum(const Plan *plan)
+{
+    return g_strdup_printf("sum-of-%u-steps", plan->steps->len);
+}
+
 typedef struct {
     FakeHost *host;
     UiLooked done;
@@ -370,6 +410,12 @@ answer_look(gpointer data)
         look->root = root;
         look->pci = host_pci_read(root, NULL);
         look->checks = checks_run(root, look->pci, NULL);
+        HostHand hand = {.root = root, .ops = &fake_hand};
+        if (look->pci != NULL)
+            look->vfs = sriov_read(&hand, look->pci);
+        look->plugs = fake_plugs();
+        look->hand = &fake_hand;
+        look->can_change = job->host->options.live;
     }
     job->done(job->data, look, error);
     return G_SOURCE_REMOVE;
@@ -412,6 +458,7 @@ const UiHostOps fake_host_ops = {
     .console_serial = fake_console_serial,
     .log_path = fake_log_path,
     .look = fake_look,
+    .plan_sum = fake_plan_sum,
     .host_summary = fake_host_summary,
     .view_address = fake_view_address,
 };

@@ -690,7 +690,7 @@ test_passthrough_hosts(void)
 static void
 test_passthrough_all(void)
 {
-    check_host("not-isolated", "passthrough-all", KEYS("P", "v"));
+    check_host("not-isolated", "passthrough-all", KEYS("P", "B"));
 }
 
 static void
@@ -698,6 +698,93 @@ test_passthrough_changes_no_recording(void)
 {
     check_host("intel-desktop", "passthrough-recorded",
                KEYS("P", "jjj", "6", "a"));
+}
+
+/* ---- the SR-IOV panel ---- */
+
+static void
+test_sriov_panel(void)
+{
+    check_host("server-sriov", "sriov", KEYS("P", "v"));
+    check_host("server-sriov", "sriov-vf", KEYS("P", "v", "jjj"));
+    check_host("intel-desktop", "sriov-none", KEYS("P", "v"));
+}
+
+static void
+test_sriov_plans(void)
+{
+    check_host("server-sriov", "sriov-create",
+               KEYS("P", "v", "n",
+                    "\025"
+                    "3\r"));
+    check_host("server-sriov", "sriov-mac",
+               KEYS("P", "v", "jjjj", "m",
+                    "\025"
+                    "52:54:00:AA:BB:CC\r"));
+    check_host("server-sriov", "sriov-bind", KEYS("P", "v", "jjjj", "b"));
+    check_host("server-sriov", "sriov-recorded",
+               KEYS("P", "v", "jjjj", "s", "a"));
+}
+
+static void
+test_sriov_refusals(void)
+{
+    check_host("server-sriov", "sriov-too-many",
+               KEYS("P", "v", "n",
+                    "\025"
+                    "65\r"));
+    check_host("server-sriov", "sriov-busy", KEYS("P", "v", "j", "D"));
+    check_host("server-sriov", "sriov-bad-vlan",
+               KEYS("P", "v", "jjj", "l",
+                    "\025"
+                    "4095\r"));
+}
+
+/* What the keys do is the verb, with the plan that was shown or none. */
+static void
+test_sriov_runs_the_verb(void)
+{
+    static const struct {
+        const char *keys[6], *words;
+    } rows[] = {
+        {{"P", "v", "n",
+          "\025"
+          "3\r",
+          "a"},
+         "passthrough vf create 0000:1a:00.0 3 --yes --expect=sum-of-3-steps"},
+        {{"P", "v", "jjjj", "t", "a"},
+         "passthrough vf set 0000:1a:00.1 2 trust=on --yes "
+         "--expect=sum-of-1-steps"},
+        {{"P", "v", "jjjj", "i", "a"},
+         "passthrough vf set 0000:1a:00.1 2 link=on --yes "
+         "--expect=sum-of-1-steps"},
+        {{"P", "v", "jjjj", "w",
+          "\025"
+          "10-50\r",
+          "a"},
+         "passthrough vf set 0000:1a:00.1 2 rate=10-50 --yes "
+         "--expect=sum-of-1-steps"},
+        {{"P", "v", "jjjj", "b", "a"}, "passthrough bind 0000:1a:02.2"},
+    };
+    const char *folder = g_getenv("CARREL_TEST_HOSTS");
+    g_autofree char *file =
+        g_strdup_printf("%s/server-sriov.host", folder != NULL ? folder : ".");
+    SessionOptions o = {.host = {.host_file = file, .live = true}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Session *s = session_start(&o, 24, 80);
+        g_autofree char *want = g_strdup_printf("carrel %s.", rows[i].words);
+        CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+        for (const char *const *k = rows[i].keys; *k != NULL; k++) {
+            session_send(s, *k);
+            session_settle(s);
+        }
+        CU_ASSERT_TRUE(session_wait_text(s, "[Enter] back to carrel"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(s->raw->str, want));
+        session_send(s, "\r");
+        CU_ASSERT_TRUE(session_wait_text(s, "Carrel > Passthrough > SR-IOV"));
+        session_end(s);
+    }
 }
 
 static void
@@ -848,6 +935,10 @@ static const CuCase cases[] = {
     {"passthrough_shows_bridges_when_asked", test_passthrough_all},
     {"passthrough_changes_nothing_of_a_recording", test_passthrough_changes_no_recording},
     {"passthrough_says_why_it_cannot_look", test_passthrough_fails},
+    {"sriov_panel_shows_ports_and_sockets", test_sriov_panel},
+    {"sriov_changes_show_their_plan", test_sriov_plans},
+    {"sriov_says_why_not", test_sriov_refusals},
+    {"sriov_changes_run_the_verb", test_sriov_runs_the_verb},
     {"doctor_shows_every_check", test_doctor},
     {"doctor_shows_what_to_do", test_doctor_details},
     {"a_screen_may_be_left_before_the_answer", test_left_before_the_answer},
@@ -861,11 +952,18 @@ static const CuCase cases[] = {
 int
 main(int argc, char **argv)
 {
+    /* Run by the interface in place of carrel. */
+    if (argc > 1 && strcmp(argv[1], "passthrough") == 0) {
+        g_autofree char *words = g_strjoinv(" ", argv + 1);
+        printf("carrel %s.\n", words);
+        return 0;
+    }
     make_logs();
     /* For a look at the real thing: tui-test --show [MACHINE] */
     if (argc > 1 && strcmp(argv[1], "--show") == 0) {
         TuiOptions options = {.attach = argc > 2 ? argv[2] : NULL};
         FakeHostOptions host = {.log_dir = log_dir,
+                                .host_file = g_getenv("CARREL_HOST_ROOT"),
                                 .graphics = g_getenv("FAKE_GRAPHICS") != NULL};
         return tui_run(&fake_host_ops, fake_host_new(&host), &options);
     }

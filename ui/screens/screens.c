@@ -13,6 +13,8 @@ static const struct {
     {"serial",   serial_pane_keys},
     {"log",      log_viewer_keys},
     {"passthrough", passthrough_keys},
+    {"sr-iov",   sriov_keys},
+    {"plan",     plan_page_keys},
     {"doctor",   doctor_keys},
     {"text",     text_page_keys},
     {"settings", settings_keys},
