@@ -539,6 +539,7 @@ const UiHostOps tui_host_ops = {
     .console_serial = tui_console_serial,
     .log_path = host_log_path,
     .look = host_look,
+    .usb = tui_host_usb,
     .plan_sum = transaction_sum,
     .host_summary = host_summary,
     .view_address = host_view_address,

@@ -128,6 +128,10 @@ typedef struct UiHostOps {
     char *(*log_path)(void *host, const char *name, const char *source);
     /* Looks at the host's devices, on a thread of its own. */
     void (*look)(void *host, UiLooked done, void *data);
+    /* A USB device of the host into a machine (device: its port), or out of it
+     * (its section): now when the machine runs, else in its settings. */
+    void (*usb)(void *host, const char *name, const char *device, bool in,
+                UiDone done, void *data);
     /* What tells a plan from any other, for `--expect=`; g_free. */
     char *(*plan_sum)(const Plan *plan);
     /* One line for the top right: "host 16c 64G  KVM ok". */

@@ -787,6 +787,45 @@ test_sriov_runs_the_verb(void)
     }
 }
 
+/* ---- the USB picker ---- */
+
+static void
+check_usb(const char *name, const char *const *keys)
+{
+    const char *folder = g_getenv("CARREL_TEST_HOSTS");
+    g_autofree char *file =
+        g_strdup_printf("%s/intel-desktop.host", folder != NULL ? folder : ".");
+    SessionOptions o = {.host = {.host_file = file, .live = true}};
+
+    check_screen(&o, name, keys, "win98");
+}
+
+/* gaming, the first one, runs; haiku, the last one, is off. */
+static void
+test_usb_picker(void)
+{
+    check_usb("usb", KEYS("g", "\r", "U"));
+    check_usb("usb-mounted", KEYS("g", "\r", "U", "jj"));
+    check_usb("usb-no-access", KEYS("g", "\r", "U", "jjjj", "\r"));
+    check_usb("usb-elsewhere", KEYS("G", "\r", "U", "jjj"));
+    check_host("intel-desktop", "usb-recorded", KEYS("g", "\r", "U"));
+}
+
+static void
+test_usb_attach(void)
+{
+    check_usb("usb-attached", KEYS("g", "\r", "U", "G", "\r"));
+    check_usb("usb-attached-off", KEYS("G", "\r", "U", "G", "\r"));
+    check_usb("usb-attach-error", KEYS("g", "\r", "U", "Gk", "\r"));
+}
+
+static void
+test_usb_detach(void)
+{
+    check_usb("usb-detach", KEYS("g", "\r", "U", "G", "\r", "d"));
+    check_usb("usb-detach-off", KEYS("G", "\r", "U", "j", "d"));
+}
+
 static void
 test_passthrough_fails(void)
 {
@@ -939,6 +978,9 @@ static const CuCase cases[] = {
     {"sriov_changes_show_their_plan", test_sriov_plans},
     {"sriov_says_why_not", test_sriov_refusals},
     {"sriov_changes_run_the_verb", test_sriov_runs_the_verb},
+    {"usb_picker_shows_devices_and_where_they_are", test_usb_picker},
+    {"usb_attach_is_now_or_at_the_start", test_usb_attach},
+    {"usb_detach_takes_it_out", test_usb_detach},
     {"doctor_shows_every_check", test_doctor},
     {"doctor_shows_what_to_do", test_doctor_details},
     {"a_screen_may_be_left_before_the_answer", test_left_before_the_answer},

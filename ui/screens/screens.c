@@ -15,6 +15,7 @@ static const struct {
     {"passthrough", passthrough_keys},
     {"sr-iov",   sriov_keys},
     {"plan",     plan_page_keys},
+    {"usb",      usb_picker_keys},
     {"doctor",   doctor_keys},
     {"text",     text_page_keys},
     {"settings", settings_keys},

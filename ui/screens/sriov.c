@@ -425,6 +425,17 @@ sriov_command(Screen *s, int command)
     }
 }
 
+/* Of CMD_MAC to CMD_LINK. */
+static VfSetting
+setting_of(int command)
+{
+    static const VfSetting settings[] = {VF_MAC,   VF_VLAN, VF_SPOOF,
+                                         VF_TRUST, VF_RATE, VF_LINK};
+
+    return settings[command - CMD_MAC];
+}
+
+/* What the driver does not tell cannot be set: there would be no way back. */
 static bool
 sriov_can(Screen *s, int command)
 {
@@ -440,7 +451,8 @@ sriov_can(Screen *s, int command)
     case CMD_RATE:
     case CMD_SPOOF:
     case CMD_TRUST:
-    case CMD_LINK: return vf != NULL && host_pci_fn_is_network(line->pf);
+    case CMD_LINK:
+        return vf != NULL && vf->settings[setting_of(command)] != NULL;
     case CMD_BIND: return vf != NULL;
     case CMD_UNDO:
         return host_look_found(p->look) != NULL &&
