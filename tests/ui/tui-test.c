@@ -577,6 +577,37 @@ test_usb_detach(void)
 }
 
 static void
+test_small_panels(void)
+{
+    static const char *const openers[][4] = {
+        {"P", "v", "jjj"}, {"P", "v", "n", "\0253\r"}, {"\r", "U", "jj"}};
+    const char *folder = g_getenv("CARREL_TEST_HOSTS");
+    g_autofree char *file =
+        g_strdup_printf("%s/server-sriov.host", folder != NULL ? folder : ".");
+    SessionOptions o = {.host = {.host_file = file, .live = true}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(openers); i++) {
+        Session *s = session_start(&o, 24, 80);
+
+        CU_ASSERT_TRUE(session_wait_text(s, "win98"));
+        for (gsize k = 0; k < 4 && openers[i][k] != NULL; k++) {
+            session_send(s, openers[i][k]);
+            session_settle(s);
+        }
+        session_resize(s, 5, 12);
+        session_settle(s);
+        session_send(s, "kkjG");
+        session_resize(s, 1, 1);
+        session_settle(s);
+        session_resize(s, 24, 80);
+        session_settle(s);
+        kill(s->pid, SIGTERM);
+        CU_ASSERT_EQUAL(session_wait_end(s), 0);
+        session_end(s);
+    }
+}
+
+static void
 test_passthrough_fails(void)
 {
     check_screen(&plain, "passthrough-no-host", KEYS("P"), "win98");
@@ -731,6 +762,7 @@ static const CuCase cases[] = {
     {"usb_picker_shows_devices_and_where_they_are", test_usb_picker},
     {"usb_attach_is_now_or_at_the_start", test_usb_attach},
     {"usb_detach_takes_it_out", test_usb_detach},
+    {"no_panel_breaks_on_a_tiny_terminal", test_small_panels},
     {"doctor_shows_every_check", test_doctor},
     {"doctor_shows_what_to_do", test_doctor_details},
     {"a_screen_may_be_left_before_the_answer", test_left_before_the_answer},
