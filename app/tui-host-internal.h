@@ -23,6 +23,10 @@ void tui_console_screenshot(UiConsole *console, const char *path, UiDone done,
                             void *data);
 int tui_console_serial(UiConsole *console, unsigned n, GError **error);
 
+/* tui-host-usb.c: UiHostOps.usb. */
+void tui_host_usb(void *host, const char *name, const char *device, bool in,
+                  UiDone done, void *data);
+
 /* tui-host-look.c. wants is copied; machine may be NULL. */
 void tui_host_look(const char *machine, guint64 memory, UiLooked done,
                    void *data);

@@ -4,6 +4,7 @@
  * once, from running processes by a connection that stays open. What takes
  * longer (starting, stopping) runs on a thread of its own. */
 #include "app/tui-host.h"
+#include "app/helper/transaction.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -538,6 +539,8 @@ const UiHostOps tui_host_ops = {
     .console_serial = tui_console_serial,
     .log_path = host_log_path,
     .look = host_look,
+    .usb = tui_host_usb,
+    .plan_sum = transaction_sum,
     .host_summary = host_summary,
     .view_address = host_view_address,
 };

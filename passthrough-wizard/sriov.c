@@ -199,6 +199,87 @@ sriov_setting_kind(const char *word)
     return NULL;
 }
 
+const char *
+sriov_setting_word(VfSetting setting)
+{
+    static const char *const words[] = {
+        [VF_MAC] = "mac",     [VF_VLAN] = "vlan", [VF_SPOOF] = "spoofchk",
+        [VF_TRUST] = "trust", [VF_RATE] = "rate", [VF_LINK] = "link"};
+
+    return words[setting];
+}
+
+static const char *
+setting_form(const char *word)
+{
+    static const char *const forms[][2] = {
+        {"mac", "an address of one card, such as 52:54:00:12:34:56"},
+        {"vlan", "0 for none to 4094, or 100.3 with a priority of 0 to 7"},
+        {"rate", "MAX or MIN-MAX, 0 to 1000000 Mbit/s, 0 for no limit"},
+        {"link", "auto, on or off"}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(forms); i++)
+        if (strcmp(forms[i][0], word) == 0)
+            return forms[i][1];
+    return "on or off";
+}
+
+static void
+free_vf(gpointer data)
+{
+    SriovVf *vf = data;
+
+    for (gsize i = 0; i < VF_N_SETTINGS; i++)
+        g_free(vf->settings[i]);
+    g_free(vf->state);
+    g_free(vf);
+}
+
+static SriovVf *
+read_vf(HostHand *hand, const HostPciFn *pf, unsigned number)
+{
+    SriovVf *vf = g_new0(SriovVf, 1);
+    g_autofree char *target = g_strdup_printf("%s %u", pf->bdf, number);
+
+    g_strlcpy(vf->bdf, pf->vfs[number], sizeof vf->bdf);
+    g_strlcpy(vf->pf, pf->bdf, sizeof vf->pf);
+    vf->number = number;
+    for (gsize i = 0; host_pci_fn_is_network(pf) && i < VF_N_SETTINGS; i++) {
+        const char *word = sriov_setting_word((VfSetting) i);
+        const Step probe = {.kind = (char *) sriov_setting_kind(word),
+                            .target = target};
+        vf->settings[i] = step_read(hand, &probe, NULL);
+    }
+    const Step state = {.kind = (char *) "nvme-state", .target = target};
+    if (host_pci_fn_is_nvme(pf))
+        vf->state = step_read(hand, &state, NULL);
+    return vf;
+}
+
+GPtrArray *
+sriov_read(HostHand *hand, const HostPci *host)
+{
+    GPtrArray *all = g_ptr_array_new_with_free_func(free_vf);
+
+    for (guint i = 0; i < host->functions->len; i++) {
+        const HostPciFn *fn = g_ptr_array_index(host->functions, i);
+        for (unsigned k = 0; fn->vfs != NULL && fn->vfs[k] != NULL; k++)
+            g_ptr_array_add(all, read_vf(hand, fn, k));
+    }
+    return all;
+}
+
+const SriovVf *
+sriov_find(const GPtrArray *vfs, const char *bdf)
+{
+    for (guint i = 0; i < vfs->len; i++) {
+        const SriovVf *vf = g_ptr_array_index(vfs, i);
+        if (strcmp(vf->bdf, bdf) == 0)
+            return vf;
+    }
+    return NULL;
+}
+
 static bool
 add_setting(Plan *plan, HostHand *hand, const char *target, const char *setting,
             GError **error)
@@ -217,8 +298,12 @@ add_setting(Plan *plan, HostHand *hand, const char *target, const char *setting,
     }
     g_autofree char *after = g_ascii_strdown(equals + 1, -1);
     const Step probe = {(char *) kind, (char *) target, after, after};
-    if (!step_check(&probe, error))
+    if (!step_check(&probe, NULL)) {
+        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
+                    "'%.40s' is no value of %s=, which is %s", equals + 1, word,
+                    setting_form(word));
         return false;
+    }
     g_autofree char *before = step_read(hand, &probe, error);
     if (before == NULL)
         return false;

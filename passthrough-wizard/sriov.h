@@ -23,6 +23,21 @@ Plan *sriov_count_plan(HostHand *hand, const HostPci *host, const char *bdf,
 /* The kind of step behind a word of a person ("mac", "vlan", "spoofchk",
  * "trust", "rate", "link"), or NULL. */
 const char *sriov_setting_kind(const char *word);
+/* The word of a setting: the other way. */
+const char *sriov_setting_word(VfSetting setting);
+
+/* A virtual function and what the driver of its card says of it. Owned by
+ * sriov_read()'s array. */
+typedef struct {
+    char bdf[HOST_BDF_SIZE], pf[HOST_BDF_SIZE];
+    unsigned number;               /* of the card's, from 0 */
+    char *settings[VF_N_SETTINGS]; /* NULL: not known, or no network card */
+    char *state; /* NVMe: "online", "offline"; NULL: not known, or none */
+} SriovVf;
+/* All that there are, by card; may ask the kernel for each. Free: unref. */
+GPtrArray *sriov_read(HostHand *hand, const HostPci *host);
+const SriovVf *sriov_find(const GPtrArray *vfs, const char *bdf);
+
 /* "mac=52:54:00:12:34:56" and the like, NULL-terminated, of one virtual
  * function. persist as above. */
 Plan *sriov_set_plan(HostHand *hand, const HostPci *host, const char *bdf,

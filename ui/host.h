@@ -6,7 +6,9 @@
  * thread's GMainContext. */
 #pragma once
 
+#include "passthrough-wizard/host-hand.h"
 #include "passthrough-wizard/host-pci.h"
+#include "passthrough-wizard/plan.h"
 #include "vmm/display/display.h"
 #include "vmm/input/input.h"
 
@@ -53,11 +55,26 @@ typedef enum {
 
 typedef void (*UiDone)(void *data, const GError *error);
 
+/* A device of the host and the machine that has it, or would when it starts. */
+typedef struct {
+    char *machine, *section; /* "pci0", "usb3" */
+    char *device;            /* address; USB: port or numbers */
+    bool running;            /* the machine is, and has it */
+} UiPlug;
+UiPlug *ui_plug_new(const char *machine, const char *section,
+                    const char *device, bool running);
+void ui_plug_free(UiPlug *plug);
+
 /* What a look at the host found: a value, owned by whoever got it. */
 typedef struct {
     HostRoot *root;    /* where it was read; never NULL */
     HostPci *pci;      /* NULL: there is no PCI bus */
     GPtrArray *checks; /* of Check, the doctor's rows */
+    GPtrArray *vfs;    /* of SriovVf; NULL: there is no PCI bus */
+    GPtrArray *usb;    /* of UsbListed; NULL: a recording, which has none */
+    GPtrArray *plugs;  /* of UiPlug; never NULL */
+    const HostHandOps *hand; /* for plans: they read by it. Never NULL */
+    bool can_change;         /* it is this host, not a recorded one */
 } UiHostLook;
 void ui_host_look_free(UiHostLook *look);
 /* look is the callee's; NULL with error set. */
@@ -111,6 +128,12 @@ typedef struct UiHostOps {
     char *(*log_path)(void *host, const char *name, const char *source);
     /* Looks at the host's devices, on a thread of its own. */
     void (*look)(void *host, UiLooked done, void *data);
+    /* A USB device of the host into a machine (device: its port), or out of it
+     * (its section): now when the machine runs, else in its settings. */
+    void (*usb)(void *host, const char *name, const char *device, bool in,
+                UiDone done, void *data);
+    /* What tells a plan from any other, for `--expect=`; g_free. */
+    char *(*plan_sum)(const Plan *plan);
     /* One line for the top right: "host 16c 64G  KVM ok". */
     char *(*host_summary)(void *host);
     /* "" or a path/URL for a VNC viewer. */

@@ -41,44 +41,15 @@ machines_with(const char *bdf)
     return g_string_free(text, text->len == 0);
 }
 
-static const char *const words[] = {"mac",   "vlan", "spoofchk",
-                                    "trust", "rate", "link"};
-
-/* NULL: not known to the driver, or no network card. */
 static void
-read_settings(HostHand *hand, const HostPciFn *pf, unsigned vf,
-              char *ret[G_N_ELEMENTS(words)])
-{
-    g_autofree char *target = g_strdup_printf("%s %u", pf->bdf, vf);
-
-    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
-        const Step probe = {.kind = (char *) sriov_setting_kind(words[i]),
-                            .target = target};
-        ret[i] =
-            host_pci_fn_is_network(pf) ? step_read(hand, &probe, NULL) : NULL;
-    }
-}
-
-static char *
-nvme_state(HostHand *hand, const HostPciFn *pf, unsigned vf)
-{
-    g_autofree char *target = g_strdup_printf("%s %u", pf->bdf, vf);
-    const Step probe = {.kind = (char *) "nvme-state", .target = target};
-
-    return host_pci_fn_is_nvme(pf) ? step_read(hand, &probe, NULL) : NULL;
-}
-
-static void
-show_vf(HostHand *hand, const HostPci *host, const HostPciFn *pf, unsigned i,
-        JsonWriter *w)
+show_vf(const GPtrArray *vfs, const HostPci *host, const HostPciFn *pf,
+        unsigned i, JsonWriter *w)
 {
     const HostPciFn *vf = host_pci_find(host, pf->vfs[i]);
+    const SriovVf *is = sriov_find(vfs, pf->vfs[i]);
     g_autofree char *machines = machines_with(pf->vfs[i]);
-    g_autofree char *state = nvme_state(hand, pf, i);
     const char *driver = vf != NULL && vf->driver != NULL ? vf->driver : NULL;
-    char *values[G_N_ELEMENTS(words)];
 
-    read_settings(hand, pf, i, values);
     if (w != NULL) {
         json_begin_object(w, NULL);
         json_put_int(w, "vf", i);
@@ -86,27 +57,28 @@ show_vf(HostHand *hand, const HostPci *host, const HostPciFn *pf, unsigned i,
         json_put_optional(w, "driver", driver);
         json_put_int(w, "group", vf != NULL ? vf->group : -1);
         json_put_optional(w, "machines", machines);
-        json_put_optional(w, "state", state);
-        for (gsize k = 0; k < G_N_ELEMENTS(words); k++)
-            json_put_optional(w, words[k], values[k]);
+        json_put_optional(w, "state", is->state);
+        for (gsize k = 0; k < VF_N_SETTINGS; k++)
+            json_put_optional(w, sriov_setting_word((VfSetting) k),
+                              is->settings[k]);
         json_end(w);
     } else {
         printf("  vf %u  %s  driver %s  group %d", i, pf->vfs[i],
                driver != NULL ? driver : "none", vf != NULL ? vf->group : -1);
-        if (state != NULL)
-            printf("  %s", state);
-        for (gsize k = 0; k < G_N_ELEMENTS(words); k++)
-            if (values[k] != NULL)
-                printf("  %s=%s", words[k], values[k]);
+        if (is->state != NULL)
+            printf("  %s", is->state);
+        for (gsize k = 0; k < VF_N_SETTINGS; k++)
+            if (is->settings[k] != NULL)
+                printf("  %s=%s", sriov_setting_word((VfSetting) k),
+                       is->settings[k]);
         printf("%s%s\n", machines != NULL ? "  machine " : "",
                machines != NULL ? machines : "");
     }
-    for (gsize k = 0; k < G_N_ELEMENTS(words); k++)
-        g_free(values[k]);
 }
 
 static void
-show_pf(HostHand *hand, const HostPci *host, const HostPciFn *pf, JsonWriter *w)
+show_pf(const GPtrArray *vfs, const HostPci *host, const HostPciFn *pf,
+        JsonWriter *w)
 {
     if (w != NULL) {
         json_begin_object(w, NULL);
@@ -126,7 +98,7 @@ show_pf(HostHand *hand, const HostPci *host, const HostPciFn *pf, JsonWriter *w)
                pf->total_vfs);
     }
     for (unsigned i = 0; pf->vfs != NULL && pf->vfs[i] != NULL; i++)
-        show_vf(hand, host, pf, i, w);
+        show_vf(vfs, host, pf, i, w);
     if (w != NULL) {
         json_end(w);
         json_end(w);
@@ -136,6 +108,7 @@ show_pf(HostHand *hand, const HostPci *host, const HostPciFn *pf, JsonWriter *w)
 static int
 list(const App *app, HostHand *hand, const HostPci *host)
 {
+    g_autoptr(GPtrArray) vfs = sriov_read(hand, host);
     JsonWriter *w = app->json ? json_writer_new() : NULL;
     unsigned n = 0;
 
@@ -145,7 +118,7 @@ list(const App *app, HostHand *hand, const HostPci *host)
         const HostPciFn *fn = g_ptr_array_index(host->functions, i);
         if (fn->total_vfs == 0 || fn->physfn != NULL)
             continue;
-        show_pf(hand, host, fn, w);
+        show_pf(vfs, host, fn, w);
         n++;
     }
     if (w != NULL)

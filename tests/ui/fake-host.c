@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "passthrough-wizard/checks.h"
+#include "passthrough-wizard/sriov.h"
+#include "passthrough-wizard/usb-list.h"
 
 #define COLS 80
 #define ROWS 25
@@ -15,6 +17,7 @@ typedef struct {
     FakeHostOptions options;
     GHashTable *states; /* name -> UiMachineState + 1, changed by actions */
     GHashTable *gone;
+    GPtrArray *plugs; /* of UiPlug */
     void (*changed)(void *data);
     void *data;
 } FakeHost;
@@ -52,6 +55,8 @@ static const FakeRow rows[] = {
 };
 /* clang-format on */
 
+static GPtrArray *fake_plugs(void);
+
 void *
 fake_host_new(const FakeHostOptions *options)
 {
@@ -60,6 +65,7 @@ fake_host_new(const FakeHostOptions *options)
     host->options = *options;
     host->states = g_hash_table_new(g_str_hash, g_str_equal);
     host->gone = g_hash_table_new(g_str_hash, g_str_equal);
+    host->plugs = fake_plugs();
     return host;
 }
 
@@ -350,6 +356,129 @@ fake_log_path(void *data, const char *name, const char *source)
     return g_build_filename(host->options.log_dir, file, NULL);
 }
 
+/* What a driver says of its virtual functions; those of eno2 are set. */
+static char *
+fake_vf_get(HostHand *hand, const char *ifname, unsigned vf, VfSetting what,
+            int *ret_err)
+{
+    static const char *const values[] = {
+        [VF_MAC] = "",      [VF_VLAN] = "100",      [VF_SPOOF] = "on",
+        [VF_TRUST] = "off", [VF_RATE] = "100-1000", [VF_LINK] = "auto"};
+    static const char *const unset[] = {[VF_MAC] = "00:00:00:00:00:00",
+                                        [VF_VLAN] = "0",
+                                        [VF_SPOOF] = "on",
+                                        [VF_TRUST] = "off",
+                                        [VF_RATE] = "0",
+                                        [VF_LINK] = "auto"};
+
+    if (what == VF_MAC && vf < 2)
+        return g_strdup_printf("52:54:00:12:34:5%u", vf);
+    return g_strdup(vf < 2 ? values[what] : unset[what]);
+}
+
+static const HostHandOps fake_hand = {.vf_get = fake_vf_get};
+
+static GPtrArray *
+fake_plugs(void)
+{
+    GPtrArray *plugs =
+        g_ptr_array_new_with_free_func((GDestroyNotify) ui_plug_free);
+
+    g_ptr_array_add(plugs, ui_plug_new("gaming", "pci0", "0000:1a:02.0", true));
+    g_ptr_array_add(plugs, ui_plug_new("haiku", "pci0", "0000:1a:02.1", false));
+    g_ptr_array_add(plugs, ui_plug_new("gaming", "usb0", "1-3", true));
+    g_ptr_array_add(plugs, ui_plug_new("haiku", "usb1", "046d:c52b", false));
+    return plugs;
+}
+
+static GPtrArray *
+copy_plugs(const GPtrArray *plugs)
+{
+    GPtrArray *copy =
+        g_ptr_array_new_with_free_func((GDestroyNotify) ui_plug_free);
+
+    for (guint i = 0; i < plugs->len; i++) {
+        const UiPlug *plug = g_ptr_array_index(plugs, i);
+        g_ptr_array_add(copy, ui_plug_new(plug->machine, plug->section,
+                                          plug->device, plug->running));
+    }
+    return copy;
+}
+
+/* 1-6 is a device that the machine cannot open after all. */
+static void
+fake_usb(void *data, const char *name, const char *device, bool in, UiDone done,
+         void *done_data)
+{
+    FakeHost *host = data;
+    g_autoptr(GError) error = NULL;
+
+    if (in && strcmp(device, "1-6") == 0)
+        error = g_error_new(G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                            "usb2: device 1-6 is claimed by another process");
+    else if (in)
+        g_ptr_array_add(host->plugs, ui_plug_new(name, "usb2", device,
+                                                 strcmp(name, "gaming") == 0));
+    for (guint i = host->plugs->len; !in && i-- > 0;) {
+        const UiPlug *plug = g_ptr_array_index(host->plugs, i);
+        if (strcmp(plug->machine, name) == 0 &&
+            strcmp(plug->section, device) == 0)
+            g_ptr_array_remove_index(host->plugs, i);
+    }
+    done(done_data, error);
+}
+
+static void
+free_listed(gpointer data)
+{
+    UsbListed *u = data;
+
+    g_free(u->node);
+    g_free(u);
+}
+
+/* Texts are the table's. */
+static GPtrArray *
+fake_usb_list(void)
+{
+    static const UsbListed devices[] = {
+        {(char *) "1-1", 0x05e3, 0x0610, 1, 2, NULL,
+         (char *) "GenesysLogic USB2.1 Hub", (char *) "480", (char *) "hub",
+         NULL, 1, true, true},
+        {(char *) "1-1.2", 0x046d, 0xc52b, 1, 5, NULL,
+         (char *) "Logitech USB Receiver", (char *) "12", (char *) "usbhid",
+         NULL, 1, false, true},
+        {(char *) "1-2", 0x0951, 0x1666, 1, 3, NULL,
+         (char *) "Kingston DataTraveler 3.0", (char *) "480",
+         (char *) "usb-storage", (char *) "/media/stick", 1, false, true},
+        {(char *) "1-3", 0x1b1c, 0x0a51, 1, 4, NULL,
+         (char *) "Corsair VOID Wireless Gaming Headset", (char *) "12",
+         (char *) "usbfs", NULL, 1, false, true},
+        {(char *) "1-5", 0x1050, 0x0407, 1, 6, NULL, (char *) "Yubico YubiKey",
+         (char *) "12", (char *) "usbhid", NULL, 1, false, false},
+        {(char *) "1-6", 0x046d, 0x0825, 1, 7, NULL, (char *) "Webcam C270",
+         (char *) "480", (char *) "uvcvideo,snd-usb-audio", NULL, 1, false,
+         true},
+        {(char *) "2-4", 0x045e, 0x0b12, 2, 3, NULL,
+         (char *) "Microsoft Xbox Controller", (char *) "12", (char *) "", NULL,
+         1, false, true}};
+    GPtrArray *list = g_ptr_array_new_with_free_func(free_listed);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(devices); i++) {
+        UsbListed *u = g_new(UsbListed, 1);
+        *u = devices[i];
+        u->node = g_strdup_printf("/dev/bus/usb/%03u/%03u", u->bus, u->address);
+        g_ptr_array_add(list, u);
+    }
+    return list;
+}
+
+static char *
+fake_plan_sum(const Plan *plan)
+{
+    return g_strdup_printf("sum-of-%u-steps", plan->steps->len);
+}
+
 typedef struct {
     FakeHost *host;
     UiLooked done;
@@ -370,6 +499,13 @@ answer_look(gpointer data)
         look->root = root;
         look->pci = host_pci_read(root, NULL);
         look->checks = checks_run(root, look->pci, NULL);
+        HostHand hand = {.root = root, .ops = &fake_hand};
+        if (look->pci != NULL)
+            look->vfs = sriov_read(&hand, look->pci);
+        look->plugs = copy_plugs(job->host->plugs);
+        look->usb = job->host->options.live ? fake_usb_list() : NULL;
+        look->hand = &fake_hand;
+        look->can_change = job->host->options.live;
     }
     job->done(job->data, look, error);
     return G_SOURCE_REMOVE;
@@ -412,6 +548,8 @@ const UiHostOps fake_host_ops = {
     .console_serial = fake_console_serial,
     .log_path = fake_log_path,
     .look = fake_look,
+    .usb = fake_usb,
+    .plan_sum = fake_plan_sum,
     .host_summary = fake_host_summary,
     .view_address = fake_view_address,
 };

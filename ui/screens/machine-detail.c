@@ -18,6 +18,7 @@ enum {
     CMD_PAUSE,
     CMD_LOG,
     CMD_EDIT,
+    CMD_USB,
     CMD_PASSTHROUGH,
     CMD_DOCTOR
 };
@@ -31,6 +32,7 @@ const KeyBinding machine_detail_keys[] = {
     {"p", CMD_PAUSE, "pause", "pause or resume", KEY_WRITES},
     {"L", CMD_LOG, "log", "log", 0},
     {"e", CMD_EDIT, "edit", "edit its settings", KEY_WRITES},
+    {"U", CMD_USB, "USB", "USB devices of this host, in and out of it", 0},
     {"P", CMD_PASSTHROUGH, NULL, "give devices of this host to machines", 0},
     {"H", CMD_DOCTOR, NULL, "host doctor: is this host ready", 0},
     {"Esc q Left", CMD_BACK, "back", "back to the list", 0},
@@ -154,6 +156,7 @@ detail_command(Screen *s, int command)
         break;
     case CMD_LOG: log_viewer_open(s->tui, d->name); break;
     case CMD_EDIT: action_edit(s->tui, d->name); break;
+    case CMD_USB: usb_picker_open(s->tui, d->name); break;
     case CMD_PASSTHROUGH: passthrough_open(s->tui); break;
     case CMD_DOCTOR: doctor_open(s->tui); break;
     case CMD_BACK: tui_pop(s); break;

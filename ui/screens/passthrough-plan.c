@@ -6,6 +6,7 @@
 #include "passthrough-wizard/host-hand.h"
 #include "passthrough-wizard/vfio-bind.h"
 #include "ui/screens/passthrough-internal.h"
+#include "ui/screens/plan-page.h"
 #include "ui/widgets/dialog.h"
 
 /* ---- page 3 -------------------------------------------------------------- */
@@ -45,26 +46,6 @@ draw_no_plan(Passthrough *p, int y, int end)
     return p->plan == NULL || p->plan->steps->len == 0;
 }
 
-/* Two lines a step, and a line a note. */
-static GPtrArray *
-plan_lines(const Passthrough *p)
-{
-    GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
-
-    for (guint i = 0; i < p->plan->steps->len; i++) {
-        const Step *step = plan_step(p->plan, i);
-        g_autofree char *say = step_say(step);
-        g_autofree char *undo = step_say_undo(step);
-        g_ptr_array_add(lines, g_strdup_printf("%2u  %s", i + 1, say));
-        g_ptr_array_add(lines, g_strdup_printf("    undo: %s", undo));
-    }
-    for (guint i = 0; i < p->plan->notes->len; i++)
-        g_ptr_array_add(
-            lines, g_strdup_printf(" !  %s", (const char *) g_ptr_array_index(
-                                                 p->plan->notes, i)));
-    return lines;
-}
-
 void
 passthrough_draw_plan(Passthrough *p, int y, int end)
 {
@@ -72,7 +53,7 @@ passthrough_draw_plan(Passthrough *p, int y, int end)
 
     if (draw_no_plan(p, y, end))
         return;
-    g_autoptr(GPtrArray) lines = plan_lines(p);
+    g_autoptr(GPtrArray) lines = plan_page_lines(p->plan, false);
     draw_text(tui, y++, 1, draw_cols() - 2, STYLE_HEADER,
               "Would be done, in this order (nothing is written yet):");
     int rows = MAX(end - y, 1), max = MAX((int) lines->len - rows, 0);

@@ -18,6 +18,7 @@ enum {
     CMD_UNDO,
     CMD_REHEARSE,
     CMD_DOCTOR,
+    CMD_SRIOV,
     CMD_PAGE /* + page */
 };
 
@@ -30,7 +31,8 @@ const KeyBinding passthrough_keys[] = {
     {"a", CMD_APPLY, "apply", "do what the plan says…", KEY_WRITES},
     {"u", CMD_UNDO, "undo", "give everything back…", KEY_WRITES},
     {"t", CMD_REHEARSE, "test", "rehearse: all that a machine does, without one…", KEY_WRITES},
-    {"v", CMD_ALL, NULL, "bridges and parts of the chipset too, or not", 0},
+    {"v", CMD_SRIOV, NULL, "SR-IOV panel: virtual functions of network cards and NVMe", 0},
+    {"B", CMD_ALL, NULL, "bridges and parts of the chipset too, or not", 0},
     {"r", CMD_AGAIN, NULL, "look at the host again", 0},
     {"H", CMD_DOCTOR, NULL, "host doctor", 0},
     {"1", CMD_PAGE + PAGE_DEVICE, NULL, "page 1: device", 0},
@@ -410,6 +412,7 @@ screen_command(Screen *s, int command)
     case CMD_COPY: copy_command(p); break;
     case CMD_AGAIN: host_look_again(p->look); break;
     case CMD_DOCTOR: doctor_open(s->tui); break;
+    case CMD_SRIOV: sriov_open(s->tui); break;
     case CMD_APPLY: passthrough_ask_apply(p); break;
     case CMD_UNDO: passthrough_ask_undo(p); break;
     case CMD_REHEARSE: passthrough_ask_rehearse(p); break;

@@ -11,6 +11,8 @@ void console_open(Tui *tui, const char *name);
 void log_viewer_open(Tui *tui, const char *name);
 void settings_open(Tui *tui);
 void passthrough_open(Tui *tui);
+void sriov_open(Tui *tui);
+void usb_picker_open(Tui *tui, const char *machine);
 void doctor_open(Tui *tui);
 /* text: lines that are wrapped to the width; both are copied. */
 void text_page_open(Tui *tui, const char *title, const char *text);
@@ -24,7 +26,8 @@ void settings_load(TermOptions *options);
 /* The key tables of the screens, for screens.c. */
 extern const KeyBinding machine_list_keys[], machine_detail_keys[],
     new_machine_keys[], console_keys[], serial_pane_keys[], log_viewer_keys[],
-    settings_keys[], passthrough_keys[], doctor_keys[], text_page_keys[];
+    settings_keys[], passthrough_keys[], sriov_keys[], plan_page_keys[],
+    usb_picker_keys[], doctor_keys[], text_page_keys[];
 
 /* actions.c: things done to a machine, each with its question if it needs
  * one. */

@@ -169,8 +169,31 @@ ui_host_look_free(UiHostLook *look)
     if (look == NULL)
         return;
     host_pci_free(look->pci);
-    if (look->checks != NULL)
-        g_ptr_array_unref(look->checks);
+    GPtrArray *const lists[] = {look->checks, look->vfs, look->usb,
+                                look->plugs};
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++)
+        if (lists[i] != NULL)
+            g_ptr_array_unref(lists[i]);
     host_root_free(look->root);
     g_free(look);
+}
+
+UiPlug *
+ui_plug_new(const char *machine, const char *section, const char *device,
+            bool running)
+{
+    UiPlug *plug = g_new0(UiPlug, 1);
+
+    *plug = (UiPlug){g_strdup(machine), g_strdup(section), g_strdup(device),
+                     running};
+    return plug;
+}
+
+void
+ui_plug_free(UiPlug *plug)
+{
+    g_free(plug->machine);
+    g_free(plug->section);
+    g_free(plug->device);
+    g_free(plug);
 }

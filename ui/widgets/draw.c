@@ -136,7 +136,8 @@ draw_hints(Screen *s, int y)
 
     for (const KeyBinding *k = s->class->keys; k && k->keys != NULL; k++) {
         if (k->hint == NULL ||
-            ((k->flags & KEY_WRITES) != 0 && tui_read_only(tui)))
+            ((k->flags & KEY_WRITES) != 0 && tui_read_only(tui)) ||
+            (s->class->can != NULL && !s->class->can(s, k->command)))
             continue;
         keys_first(k, name);
         int width = text_width(name) + 1 + text_width(k->hint);
