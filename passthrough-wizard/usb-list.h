@@ -8,12 +8,13 @@
 typedef struct {
     char *port; /* "1-2.3": bus, then the way to it */
     guint16 vendor, product;
-    guint bus, address;  /* as in /dev/bus/usb/BUS/ADDRESS */
-    char *node;          /* that */
-    char *name;          /* maker and product as it says, for people */
-    char *speed;         /* Mbit/s, "480" */
-    char *drivers;       /* of its interfaces, "usb-storage,usbhid"; "" */
-    char *mounted;       /* what keeps it here: a folder, or "swap"; NULL */
+    guint bus, address; /* as in /dev/bus/usb/BUS/ADDRESS */
+    char *node;         /* that */
+    char *name;         /* maker and product as it says, for people */
+    char *speed;        /* Mbit/s, "480" */
+    char *drivers;      /* of its interfaces, "usb-storage,usbhid"; "" */
+    char *use; /* what this host does with its disks: "has it mounted at
+                * /media/x: unmount that"; NULL: nothing */
     guint configuration; /* active; 0: none */
     bool hub;
     bool accessible; /* this user may open it */
