@@ -18,12 +18,18 @@ typedef struct {
     int fd;
 } VfioGroup;
 
+typedef struct {
+    Gpa gpa;
+    guint64 len; /* bytes */
+} VfioMap;
+
 struct VfioContainer {
     const VfioSys *sys;
     int fd;
     bool has_iommu;  /* set by the first group */
     GArray *groups;  /* VfioGroup */
     GuestMem *mem;   /* kept; NULL: nothing is mapped */
+    GArray *maps;    /* VfioMap */
     guint64 mapped;  /* bytes */
     GArray *allowed; /* vfio_iova_range; empty: the kernel did not say */
 };
@@ -54,6 +60,7 @@ vfio_container_new(const VfioSys *sys, GError **error)
 
     c->sys = sys;
     c->groups = g_array_new(FALSE, FALSE, sizeof(VfioGroup));
+    c->maps = g_array_new(FALSE, FALSE, sizeof(VfioMap));
     c->allowed = g_array_new(FALSE, FALSE, sizeof(struct vfio_iova_range));
     c->fd = sys->ops->open(sys->data, "/dev/vfio/vfio");
     if (c->fd < 0) {
@@ -86,8 +93,20 @@ vfio_container_free(VfioContainer *c)
     if (c->mem != NULL)
         guest_mem_let_go(c->mem);
     g_array_unref(c->groups);
+    g_array_unref(c->maps);
     g_array_unref(c->allowed);
     g_free(c);
+}
+
+/* What was mapped is no more. */
+static void
+forget_ram(VfioContainer *c)
+{
+    g_array_set_size(c->maps, 0);
+    c->mapped = 0;
+    if (c->mem != NULL)
+        guest_mem_let_go(c->mem);
+    c->mem = NULL;
 }
 
 /* ---- groups ---- */
@@ -340,7 +359,24 @@ map_range(void *data, Gpa gpa, guint64 len, void *host)
         return false;
     }
     c->mapped += len;
+    const VfioMap row = {gpa, len};
+    g_array_append_val(c->maps, row);
     return true;
+}
+
+/* All or nothing: a later try must not find half of it there. */
+static void
+unmap_all(VfioContainer *c)
+{
+    for (guint i = 0; i < c->maps->len; i++) {
+        const VfioMap *row = &g_array_index(c->maps, VfioMap, i);
+        struct vfio_iommu_type1_dma_unmap unmap = {
+            .argsz = sizeof unmap,
+            .iova = row->gpa,
+            .size = row->len,
+        };
+        (void) container_ioctl(c, c->fd, VFIO_IOMMU_UNMAP_DMA, &unmap);
+    }
 }
 
 bool
@@ -353,7 +389,11 @@ vfio_container_map_ram(VfioContainer *c, GuestMem *mem, GError **error)
     guest_mem_keep(mem); /* before the first page is pinned */
     c->mem = mem;
     (void) guest_mem_foreach_ram(mem, add_up, &m);
-    return guest_mem_foreach_ram(mem, map_range, &m);
+    if (guest_mem_foreach_ram(mem, map_range, &m))
+        return true;
+    unmap_all(c);
+    forget_ram(c);
+    return false;
 }
 
 const VfioSys *

@@ -37,7 +37,7 @@ void vfio_container_free(VfioContainer *c);
 bool vfio_container_add_group(VfioContainer *c, unsigned group, GError **error);
 /* The guest's RAM becomes visible to all devices of the container, now and
  * later; it is pinned, so mem keeps all pages until vfio_container_free(). At
- * least one group is there. Again is fine. */
+ * least one group is there. Again is fine. False: nothing is mapped or kept. */
 bool vfio_container_map_ram(VfioContainer *c, GuestMem *mem, GError **error);
 /* New descriptor of a device ("0000:01:00.0") of a group that is in. -1 and
  * error set. */

@@ -155,6 +155,29 @@ test_map_fails(void)
     space_end(&s);
 }
 
+/* Nothing stays of what went well before, and the next try is a whole one. */
+static void
+test_map_again(void)
+{
+    Space s;
+
+    space_begin(&s);
+    s.f->map_error = ENOMEM;
+    s.f->map_ok = 1;
+    mem_backing_allow_discard(s.vm->ram);
+    guest_mem_add_ram(s.vm->env.mem, 0, s.vm->ram, 0, 0xa0000);
+    guest_mem_add_ram(s.vm->env.mem, 0xc0000, s.vm->ram, 0xc0000, 0x40000);
+    CU_ASSERT_FALSE(vfio_container_map_ram(s.c, s.vm->env.mem, NULL));
+    CU_ASSERT_EQUAL(s.f->maps, 1);
+    CU_ASSERT_EQUAL(s.f->mapped, 0);
+    CU_ASSERT_EQUAL(vfio_container_mapped(s.c), 0);
+    CU_ASSERT_EQUAL(guest_mem_discard(s.vm->env.mem, 0x1000, 0x1000), 0);
+    CU_ASSERT_TRUE(vfio_container_map_ram(s.c, s.vm->env.mem, NULL));
+    CU_ASSERT_EQUAL(s.f->mapped, 0xe0000);
+    CU_ASSERT_EQUAL(vfio_container_mapped(s.c), 0xe0000);
+    space_end(&s);
+}
+
 /* ---- resets ---- */
 
 static void
@@ -200,5 +223,6 @@ CU_MAIN("vfio-container",
         {"pinned_pages_stay_until_the_container_goes", test_keeps_pages},
         {"ram_in_the_message_window_is_refused", test_msi_window},
         {"a_mapping_that_fails_is_explained", test_map_fails},
+        {"after_a_failure_all_is_mapped_anew", test_map_again},
         {"a_function_is_reset_by_itself", test_reset_alone},
         {"a_slot_is_reset_if_all_of_it_is_ours", test_reset_slot})

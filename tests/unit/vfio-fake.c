@@ -79,13 +79,24 @@ answer_map(VfioFake *f, const struct vfio_iommu_type1_dma_map *map)
 {
     int error = f->map_error;
 
-    f->map_error = 0;
-    if (error != 0)
+    if (error != 0 && f->map_ok == 0) {
+        f->map_error = 0;
         return -error;
+    }
+    f->map_ok -= f->map_ok > 0 ? 1 : 0;
     f->maps++;
     f->mapped += map->size;
     f->lowest = MIN(f->lowest, map->iova);
     f->highest = MAX(f->highest, map->iova + map->size - 1);
+    return 0;
+}
+
+static int
+answer_unmap(VfioFake *f, const struct vfio_iommu_type1_dma_unmap *unmap)
+{
+    if (unmap->size == 0 || unmap->size > f->mapped)
+        return -EINVAL;
+    f->mapped -= unmap->size;
     return 0;
 }
 
@@ -99,6 +110,7 @@ container_answers(VfioFake *f, unsigned long request, void *arg)
     case VFIO_SET_IOMMU: return -f->iommu_error;
     case VFIO_IOMMU_GET_INFO: return answer_info(arg);
     case VFIO_IOMMU_MAP_DMA: return answer_map(f, arg);
+    case VFIO_IOMMU_UNMAP_DMA: return answer_unmap(f, arg);
     default: return -ENOTTY;
     }
 }
