@@ -47,7 +47,7 @@ typedef struct {
     bool foreign_slot; /* a bus reset reaches another group */
     unsigned vectors;  /* that the host has; VF_VECTORS at first */
     /* What it was told. */
-    bool container_open, group_open;
+    bool container_open, group_open, joined, has_iommu;
     guint64 mapped; /* bytes */
     guint maps, hot_resets, unmasks;
     guint mmaps;         /* that are there now */
