@@ -347,6 +347,15 @@ usb_list_find(const GPtrArray *list, const char *spec)
     return NULL;
 }
 
+bool
+usb_list_is_same(const GPtrArray *list, const char *a, const char *b)
+{
+    const UsbListed *u = usb_list_find(list, a);
+
+    return g_ascii_strcasecmp(a, b) == 0 ||
+           (u != NULL && u == usb_list_find(list, b));
+}
+
 char *
 usb_list_obstacle(const UsbListed *u)
 {

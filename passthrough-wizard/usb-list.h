@@ -24,6 +24,8 @@ typedef struct {
 GPtrArray *usb_list(const char *root);
 /* "1-2.3" or "046d:c52b", the first that fits; NULL: none. */
 const UsbListed *usb_list_find(const GPtrArray *list, const char *spec);
+/* Whether both mean the same device, also one that is away. */
+bool usb_list_is_same(const GPtrArray *list, const char *a, const char *b);
 /* Whether it is one of the two forms. */
 bool usb_list_is_spec(const char *spec);
 /* Why it cannot be given to a guest, and what to do; NULL: it can. g_free. */

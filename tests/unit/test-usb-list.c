@@ -73,6 +73,21 @@ test_finds(void)
     remove_tree(root);
 }
 
+/* Attached by numbers, detached by port, and the other way round. */
+static void
+test_same(void)
+{
+    char *root = make_tree();
+    g_autoptr(GPtrArray) list = usb_list(root);
+
+    CU_ASSERT_TRUE(usb_list_is_same(list, "046d:c52b", "1-2"));
+    CU_ASSERT_TRUE(usb_list_is_same(list, "1-2", "046d:C52B"));
+    CU_ASSERT_FALSE(usb_list_is_same(list, "046d:c52b", "1-3"));
+    CU_ASSERT_FALSE(usb_list_is_same(list, "1-9", "046d:c52c"));
+    CU_ASSERT_TRUE(usb_list_is_same(list, "1-9", "1-9"));
+    remove_tree(root);
+}
+
 static void
 test_obstacles(void)
 {
@@ -171,6 +186,7 @@ test_specs(void)
 }
 
 CU_MAIN("usb-list", {"devices_are_found_by_port_and_numbers", test_finds},
+        {"a_port_and_numbers_can_be_one_device", test_same},
         {"a_hub_stays_here", test_obstacles},
         {"a_mounted_disk_stays_here", test_mounted},
         {"a_disk_of_a_btrfs_stays_here", test_btrfs_member},
