@@ -532,31 +532,41 @@ on_eject(void *data, unsigned slot)
 
 /* ---- what the host wants back ---- */
 
-#define RETURN_WAIT_MS 3000 /* for the guest's answer */
+#define RETURN_WAIT_MS 3000 /* for the guest's answers */
 #define RETURN_STEP_MS 50
 
-static bool
-has_left(Machine *m, unsigned slot)
+/* Those of the slots whose cards are there still. */
+static guint32
+still_there(Machine *m, guint32 slots)
 {
     g_mutex_lock(&m->path_lock);
-    bool gone = card_in_slot(m, slot) == NULL;
+    for (unsigned slot = 1; slot < 32; slot++)
+        if (card_in_slot(m, slot) == NULL)
+            slots &= ~(1u << slot);
     g_mutex_unlock(&m->path_lock);
-    return gone;
+    return slots;
+}
+
+/* The guest is asked for all before any is waited for: the host waits for each
+ * of them. What is left. */
+static guint32
+ask_for_cards(Machine *m, guint32 slots)
+{
+    if (m->pc.hotplug == NULL)
+        return still_there(m, slots);
+    for (unsigned slot = 1; slot < 32; slot++)
+        if ((slots & 1u << slot) != 0)
+            pci_hotplug_request_removal(m->pc.hotplug, slot);
+    for (unsigned waited = 0;
+         waited < RETURN_WAIT_MS && (slots = still_there(m, slots)) != 0;
+         waited += RETURN_STEP_MS)
+        g_usleep(RETURN_STEP_MS * 1000);
+    return still_there(m, slots);
 }
 
 static void
 return_card(Machine *m, unsigned slot)
 {
-    unsigned waited = 0;
-
-    if (m->pc.hotplug != NULL) {
-        pci_hotplug_request_removal(m->pc.hotplug, slot);
-        for (; waited < RETURN_WAIT_MS && !has_left(m, slot);
-             waited += RETURN_STEP_MS)
-            g_usleep(RETURN_STEP_MS * 1000);
-    }
-    if (has_left(m, slot))
-        return;
     take_out_as(m, slot,
                 "given back to the host, which asked for it; the "
                 "guest did not let go");
@@ -584,10 +594,12 @@ return_work(void *data)
     Machine *m = data;
     guint32 slots;
 
-    while ((slots = next_wanted(m)) != 0)
+    while ((slots = next_wanted(m)) != 0) {
+        slots = ask_for_cards(m, slots);
         for (unsigned slot = 1; slot < 32; slot++)
             if ((slots & 1u << slot) != 0)
                 return_card(m, slot);
+    }
     return 0;
 }
 

@@ -17,7 +17,7 @@ listed_free(gpointer data)
     g_free(u->name);
     g_free(u->speed);
     g_free(u->drivers);
-    g_free(u->mounted);
+    g_free(u->use);
     g_free(u);
 }
 
@@ -85,11 +85,11 @@ find_drivers(const char *folder, const char *port)
     return g_string_free(text, FALSE);
 }
 
-/* ---- what the host has mounted from it ---- */
+/* ---- what this host uses of it ---- */
 
-/* Whether the block device of major:minor hangs below the folder. */
-static bool
-is_below(const char *root, const char *device, const char *folder)
+/* The block device's folder if it hangs below the other one, else NULL. */
+static char *
+find_below(const char *root, const char *device, const char *folder)
 {
     g_autofree char *link =
         g_strdup_printf("%s/sys/dev/block/%s", root, device);
@@ -97,25 +97,162 @@ is_below(const char *root, const char *device, const char *folder)
     g_autofree char *real = realpath(folder, NULL);
 
     return at != NULL && real != NULL && g_str_has_prefix(at, real) &&
-           at[strlen(real)] == '/';
+                   at[strlen(real)] == '/'
+               ? g_strdup(at)
+               : NULL;
+}
+
+/* Disks and partitions below the folder: "8:17" to where sysfs has it. */
+static GHashTable *
+find_blocks(const char *root, const char *folder)
+{
+    GHashTable *blocks =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autofree char *base = g_strconcat(root, "/sys/dev/block", NULL);
+    GDir *dir = g_dir_open(base, 0, NULL);
+    const char *name;
+
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        char *at = find_below(root, name, folder);
+        if (at != NULL)
+            g_hash_table_insert(blocks, g_strdup(name), at);
+    }
+    if (dir != NULL)
+        g_dir_close(dir);
+    return blocks;
+}
+
+/* Whether one of them is what /dev calls so, or what a link there leads to. */
+static bool
+has_node(GHashTable *blocks, const char *root, const char *node)
+{
+    g_autofree char *path = g_strconcat(root, node, NULL);
+    g_autofree char *real = realpath(path, NULL);
+    g_autofree char *name = g_path_get_basename(real != NULL ? real : node);
+    GHashTableIter i;
+    gpointer at;
+
+    if (!g_str_has_prefix(node, "/dev/"))
+        return false;
+    g_hash_table_iter_init(&i, blocks);
+    while (g_hash_table_iter_next(&i, NULL, &at)) {
+        g_autofree char *own = g_path_get_basename(at);
+        if (strcmp(own, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static char **
+read_lines(const char *root, const char *file)
+{
+    g_autofree char *path = g_strconcat(root, file, NULL);
+    g_autofree char *text = NULL;
+
+    (void) g_file_get_contents(path, &text, NULL, NULL); /* then it has none */
+    return g_strsplit(text != NULL ? text : "", "\n", -1);
+}
+
+/* By number, or by source: btrfs has numbers of its own. */
+static char *
+find_mount(GHashTable *blocks, const char *root)
+{
+    g_auto(GStrv) lines = read_lines(root, "/proc/self/mountinfo");
+
+    for (unsigned i = 0; lines[i] != NULL; i++) {
+        /* id parent major:minor root where options [tags] - type source ... */
+        const char *dash = strstr(lines[i], " - ");
+        g_auto(GStrv) words = g_strsplit(lines[i], " ", 6);
+        g_auto(GStrv) tail = g_strsplit(dash != NULL ? dash + 3 : "", " ", 3);
+        if (g_strv_length(words) < 6)
+            continue;
+        if (g_hash_table_contains(blocks, words[2]) ||
+            (g_strv_length(tail) >= 2 && has_node(blocks, root, tail[1])))
+            return g_strdup_printf("has it mounted at %s: unmount that",
+                                   words[4]);
+    }
+    return NULL;
 }
 
 static char *
-find_mount(const char *root, const char *folder)
+find_swap(GHashTable *blocks, const char *root)
 {
-    g_autofree char *path = g_strconcat(root, "/proc/self/mountinfo", NULL);
-    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = read_lines(root, "/proc/swaps");
 
-    if (!g_file_get_contents(path, &text, NULL, NULL))
-        return NULL;
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (unsigned i = 0; lines[i] != NULL; i++) {
-        /* id parent major:minor root mount-point ... */
-        g_auto(GStrv) words = g_strsplit(lines[i], " ", 6);
-        if (g_strv_length(words) == 6 && is_below(root, words[2], folder))
-            return g_strdup(words[4]);
+        g_autofree char *node = g_strndup(lines[i], strcspn(lines[i], " \t"));
+        if (has_node(blocks, root, node))
+            return g_strdup_printf("swaps to %s: switch that off (swapoff)",
+                                   node);
     }
     return NULL;
+}
+
+/* What lies on top: LUKS, LVM and md, mounted or not. */
+static char *
+find_holder(GHashTable *blocks)
+{
+    GHashTableIter i;
+    gpointer at;
+
+    g_hash_table_iter_init(&i, blocks);
+    while (g_hash_table_iter_next(&i, NULL, &at)) {
+        g_autofree char *path = g_build_filename(at, "holders", NULL);
+        g_autofree char *own = g_path_get_basename(at);
+        GDir *dir = g_dir_open(path, 0, NULL);
+        g_autofree char *name =
+            dir != NULL ? g_strdup(g_dir_read_name(dir)) : NULL;
+        if (dir != NULL)
+            g_dir_close(dir);
+        if (name != NULL)
+            return g_strdup_printf("has %s on its %s: close that (cryptsetup "
+                                   "close, vgchange -an, mdadm --stop)",
+                                   name, own);
+    }
+    return NULL;
+}
+
+/* A mounted btrfs of several disks names one of them as its source. */
+static char *
+find_btrfs(GHashTable *blocks, const char *root)
+{
+    g_autofree char *base = g_strconcat(root, "/sys/fs/btrfs", NULL);
+    GDir *dir = g_dir_open(base, 0, NULL);
+    const char *id;
+    char *found = NULL;
+    GHashTableIter i;
+    gpointer at;
+
+    while (dir != NULL && found == NULL && (id = g_dir_read_name(dir)) != NULL)
+        for (g_hash_table_iter_init(&i, blocks);
+             found == NULL && g_hash_table_iter_next(&i, NULL, &at);) {
+            g_autofree char *own = g_path_get_basename(at);
+            g_autofree char *path =
+                g_build_filename(base, id, "devices", own, NULL);
+            if (g_file_test(path, G_FILE_TEST_EXISTS))
+                found = g_strdup_printf("has %s in the mounted btrfs %s: "
+                                        "unmount that",
+                                        own, id);
+        }
+    if (dir != NULL)
+        g_dir_close(dir);
+    return found;
+}
+
+static char *
+find_use(const char *root, const char *folder)
+{
+    g_autoptr(GHashTable) blocks = find_blocks(root, folder);
+    char *use = NULL;
+
+    if (g_hash_table_size(blocks) == 0)
+        return NULL;
+    use = find_mount(blocks, root);
+    if (use == NULL)
+        use = find_swap(blocks, root);
+    if (use == NULL)
+        use = find_holder(blocks);
+    return use != NULL ? use : find_btrfs(blocks, root);
 }
 
 static UsbListed *
@@ -137,7 +274,7 @@ read_device(const char *root, const char *base, const char *port)
     u->node =
         g_strdup_printf("%s/dev/bus/usb/%03u/%03u", root, u->bus, u->address);
     u->accessible = access(u->node, R_OK | W_OK) == 0;
-    u->mounted = find_mount(root, folder);
+    u->use = find_use(root, folder);
     return u;
 }
 
@@ -210,14 +347,22 @@ usb_list_find(const GPtrArray *list, const char *spec)
     return NULL;
 }
 
+bool
+usb_list_is_same(const GPtrArray *list, const char *a, const char *b)
+{
+    const UsbListed *u = usb_list_find(list, a);
+
+    return g_ascii_strcasecmp(a, b) == 0 ||
+           (u != NULL && u == usb_list_find(list, b));
+}
+
 char *
 usb_list_obstacle(const UsbListed *u)
 {
     if (u->hub)
         return g_strdup("it is a hub: name what is plugged into it");
-    if (u->mounted != NULL)
-        return g_strdup_printf("this host has it mounted at %s: unmount that",
-                               u->mounted);
+    if (u->use != NULL)
+        return g_strdup_printf("this host %s", u->use);
     if (!u->accessible)
         return g_strdup_printf("this user may not open %s: install the udev "
                                "rule of share/doc/usb.md, or be in its group",

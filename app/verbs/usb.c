@@ -4,17 +4,87 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/machines.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
 #include "devices/usb/usb-bus.h"
 #include "passthrough-wizard/usb-list.h"
 
 #define CALL_MS 30000
+#define LOOK_MS 1000
 
 /* ---- list ---- */
 
+typedef struct {
+    char *name;
+    JsonNode *cards; /* what "cards" answered */
+} Owner;
+
 static void
-print_plain(const UsbListed *u)
+owner_free(gpointer data)
+{
+    Owner *o = data;
+
+    g_free(o->name);
+    json_free(o->cards);
+    g_free(o);
+}
+
+/* Of Owner: the machines that run. */
+static GPtrArray *
+find_owners(void)
+{
+    GPtrArray *owners = g_ptr_array_new_with_free_func(owner_free);
+    g_auto(GStrv) names = machine_names();
+
+    for (gsize i = 0; names[i] != NULL; i++) {
+        g_autoptr(MachineInfo) info = machine_info_offline(names[i]);
+        g_autoptr(ControlClient) client =
+            info != NULL && info->pid != 0
+                ? control_client_open_async(names[i], NULL)
+                : NULL;
+        JsonNode *cards =
+            client != NULL
+                ? control_client_call(client, control_request("cards"), LOOK_MS,
+                                      NULL, NULL)
+                : NULL;
+        if (cards == NULL)
+            continue; /* it has just gone, or does not answer */
+        Owner *o = g_new0(Owner, 1);
+        o->name = g_strdup(names[i]);
+        o->cards = cards;
+        g_ptr_array_add(owners, o);
+    }
+    return owners;
+}
+
+/* The section that has the device; NULL: none. */
+static const char *
+section_with(const JsonNode *cards, const GPtrArray *all, const char *device)
+{
+    for (unsigned i = 0; i < json_length(cards); i++) {
+        const JsonNode *card = json_at(cards, i);
+        const char *has = json_get_string(card, "device", "");
+        if (*has != '\0' && usb_list_is_same(all, has, device))
+            return json_get_string(card, "section", "");
+    }
+    return NULL;
+}
+
+/* The machine that has it; NULL: none. */
+static const char *
+owner_of(const GPtrArray *owners, const GPtrArray *all, const UsbListed *u)
+{
+    for (guint i = 0; i < owners->len; i++) {
+        const Owner *o = g_ptr_array_index(owners, i);
+        if (section_with(json_get(o->cards, "cards"), all, u->port) != NULL)
+            return o->name;
+    }
+    return NULL;
+}
+
+static void
+print_plain(const UsbListed *u, const char *owner)
 {
     g_autofree char *name = app_clean(u->name);
     g_autofree char *obstacle = usb_list_obstacle(u);
@@ -22,12 +92,14 @@ print_plain(const UsbListed *u)
     printf("%-8s %04x:%04x  %s (%s Mbit/s, driver: %s)\n", u->port, u->vendor,
            u->product, name, u->speed,
            *u->drivers != '\0' ? u->drivers : "none");
-    if (obstacle != NULL)
+    if (owner != NULL)
+        printf("         machine '%s' has it\n", owner);
+    else if (obstacle != NULL)
         printf("         no machine can have it: %s\n", obstacle);
 }
 
 static void
-put_json(JsonWriter *w, const UsbListed *u)
+put_json(JsonWriter *w, const UsbListed *u, const char *owner)
 {
     g_autofree char *id = g_strdup_printf("%04x:%04x", u->vendor, u->product);
     g_autofree char *obstacle = usb_list_obstacle(u);
@@ -41,6 +113,7 @@ put_json(JsonWriter *w, const UsbListed *u)
     json_put_string(w, "node", u->node);
     json_put_bool(w, "accessible", u->accessible);
     json_put_optional(w, "obstacle", obstacle);
+    json_put_optional(w, "machine", owner);
     json_end(w);
 }
 
@@ -48,18 +121,23 @@ static int
 list(const App *app)
 {
     g_autoptr(GPtrArray) all = usb_list("");
+    g_autoptr(GPtrArray) owners = find_owners();
 
     if (!app->json) {
-        for (guint i = 0; i < all->len; i++)
-            print_plain(g_ptr_array_index(all, i));
+        for (guint i = 0; i < all->len; i++) {
+            const UsbListed *u = g_ptr_array_index(all, i);
+            print_plain(u, owner_of(owners, all, u));
+        }
         if (all->len == 0)
             app_say(app, "this computer has no USB devices");
         return EXIT_OK;
     }
     JsonWriter *w = json_writer_new();
     json_begin_array(w, NULL);
-    for (guint i = 0; i < all->len; i++)
-        put_json(w, g_ptr_array_index(all, i));
+    for (guint i = 0; i < all->len; i++) {
+        const UsbListed *u = g_ptr_array_index(all, i);
+        put_json(w, u, owner_of(owners, all, u));
+    }
     app_print_json(w);
     return EXIT_OK;
 }
@@ -104,7 +182,8 @@ free_section(const JsonNode *cards)
     return g_strdup("");
 }
 
-/* Which one has the device, or is called so; NULL: none. */
+/* Which one has the device, or is called so; NULL: none. As it was attached
+ * goes before what that means now: there may be two of a kind. */
 static const char *
 section_of(const JsonNode *cards, const char *device)
 {
@@ -115,7 +194,27 @@ section_of(const JsonNode *cards, const char *device)
             (g_str_has_prefix(section, "usb") && strcmp(section, device) == 0))
             return section;
     }
-    return NULL;
+    g_autoptr(GPtrArray) all = usb_list("");
+    return section_with(cards, all, device);
+}
+
+/* "usb0 (046d:c52b), usb1 (1-2)"; "none". */
+static char *
+name_attached(const JsonNode *cards)
+{
+    GString *names = g_string_new(NULL);
+
+    for (unsigned i = 0; i < json_length(cards); i++) {
+        const JsonNode *card = json_at(cards, i);
+        const char *device = json_get_string(card, "device", "");
+        if (*device != '\0')
+            g_string_append_printf(
+                names, "%s%s (%s)", names->len > 0 ? ", " : "",
+                json_get_string(card, "section", ""), device);
+    }
+    if (names->len == 0)
+        g_string_append(names, "none");
+    return g_string_free(names, FALSE);
 }
 
 static int
@@ -155,10 +254,14 @@ detach(App *app, const char *name, const char *device, bool keep)
 
     if (answer == NULL)
         return code;
-    const char *section = section_of(json_get(answer, "cards"), device);
+    const JsonNode *cards = json_get(answer, "cards");
+    const char *section = section_of(cards, device);
+    g_autofree char *attached = name_attached(cards);
     if (section == NULL)
         return app_fail(app, EXIT_NOT_FOUND, "not-found", NULL, NULL,
-                        "%s has no USB device '%s'", name, device);
+                        "%s has no USB device '%s'; of this computer it has: "
+                        "%s",
+                        name, device, attached);
     char *argv[] = {(char *) "detach", (char *) name, (char *) section,
                     keep ? (char *) "--keep" : NULL, NULL};
     return verb_detach(app, keep ? 4 : 3, argv);
@@ -185,7 +288,7 @@ verb_usb(App *app, int argc, char **argv)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "usb: list, attach NAME DEVICE, or detach NAME DEVICE");
     if (app->read_only)
-        return app_fail(app, EXIT_PRIVILEGE, "read-only", NULL, NULL,
+        return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
                         "usb %s changes the machine", args[0]);
     code = running_require(app, args[1]);
     if (code >= 0)

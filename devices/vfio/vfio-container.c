@@ -16,14 +16,23 @@
 typedef struct {
     unsigned number;
     int fd;
+    guint devices; /* opened */
 } VfioGroup;
+
+typedef struct {
+    Gpa gpa;
+    guint64 len; /* bytes */
+} VfioMap;
 
 struct VfioContainer {
     const VfioSys *sys;
     int fd;
-    bool has_iommu;  /* set by the first group */
+    bool has_iommu; /* set by the first group, gone with the last */
+    void (*leave)(void *data, int fd);
+    void *leave_data;
     GArray *groups;  /* VfioGroup */
     GuestMem *mem;   /* kept; NULL: nothing is mapped */
+    GArray *maps;    /* VfioMap */
     guint64 mapped;  /* bytes */
     GArray *allowed; /* vfio_iova_range; empty: the kernel did not say */
 };
@@ -54,6 +63,7 @@ vfio_container_new(const VfioSys *sys, GError **error)
 
     c->sys = sys;
     c->groups = g_array_new(FALSE, FALSE, sizeof(VfioGroup));
+    c->maps = g_array_new(FALSE, FALSE, sizeof(VfioMap));
     c->allowed = g_array_new(FALSE, FALSE, sizeof(struct vfio_iova_range));
     c->fd = sys->ops->open(sys->data, "/dev/vfio/vfio");
     if (c->fd < 0) {
@@ -72,22 +82,44 @@ vfio_container_new(const VfioSys *sys, GError **error)
     return NULL;
 }
 
+/* If the kernel still has a use for the group, it leaves with the last of its
+ * descriptors. */
+static void
+leave_group(VfioContainer *c, int fd)
+{
+    if (c->leave != NULL)
+        c->leave(c->leave_data, fd);
+    (void) container_ioctl(c, fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
+    c->sys->ops->close(c->sys->data, fd);
+}
+
 void
 vfio_container_free(VfioContainer *c)
 {
     if (c == NULL)
         return;
     for (guint i = 0; i < c->groups->len; i++)
-        c->sys->ops->close(c->sys->data,
-                           g_array_index(c->groups, VfioGroup, i).fd);
+        leave_group(c, g_array_index(c->groups, VfioGroup, i).fd);
     /* the kernel drops all mappings with the last descriptor */
     if (c->fd >= 0)
         c->sys->ops->close(c->sys->data, c->fd);
     if (c->mem != NULL)
         guest_mem_let_go(c->mem);
     g_array_unref(c->groups);
+    g_array_unref(c->maps);
     g_array_unref(c->allowed);
     g_free(c);
+}
+
+/* What was mapped is no more. */
+static void
+forget_ram(VfioContainer *c)
+{
+    g_array_set_size(c->maps, 0);
+    c->mapped = 0;
+    if (c->mem != NULL)
+        guest_mem_let_go(c->mem);
+    c->mem = NULL;
 }
 
 /* ---- groups ---- */
@@ -230,20 +262,36 @@ vfio_container_add_group(VfioContainer *c, unsigned group, GError **error)
         c->sys->ops->close(c->sys->data, fd);
         return false;
     }
-    const VfioGroup row = {group, fd};
+    const VfioGroup row = {group, fd, 0};
     g_array_append_val(c->groups, row);
     return true;
+}
+
+static VfioGroup *
+find_group(const VfioContainer *c, unsigned group)
+{
+    for (guint i = 0; i < c->groups->len; i++) {
+        VfioGroup *g = &g_array_index(c->groups, VfioGroup, i);
+        if (g->number == group)
+            return g;
+    }
+    return NULL;
 }
 
 int
 vfio_container_group_fd(const VfioContainer *c, unsigned group)
 {
-    for (guint i = 0; i < c->groups->len; i++) {
-        const VfioGroup *g = &g_array_index(c->groups, VfioGroup, i);
-        if (g->number == group)
-            return g->fd;
-    }
-    return -1;
+    const VfioGroup *g = find_group(c, group);
+
+    return g != NULL ? g->fd : -1;
+}
+
+void
+vfio_container_set_leave(VfioContainer *c, void (*leave)(void *data, int fd),
+                         void *data)
+{
+    c->leave = leave;
+    c->leave_data = data;
 }
 
 int
@@ -251,9 +299,12 @@ vfio_container_open_device(VfioContainer *c, unsigned group,
                            const char *address, GError **error)
 {
     g_autofree char *name = g_strdup(address);
-    int ret = container_ioctl(c, vfio_container_group_fd(c, group),
+    VfioGroup *g = find_group(c, group);
+    int ret = container_ioctl(c, g != NULL ? g->fd : -1,
                               VFIO_GROUP_GET_DEVICE_FD, name);
 
+    if (ret >= 0 && g != NULL)
+        g->devices++;
     if (ret < 0)
         g_set_error(error, CARREL_VFIO_ERROR,
                     ret == -EBUSY ? CARREL_VFIO_ERROR_BUSY
@@ -261,6 +312,37 @@ vfio_container_open_device(VfioContainer *c, unsigned group,
                     "%s: the kernel does not hand the device out: %s", address,
                     g_strerror(-ret));
     return ret < 0 ? -1 : ret;
+}
+
+/* With the last group the kernel forgets the IOMMU and all that is mapped. */
+static void
+drop_group(VfioContainer *c, VfioGroup *g)
+{
+    VfioGroup gone = *g;
+
+    g_array_remove_index_fast(
+        c->groups, (guint) (g - (VfioGroup *) (void *) c->groups->data));
+    leave_group(c, gone.fd);
+    if (c->groups->len > 0)
+        return;
+    forget_ram(c);
+    g_array_set_size(c->allowed, 0);
+    c->has_iommu = false;
+}
+
+void
+vfio_container_close_device(VfioContainer *c, unsigned group, int fd)
+{
+    VfioGroup *g = find_group(c, group);
+
+    if (fd >= 0)
+        c->sys->ops->close(c->sys->data, fd);
+    if (g == NULL)
+        return;
+    if (fd >= 0 && g->devices > 0)
+        g->devices--;
+    if (g->devices == 0)
+        drop_group(c, g);
 }
 
 /* ---- memory ---- */
@@ -340,7 +422,24 @@ map_range(void *data, Gpa gpa, guint64 len, void *host)
         return false;
     }
     c->mapped += len;
+    const VfioMap row = {gpa, len};
+    g_array_append_val(c->maps, row);
     return true;
+}
+
+/* All or nothing: a later try must not find half of it there. */
+static void
+unmap_all(VfioContainer *c)
+{
+    for (guint i = 0; i < c->maps->len; i++) {
+        const VfioMap *row = &g_array_index(c->maps, VfioMap, i);
+        struct vfio_iommu_type1_dma_unmap unmap = {
+            .argsz = sizeof unmap,
+            .iova = row->gpa,
+            .size = row->len,
+        };
+        (void) container_ioctl(c, c->fd, VFIO_IOMMU_UNMAP_DMA, &unmap);
+    }
 }
 
 bool
@@ -353,7 +452,11 @@ vfio_container_map_ram(VfioContainer *c, GuestMem *mem, GError **error)
     guest_mem_keep(mem); /* before the first page is pinned */
     c->mem = mem;
     (void) guest_mem_foreach_ram(mem, add_up, &m);
-    return guest_mem_foreach_ram(mem, map_range, &m);
+    if (guest_mem_foreach_ram(mem, map_range, &m))
+        return true;
+    unmap_all(c);
+    forget_ram(c);
+    return false;
 }
 
 const VfioSys *

@@ -36,13 +36,22 @@ void vfio_container_free(VfioContainer *c);
 /* The group joins the address space; again is fine. */
 bool vfio_container_add_group(VfioContainer *c, unsigned group, GError **error);
 /* The guest's RAM becomes visible to all devices of the container, now and
- * later; it is pinned, so mem keeps all pages until vfio_container_free(). At
- * least one group is there. Again is fine. */
+ * later; it is pinned, so mem keeps all pages until the last group leaves. At
+ * least one group is there. Again is fine. False: nothing is mapped or kept. */
 bool vfio_container_map_ram(VfioContainer *c, GuestMem *mem, GError **error);
 /* New descriptor of a device ("0000:01:00.0") of a group that is in. -1 and
  * error set. */
 int vfio_container_open_device(VfioContainer *c, unsigned group,
                                const char *address, GError **error);
+/* Closes it. A group without open devices leaves, so that the host's drivers can
+ * have its devices; with the last one goes what was mapped, and mem is let go
+ * (later devices need vfio_container_map_ram() again). fd -1: only that, after a
+ * device that could not be opened. */
+void vfio_container_close_device(VfioContainer *c, unsigned group, int fd);
+/* Called right before a group leaves, with its descriptor: whoever else was
+ * told of the group is told that it goes. */
+void vfio_container_set_leave(VfioContainer *c,
+                              void (*leave)(void *data, int fd), void *data);
 
 const VfioSys *vfio_container_sys(const VfioContainer *c);
 /* The group's descriptor, borrowed; -1: it is not in. */

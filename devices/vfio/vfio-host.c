@@ -155,8 +155,7 @@ vfio_host_close(VfioHost *h)
 {
     if (h == NULL)
         return;
-    if (h->fd >= 0)
-        h->sys->ops->close(h->sys->data, h->fd);
+    vfio_container_close_device(h->container, h->group, h->fd);
     g_free(h->address);
     g_free(h);
 }

@@ -50,7 +50,8 @@ typedef struct {
  * (CARREL_VFIO_ERROR). */
 VfioHost *vfio_host_open(VfioContainer *container, unsigned group,
                          const char *address, GError **error);
-/* The kernel resets the device and takes it back. NULL is fine. */
+/* The kernel resets the device and takes it back, with the last one of a group
+ * the group too. NULL is fine. */
 void vfio_host_close(VfioHost *host);
 
 /* Bytes of a region, any thread; blocks for the moment a register takes. size

@@ -82,11 +82,18 @@ check "third: the log says so" bash -c \
     "\"$carrel\" logs third | grep -q 'the host asks for the device back'"
 check "third: the guest lives" "$carrel" send third serial $'echo al''ive\n'
 check "third: and answers" "$carrel" expect third 'alive' --serial --timeout 60
-off third
+pid=$(pgrep -f -- "__machine third" | head -n 1)
+has_no_group() { ! readlink /proc/"$pid"/fd/* | grep -q '^/dev/vfio/[0-9]'; }
+check "third: the machine has let go of the group" within 5 has_no_group
 echo 1 >/sys/bus/pci/rescan
 check "the host finds it again" within 20 test -e $devices/$bdf
 [ "$(driver_of $bdf)" != vfio-pci ] || takes $bdf
-check "on its own driver" within 20 test "$(driver_of $bdf)" = nvme
+has_own_driver() { test "$(driver_of $bdf)" = nvme; }
+check "on its own driver, while the machine runs" within 20 has_own_driver
+check "third: it still runs" "$carrel" send third serial $'echo st''ill\n'
+check "third: and still answers" "$carrel" expect third 'still' --serial \
+    --timeout 60
+off third
 if [ -n "$sum" ]; then
     within 20 test -b "$drive"
     got=$(dd if="$drive" bs=1M count=$mib iflag=direct status=none | sha256sum | cut -c 1-16)

@@ -314,6 +314,8 @@ read_only_refuses_changes(void)
     CU_ASSERT_EQUAL(carrel(&run, "--read-only delete a"), 4);
     CU_ASSERT_EQUAL(carrel(&run, "--read-only set a machine.cpus=2"), 4);
     CU_ASSERT_EQUAL(carrel(&run, "new b --read-only"), 4);
+    CU_ASSERT_EQUAL(carrel(&run, "--read-only usb attach a 1-2"), 4);
+    CU_ASSERT_EQUAL(carrel(&run, "--read-only usb list"), 0);
     CU_ASSERT_EQUAL(carrel(&run, "--read-only show a"), 0);
     CU_ASSERT_TRUE(has_machine(&run, "a"));
     tear_down(&run);

@@ -71,11 +71,13 @@ typedef struct {
     FakeVm *vm;
     VfioFake *f;
     VfioContainer *c;
+    guint left; /* groups */
 } Space;
 
 static void
 space_begin(Space *s)
 {
+    s->left = 0;
     s->vm = fake_vm_new(1 << 20);
     s->f = vfio_fake_new();
     s->c = vfio_container_new(&s->f->sys, NULL);
@@ -155,6 +157,81 @@ test_map_fails(void)
     space_end(&s);
 }
 
+/* Nothing stays of what went well before, and the next try is a whole one. */
+static void
+test_map_again(void)
+{
+    Space s;
+
+    space_begin(&s);
+    s.f->map_error = ENOMEM;
+    s.f->map_ok = 1;
+    mem_backing_allow_discard(s.vm->ram);
+    guest_mem_add_ram(s.vm->env.mem, 0, s.vm->ram, 0, 0xa0000);
+    guest_mem_add_ram(s.vm->env.mem, 0xc0000, s.vm->ram, 0xc0000, 0x40000);
+    CU_ASSERT_FALSE(vfio_container_map_ram(s.c, s.vm->env.mem, NULL));
+    CU_ASSERT_EQUAL(s.f->maps, 1);
+    CU_ASSERT_EQUAL(s.f->mapped, 0);
+    CU_ASSERT_EQUAL(vfio_container_mapped(s.c), 0);
+    CU_ASSERT_EQUAL(guest_mem_discard(s.vm->env.mem, 0x1000, 0x1000), 0);
+    CU_ASSERT_TRUE(vfio_container_map_ram(s.c, s.vm->env.mem, NULL));
+    CU_ASSERT_EQUAL(s.f->mapped, 0xe0000);
+    CU_ASSERT_EQUAL(vfio_container_mapped(s.c), 0xe0000);
+    space_end(&s);
+}
+
+/* ---- back to the host ---- */
+
+static void
+note_leave(void *data, int fd)
+{
+    Space *s = data;
+
+    CU_ASSERT_TRUE(fd >= 0);
+    CU_ASSERT_TRUE(s->f->joined);
+    s->left++;
+}
+
+/* The group leaves with the last of its devices, and comes again. */
+static void
+test_group_leaves(void)
+{
+    Space s;
+
+    space_begin(&s);
+    vfio_container_set_leave(s.c, note_leave, &s);
+    mem_backing_allow_discard(s.vm->ram);
+    guest_mem_add_ram(s.vm->env.mem, 0, s.vm->ram, 0, 1 << 20);
+    for (unsigned turn = 1; turn <= 2; turn++) {
+        VfioHost *a = vfio_host_open(s.c, VF_GROUP, "0000:05:00.0", NULL);
+        VfioHost *b = vfio_host_open(s.c, VF_GROUP, "0000:05:00.1", NULL);
+        CU_ASSERT_TRUE(a != NULL && b != NULL);
+        CU_ASSERT_TRUE(vfio_container_map_ram(s.c, s.vm->env.mem, NULL));
+        CU_ASSERT_EQUAL(s.f->mapped, 1 << 20);
+        vfio_host_close(a);
+        CU_ASSERT_TRUE(s.f->group_open && s.f->joined);
+        CU_ASSERT_EQUAL(guest_mem_discard(s.vm->env.mem, 0, 0x1000), -EBUSY);
+        vfio_host_close(b);
+        CU_ASSERT_FALSE(s.f->group_open || s.f->joined);
+        CU_ASSERT_EQUAL(s.left, turn);
+        CU_ASSERT_EQUAL(vfio_container_mapped(s.c), 0);
+        CU_ASSERT_EQUAL(guest_mem_discard(s.vm->env.mem, 0, 0x1000), 0);
+    }
+    space_end(&s);
+}
+
+static void
+test_no_device_no_group(void)
+{
+    VfioFake *f = vfio_fake_new();
+    VfioContainer *c = vfio_container_new(&f->sys, NULL);
+
+    CU_ASSERT_PTR_NULL(vfio_host_open(c, VF_GROUP, "0000:06:00.0", NULL));
+    CU_ASSERT_FALSE(f->group_open);
+    vfio_container_free(c);
+    vfio_fake_free(f);
+}
+
 /* ---- resets ---- */
 
 static void
@@ -200,5 +277,8 @@ CU_MAIN("vfio-container",
         {"pinned_pages_stay_until_the_container_goes", test_keeps_pages},
         {"ram_in_the_message_window_is_refused", test_msi_window},
         {"a_mapping_that_fails_is_explained", test_map_fails},
+        {"after_a_failure_all_is_mapped_anew", test_map_again},
+        {"a_group_leaves_with_its_last_device", test_group_leaves},
+        {"a_group_without_devices_is_not_kept", test_no_device_no_group},
         {"a_function_is_reset_by_itself", test_reset_alone},
         {"a_slot_is_reset_if_all_of_it_is_ours", test_reset_slot})

@@ -38,16 +38,31 @@ fake_open(void *data, const char *path)
     return FD_GROUP;
 }
 
+/* It is the only group there is: all goes with it. */
+static int
+leave(VfioFake *f)
+{
+    for (unsigned i = 0; i < VF_FUNCTIONS; i++)
+        if (f->fn[i].open)
+            return -EBUSY;
+    if (!f->joined)
+        return -EINVAL;
+    f->joined = f->has_iommu = false;
+    f->mapped = 0;
+    return 0;
+}
+
 static void
 fake_close(void *data, int fd)
 {
     VfioFake *f = data;
 
-    if (fd == FD_CONTAINER)
+    if (fd == FD_CONTAINER) {
         f->container_open = false;
-    else if (fd == FD_GROUP)
+    } else if (fd == FD_GROUP) {
+        (void) leave(f); /* as the kernel does with the last descriptor */
         f->group_open = false;
-    else if (function_of(f, fd) != NULL)
+    } else if (function_of(f, fd) != NULL)
         function_of(f, fd)->open = false;
 }
 
@@ -77,15 +92,44 @@ answer_info(struct vfio_iommu_type1_info *info)
 static int
 answer_map(VfioFake *f, const struct vfio_iommu_type1_dma_map *map)
 {
-    int error = f->map_error;
+    int error = f->has_iommu ? f->map_error : EINVAL;
 
-    f->map_error = 0;
-    if (error != 0)
+    if (error != 0 && f->map_ok == 0) {
+        f->map_error = 0;
         return -error;
+    }
+    f->map_ok -= f->map_ok > 0 ? 1 : 0;
     f->maps++;
     f->mapped += map->size;
     f->lowest = MIN(f->lowest, map->iova);
     f->highest = MAX(f->highest, map->iova + map->size - 1);
+    return 0;
+}
+
+static int
+answer_unmap(VfioFake *f, const struct vfio_iommu_type1_dma_unmap *unmap)
+{
+    if (unmap->size == 0 || unmap->size > f->mapped)
+        return -EINVAL;
+    f->mapped -= unmap->size;
+    return 0;
+}
+
+static int
+set_iommu(VfioFake *f)
+{
+    if (!f->joined || f->has_iommu)
+        return -EINVAL;
+    f->has_iommu = f->iommu_error == 0;
+    return -f->iommu_error;
+}
+
+static int
+join(VfioFake *f, const int *container)
+{
+    if (*container != FD_CONTAINER || f->joined)
+        return f->joined ? -EINVAL : -EBADF;
+    f->joined = true;
     return 0;
 }
 
@@ -96,9 +140,10 @@ container_answers(VfioFake *f, unsigned long request, void *arg)
     case VFIO_GET_API_VERSION: return VFIO_API_VERSION;
     case VFIO_CHECK_EXTENSION:
         return GPOINTER_TO_UINT(arg) == VFIO_TYPE1v2_IOMMU;
-    case VFIO_SET_IOMMU: return -f->iommu_error;
+    case VFIO_SET_IOMMU: return set_iommu(f);
     case VFIO_IOMMU_GET_INFO: return answer_info(arg);
     case VFIO_IOMMU_MAP_DMA: return answer_map(f, arg);
+    case VFIO_IOMMU_UNMAP_DMA: return answer_unmap(f, arg);
     default: return -ENOTTY;
     }
 }
@@ -112,7 +157,9 @@ group_answers(VfioFake *f, unsigned long request, void *arg)
         return 0;
     }
     if (request == VFIO_GROUP_SET_CONTAINER)
-        return *(int *) arg == FD_CONTAINER ? 0 : -EBADF;
+        return join(f, arg);
+    if (request == VFIO_GROUP_UNSET_CONTAINER)
+        return leave(f);
     if (request != VFIO_GROUP_GET_DEVICE_FD)
         return -ENOTTY;
     for (unsigned i = 0; i < VF_FUNCTIONS; i++) {

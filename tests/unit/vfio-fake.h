@@ -41,12 +41,13 @@ typedef struct {
     int open_error;    /* of the group, errno */
     bool not_viable;   /* another device has a host driver */
     int iommu_error;   /* of VFIO_SET_IOMMU */
-    int map_error;     /* of the next VFIO_IOMMU_MAP_DMA */
+    int map_error;     /* of the next VFIO_IOMMU_MAP_DMA after map_ok */
+    guint map_ok;      /* that go well before */
     bool no_reset;     /* the functions cannot be reset alone */
     bool foreign_slot; /* a bus reset reaches another group */
     unsigned vectors;  /* that the host has; VF_VECTORS at first */
     /* What it was told. */
-    bool container_open, group_open;
+    bool container_open, group_open, joined, has_iommu;
     guint64 mapped; /* bytes */
     guint maps, hot_resets, unmasks;
     guint mmaps;         /* that are there now */
