@@ -236,6 +236,12 @@ vfio_container_add_group(VfioContainer *c, unsigned group, GError **error)
 }
 
 int
+vfio_container_nth_group_fd(const VfioContainer *c, unsigned i)
+{
+    return i < c->groups->len ? g_array_index(c->groups, VfioGroup, i).fd : -1;
+}
+
+int
 vfio_container_group_fd(const VfioContainer *c, unsigned group)
 {
     for (guint i = 0; i < c->groups->len; i++) {
