@@ -4,6 +4,7 @@
  * They are bound to vfio-pci before the machine starts; the kernel's list below
  * /sys says so, and which IOMMU group is opened. One container makes the guest's
  * RAM visible to all of them. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,6 +91,24 @@ check_given(const char *address, GError **error)
 
 /* ---- open ---- */
 
+/* Devices work without where the IOMMU controls snooping, as nearly all do. */
+static void
+tell_cpus(Machine *m, const OpenPci *o, unsigned group)
+{
+    DeviceEnv *env = vm_env(m->vm);
+    int ret =
+        vm_set_vfio_group(m->vm, vfio_container_group_fd(m->vfio, group), true);
+
+    if (ret == 0 || ret == -EEXIST)
+        return;
+    g_autofree char *line =
+        g_strdup_printf("KVM takes no notice of IOMMU group %u (%s): where the "
+                        "IOMMU does not control snooping, the guest's driver "
+                        "may see stale memory",
+                        group, g_strerror(-ret));
+    env->log(env, o->section, line);
+}
+
 static bool
 open_function(Machine *m, OpenPci *o, const char *address, GError **error)
 {
@@ -109,6 +128,7 @@ open_function(Machine *m, OpenPci *o, const char *address, GError **error)
     if (host == NULL)
         return false;
     o->hosts[o->n_hosts++] = host;
+    tell_cpus(m, o, (unsigned) number);
     return true;
 }
 
@@ -322,6 +342,18 @@ machine_close_pci(Machine *m, const char *section)
     m->pcis[number] = NULL;
 }
 
+/* KVM would keep the groups open, and with them the IOMMU's mappings. */
+static void
+take_groups_back(Machine *m)
+{
+    int fd;
+
+    for (unsigned i = 0;
+         m->vfio != NULL && (fd = vfio_container_nth_group_fd(m->vfio, i)) >= 0;
+         i++)
+        (void) vm_set_vfio_group(m->vm, fd, false); /* it may not know them */
+}
+
 void
 machine_close_pcis(Machine *m)
 {
@@ -330,5 +362,6 @@ machine_close_pcis(Machine *m)
             close_card(m->pcis[i]);
         m->pcis[i] = NULL;
     }
+    take_groups_back(m);
     g_clear_pointer(&m->vfio, vfio_container_free);
 }

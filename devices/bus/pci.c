@@ -39,6 +39,7 @@ typedef struct {
     PciDevice *pdev;
     bool disabled; /* command register's INTx disable, mirrored */
     bool driven;   /* counted in asserted[] */
+    bool direct;   /* the request reaches its pin without the bus */
 } PciFunction;
 
 struct PciBus {
@@ -49,6 +50,7 @@ struct PciBus {
     GMutex intx_lock;           /* L2 guards INTx levels and asserted[] */
     unsigned asserted[4];       /* functions that drive each PIRQ */
     PciSetIrq set_irq;
+    PciRouteIrq route_irq; /* NULL: the router does not say */
     void *set_irq_data;
     PciPages *pages;            /* NULL: every read is trapped */
     MemBacking *register_pages; /* one a function; NULL: none asked yet */
@@ -124,7 +126,7 @@ static void
 intx_update_locked(PciBus *bus, PciFunction *f)
 {
     PciDevice *pdev = f->pdev;
-    bool want = pdev->state->intx_level != 0 && !f->disabled &&
+    bool want = pdev->state->intx_level != 0 && !f->disabled && !f->direct &&
                 pdev->ids->interrupt_pin != 0;
     unsigned pirq = pirq_of(pdev);
 
@@ -173,6 +175,34 @@ pci_set_intx(PciDevice *pdev, bool level)
     if (bus->pages != NULL)
         pci_pages_put_bit(bus->pages, pdev->devfn, PCI_COMMAND,
                           STATUS_INTERRUPT_BIT, level);
+    g_mutex_unlock(&bus->intx_lock);
+}
+
+int
+pci_intx_pin(PciDevice *pdev)
+{
+    PciBus *bus = pdev->bus;
+    int pin = PCI_INTX_UNTOLD;
+
+    g_mutex_lock(&bus->intx_lock);
+    if (bus->route_irq != NULL &&
+        (bus->functions[pdev->devfn].disabled || pdev->ids->interrupt_pin == 0))
+        pin = PCI_INTX_NOWHERE;
+    else if (bus->route_irq != NULL)
+        pin = bus->route_irq(bus->set_irq_data, pirq_of(pdev));
+    g_mutex_unlock(&bus->intx_lock);
+    return pin;
+}
+
+void
+pci_set_intx_direct(PciDevice *pdev, bool direct)
+{
+    PciBus *bus = pdev->bus;
+    PciFunction *f = &bus->functions[pdev->devfn];
+
+    g_mutex_lock(&bus->intx_lock);
+    f->direct = direct;
+    intx_update_locked(bus, f);
     g_mutex_unlock(&bus->intx_lock);
 }
 
@@ -234,6 +264,15 @@ pci_bus_set_irq_router(PciBus *bus, PciSetIrq set_irq, void *data)
     g_mutex_lock(&bus->intx_lock);
     bus->set_irq = set_irq;
     bus->set_irq_data = data;
+    bus->route_irq = NULL;
+    g_mutex_unlock(&bus->intx_lock);
+}
+
+void
+pci_bus_set_irq_route(PciBus *bus, PciRouteIrq route)
+{
+    g_mutex_lock(&bus->intx_lock);
+    bus->route_irq = route;
     g_mutex_unlock(&bus->intx_lock);
 }
 
@@ -244,6 +283,11 @@ pci_bus_refresh_irqs(PciBus *bus)
     for (unsigned pirq = 0; pirq < 4 && bus->set_irq != NULL; pirq++)
         bus->set_irq(bus->set_irq_data, pirq, bus->asserted[pirq] != 0);
     g_mutex_unlock(&bus->intx_lock);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bus->functions); i++) {
+        PciDevice *pdev = bus->functions[i].pdev;
+        if (pdev != NULL && pdev->intx_moved != NULL)
+            pdev->intx_moved(pdev);
+    }
 }
 
 GMutex *
@@ -498,6 +542,7 @@ pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
     pdev->config_reading = NULL;
     pdev->config_is_live = NULL;
     pdev->bar_moved = NULL;
+    pdev->intx_moved = NULL;
     memset(pdev->bars, 0, sizeof pdev->bars);
     for (unsigned i = 0; i <= PCI_ROM; i++)
         pdev->bars[i].mapped_at = NOT_MAPPED;
@@ -507,6 +552,7 @@ pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
     g_mutex_lock(&bus->config_lock);
     f->disabled = false;
     f->driven = false;
+    f->direct = false;
     f->pdev = pdev;
     g_mutex_unlock(&bus->config_lock);
     return true;

@@ -114,6 +114,10 @@ struct PciDevice {
      * nowhere. For functions that map more than a region and a slot; with the
      * bus's config lock held. */
     void (*bar_moved)(PciDevice *pdev, unsigned index);
+    /* Optional; the router changed its routes: pci_intx_pin() may tell another
+     * pin. Config lock held, or the machine is paused; may take the device's
+     * lock. The disable bit is config_written's. */
+    void (*intx_moved)(PciDevice *pdev);
 };
 
 /* The rows every PCI class puts into its PropDesc table. */
@@ -127,11 +131,22 @@ struct PciDevice {
  * thread; called with the bus's INTx lock (L2) held. */
 typedef void (*PciSetIrq)(void *data, unsigned pirq, bool level);
 
+/* Where an interrupt goes that is at no pin (>= 0) of the controllers. */
+#define PCI_INTX_NOWHERE (-1) /* routed to none, or disabled by the guest */
+#define PCI_INTX_UNTOLD  (-2) /* the router does not say: only levels reach it */
+/* The pin, or NOWHERE, to which a PIRQ input is routed now. Any thread; with the
+ * bus's INTx lock held. */
+typedef int (*PciRouteIrq)(void *data, unsigned pirq);
+
 PciBus *pci_bus_new(DeviceEnv *env);
 void pci_bus_free(PciBus *bus); /* no device may be left on it */
 void pci_bus_set_irq_router(PciBus *bus, PciSetIrq set_irq, void *data);
-/* Tells the router all four levels again, after it changed its routes. Takes
- * the INTx lock (L2); any thread. */
+/* After pci_bus_set_irq_router(), whose data it gets, and until the next call
+ * of that. */
+void pci_bus_set_irq_route(PciBus *bus, PciRouteIrq route);
+/* Tells the router all four levels again, and the functions that their pins may
+ * be others, after it changed its routes. Takes the INTx lock (L2). Config lock
+ * held, or the machine is paused. */
 void pci_bus_refresh_irqs(PciBus *bus);
 /* The lock of configuration space, for the host bridge's IoRegions. */
 GMutex *pci_bus_config_lock(PciBus *bus);
@@ -179,6 +194,13 @@ unsigned pci_add_capability(PciDevice *pdev, guint8 id, unsigned len);
 /* The function's INTx pin; honours the disable bit and the status bit. Any
  * thread; may be called with the device's lock held. */
 void pci_set_intx(PciDevice *pdev, bool level);
+/* The pin of the controllers that the function's INTx reaches now, or one of
+ * PCI_INTX_... Any thread; may be called with the device's lock held. */
+int pci_intx_pin(PciDevice *pdev);
+/* Direct: the function raises that pin by other means (irq_pin_bind()), and
+ * pci_set_intx() only shows the request in the status register. Off at first.
+ * Any thread; may be called with the device's lock held. */
+void pci_set_intx_direct(PciDevice *pdev, bool direct);
 
 /* Little-endian access to config bytes of state, initial or a mask. */
 void pci_put16(guint8 *bytes, unsigned offset, guint16 value);

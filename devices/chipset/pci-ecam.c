@@ -38,6 +38,12 @@ set_pirq(void *data, unsigned pirq, bool level)
     irq_line_set(d->lines[pirq], level);
 }
 
+static int
+route_pirq(void *data, unsigned pirq)
+{
+    return (int) (PCI_ECAM_FIRST_GSI + pirq);
+}
+
 static guint64
 window_read(void *dev, guint64 offset, unsigned size)
 {
@@ -79,6 +85,7 @@ pci_ecam_realize(Device *dev, DeviceEnv *env, GError **error)
     for (unsigned i = 0; i < N_PIRQS; i++)
         d->lines[i] = irq_line_new(env, PCI_ECAM_FIRST_GSI + i);
     pci_bus_set_irq_router(d->bus, set_pirq, d);
+    pci_bus_set_irq_route(d->bus, route_pirq);
     d->window = io_region_new("pci-ecam", &window_ops, d,
                               pci_bus_config_lock(d->bus), PCI_ECAM_LEN);
     if (io_map(env->mmio, d->window, d->base, 0) == 0)

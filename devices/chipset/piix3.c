@@ -62,6 +62,18 @@ piix3_set_pirq(void *data, unsigned pirq, bool level)
             irq_line_set(d->lines[irq], (asserted >> irq & 1) != 0);
 }
 
+static int
+piix3_route_pirq(void *data, unsigned pirq)
+{
+    Piix3 *d = data;
+    guint8 route = atomic_load_explicit(&d->routes[pirq], memory_order_relaxed);
+    guint8 irq = route & 0xf;
+
+    return (route & PIIX3_PIRQRC_OFF) == 0 && d->lines[irq] != NULL
+               ? irq
+               : PCI_INTX_NOWHERE;
+}
+
 static void
 update_routes(Piix3 *d)
 {
@@ -135,6 +147,7 @@ piix3_realize(Device *dev, DeviceEnv *env, GError **error)
     for (unsigned i = 0; i < N_PIRQS; i++)
         atomic_init(&d->routes[i], PIIX3_PIRQRC_OFF);
     pci_bus_set_irq_router(d->pci.bus, piix3_set_pirq, d);
+    pci_bus_set_irq_route(d->pci.bus, piix3_route_pirq);
     return true;
 }
 

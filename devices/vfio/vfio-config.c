@@ -266,6 +266,8 @@ vfio_config_reading(PciDevice *pdev, unsigned offset, unsigned size)
         if (d->passed[i])
             d->s.pci.config[i] =
                 (guint8) vfio_host_read(d->host, VFIO_HOST_CONFIG, i, 1);
+    if (offset <= PCI_STATUS && offset + size > PCI_STATUS)
+        vfio_intx_show(d);
 }
 
 /* The device may change its bytes at any time. */
@@ -304,6 +306,8 @@ vfio_config_written(PciDevice *pdev, unsigned offset, unsigned size,
 
     if (offset < PCI_COMMAND + 2 && offset + size > PCI_COMMAND)
         vfio_config_write_command(d);
+    if (offset <= PCI_COMMAND + 1 && offset + size > PCI_COMMAND + 1)
+        vfio_intx_moved(pdev); /* the disable bit */
     write_passed(d, offset, size);
     vfio_msi_config_written(d, offset, size);
 }

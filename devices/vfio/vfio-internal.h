@@ -69,6 +69,11 @@ struct VfioPci {
     int intx_fd, req_fd, err_fd; /* -1: none */
     guint intx_watch, req_watch, err_watch;
     Timer *intx_timer;
+    /* INTx by KVM: the interrupt, and the guest's end of it; -1: no INTx */
+    int direct_fd, over_fd;
+    int intx_pin;            /* where KVM raises it; PCI_INTX_NOWHERE */
+    bool direct;             /* the host signals direct_fd, not intx_fd */
+    bool only_slow;          /* KVM has refused */
     guint64 slow_interrupts; /* atomic */
 };
 
@@ -96,6 +101,12 @@ void vfio_interrupts_unrealize(VfioPci *d);
 void vfio_interrupts_reset(VfioPci *d); /* all off, tables cleared */
 /* From config_written, bus's config lock held. */
 void vfio_msi_config_written(VfioPci *d, unsigned offset, unsigned size);
+/* PciDevice.intx_moved; also when the guest's disable bit has changed. Device's
+ * lock not held. */
+void vfio_intx_moved(PciDevice *pdev);
+/* The device's request in the guest's status register, which nobody keeps up to
+ * date while KVM has the interrupt. Device's lock not held. */
+void vfio_intx_show(VfioPci *d);
 /* Device's lock not held. offset: in the table or in the pending bits. */
 guint64 vfio_msix_table_read(VfioPci *d, guint32 offset, unsigned size);
 void vfio_msix_table_write(VfioPci *d, guint32 offset, guint64 value,

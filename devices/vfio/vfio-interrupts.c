@@ -7,10 +7,11 @@
  * does not listen, and the signal waits in the eventfd's counter, which is what
  * the pending bit shows.
  *
- * INTx is the exception: the kernel masks the line when it comes, the loop
- * raises the guest's and lets it fall a moment later, when the kernel may send
- * it again if the device still asks. Slow, and only for drivers and firmware
- * that know no messages. */
+ * INTx goes the same way, to the pin where the guest has routed it: the host's
+ * kernel masks the device's line when it comes, KVM keeps the guest's up until
+ * the guest's end of interrupt and says so by a second eventfd, upon which the
+ * line may come again. Where KVM cannot (or the chip set does not tell the
+ * route), the loop raises the guest's line and lets it fall a moment later. */
 #include <errno.h>
 #include <string.h>
 
@@ -91,18 +92,106 @@ vector_free(VfioVector *v)
 
 /* ---- INTx ---- */
 
+/* Lock held. KVM no longer listens to intx_fd. */
+static void
+intx_unbind(VfioPci *d)
+{
+    if (d->intx_pin >= 0)
+        (void) irq_pin_bind(d->pci.dev.env, (unsigned) d->intx_pin,
+                            d->direct_fd, d->over_fd, false);
+    d->intx_pin = PCI_INTX_NOWHERE;
+}
+
+/* Lock held. KVM listens at the pin that the guest has chosen, if at any; false:
+ * the loop must do it. */
+static bool
+intx_bind(VfioPci *d)
+{
+    int pin = d->only_slow ? PCI_INTX_UNTOLD : pci_intx_pin(&d->pci);
+
+    if (pin == d->intx_pin)
+        return true;
+    intx_unbind(d);
+    if (pin < 0)
+        return pin == PCI_INTX_NOWHERE;
+    int ret = irq_pin_bind(d->pci.dev.env, (unsigned) pin, d->direct_fd,
+                           d->over_fd, true);
+    d->only_slow = ret < 0;
+    if (ret < 0 && ret != -ENOTSUP)
+        complain(d, "INTx takes the slow way to the guest", -ret);
+    if (ret == 0)
+        d->intx_pin = pin;
+    return ret == 0;
+}
+
+/* Lock held. The host signals KVM's eventfd or the loop's; the second only
+ * when it was told before, and then of the other. */
+static void
+intx_signal(VfioPci *d, bool direct)
+{
+    int fd = direct ? d->direct_fd : d->intx_fd;
+
+    if (d->active == VFIO_HOST_INTX)
+        vfio_host_disable_irqs(d->host, VFIO_HOST_INTX);
+    d->active = VFIO_HOST_N_IRQS;
+    int ret = vfio_host_set_irqs(d->host, VFIO_HOST_INTX, 0, &fd, 1);
+    if (ret == 0 && direct)
+        ret = vfio_host_set_unmask_fd(d->host, d->over_fd);
+    if (ret < 0) {
+        complain(d, "the host gives no INTx", -ret);
+        return;
+    }
+    d->active = VFIO_HOST_INTX;
+    d->direct = direct;
+    pci_set_intx_direct(&d->pci, direct);
+}
+
 static void
 intx_start(VfioPci *d)
 {
-    int ret;
+    if (d->intx_fd >= 0)
+        intx_signal(d, intx_bind(d));
+}
 
-    if (d->intx_fd < 0)
-        return;
-    ret = vfio_host_set_irqs(d->host, VFIO_HOST_INTX, 0, &d->intx_fd, 1);
-    if (ret < 0)
-        complain(d, "the host gives no INTx", -ret);
-    else
-        d->active = VFIO_HOST_INTX;
+/* Lock held. */
+static void
+intx_stop(VfioPci *d)
+{
+    intx_unbind(d);
+    if (d->direct)
+        pci_set_intx(&d->pci, false); /* it was only shown */
+    d->direct = false;
+    pci_set_intx_direct(&d->pci, false);
+}
+
+void
+vfio_intx_moved(PciDevice *pdev)
+{
+    VfioPci *d = DEVICE_OF(VfioPci, &pdev->dev);
+
+    g_mutex_lock(&d->pci.dev.lock);
+    if (d->active == VFIO_HOST_INTX) {
+        int was = d->intx_pin;
+        bool direct = intx_bind(d);
+        if (direct != d->direct)
+            intx_signal(d, direct);
+        else if (direct && d->intx_pin != was)
+            /* nobody will end at the old pin what it began there */
+            vfio_host_unmask(d->host);
+    }
+    g_mutex_unlock(&d->pci.dev.lock);
+}
+
+void
+vfio_intx_show(VfioPci *d)
+{
+    g_mutex_lock(&d->pci.dev.lock);
+    if (d->direct) {
+        guint64 status =
+            vfio_host_read(d->host, VFIO_HOST_CONFIG, PCI_STATUS, 2);
+        pci_set_intx(&d->pci, (status & PCI_STATUS_INTERRUPT) != 0);
+    }
+    g_mutex_unlock(&d->pci.dev.lock);
 }
 
 static void
@@ -139,6 +228,7 @@ stop_all(VfioPci *d)
     if (d->active != VFIO_HOST_N_IRQS)
         vfio_host_disable_irqs(d->host, d->active);
     d->active = VFIO_HOST_N_IRQS;
+    intx_stop(d);
     for (unsigned i = 0; i < d->n_msix; i++)
         vector_drop(&d->msix[i]);
     for (unsigned i = 0; i < VFIO_MSI_MAX; i++)
@@ -376,7 +466,9 @@ listen(VfioPci *d, VfioHostIrq irq, int *ret_fd, guint *ret_watch,
 bool
 vfio_interrupts_realize(VfioPci *d, GError **error)
 {
-    d->intx_fd = d->req_fd = d->err_fd = -1;
+    d->intx_fd = d->req_fd = d->err_fd = d->direct_fd = d->over_fd = -1;
+    d->intx_pin = PCI_INTX_NOWHERE;
+    d->direct = d->only_slow = false;
     d->intx_watch = d->req_watch = d->err_watch = 0;
     d->active = VFIO_HOST_N_IRQS;
     d->n_granted = 0;
@@ -391,6 +483,9 @@ vfio_interrupts_realize(VfioPci *d, GError **error)
         !listen(d, VFIO_HOST_REQ, &d->req_fd, &d->req_watch, on_request,
                 error) ||
         !listen(d, VFIO_HOST_ERR, &d->err_fd, &d->err_watch, on_error, error))
+        return false;
+    if (d->intx_fd >= 0 && ((d->direct_fd = sys_eventfd(error)) < 0 ||
+                            (d->over_fd = sys_eventfd(error)) < 0))
         return false;
     if (d->req_fd >= 0)
         (void) vfio_host_set_irqs(d->host, VFIO_HOST_REQ, 0, &d->req_fd, 1);
@@ -423,6 +518,8 @@ vfio_interrupts_unrealize(VfioPci *d)
     if (d->err_fd >= 0)
         vfio_host_disable_irqs(d->host, VFIO_HOST_ERR);
     close_watch(d, &d->intx_fd, &d->intx_watch);
+    sys_close(&d->direct_fd);
+    sys_close(&d->over_fd);
     close_watch(d, &d->req_fd, &d->req_watch);
     close_watch(d, &d->err_fd, &d->err_watch);
     g_clear_pointer(&d->intx_timer, timer_free);

@@ -83,6 +83,7 @@ vfio_pci_realize(Device *dev, DeviceEnv *env, GError **error)
     d->pci.config_is_live = vfio_config_is_live;
     d->pci.config_written = vfio_config_written;
     d->pci.bar_moved = vfio_bar_moved;
+    d->pci.intx_moved = vfio_intx_moved;
     d->fresh = true;
     return true;
 }

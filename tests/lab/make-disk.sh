@@ -91,6 +91,8 @@ system() {
     ln -s bin "$root/sbin"
     cp "$kernel" "$root/boot/vmlinuz"
     initramfs >"$root/boot/initrd.img"
+    # For a card that is passed through; loaded by whoever has one.
+    copy_modules "$root" snd_hda_intel snd_hda_codec_generic
     echo 'root::0:0:root:/root:/bin/sh' >"$root/etc/passwd"
     echo 'root:x:0:' >"$root/etc/group"
     echo carrel-lab >"$root/etc/hostname"

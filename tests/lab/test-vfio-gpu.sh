@@ -25,6 +25,9 @@ check "it starts" "$carrel" run --detach --name gpu --memory "$memory" \
     --set serial0.kind=pane "disk=$home/disk.img" || finish
 check "a login on the serial port" "$carrel" expect gpu 'carrel-lab login:' \
     --serial --timeout 300 || finish
+pid=$(pgrep -f -- "__machine gpu" | head -n 1)
+check "KVM knows of the group" bash -c "ls -l /proc/$pid/fd | grep -q kvm-vfio"
+check "and made no fuss" bash -c "! \"$carrel\" logs gpu | grep -i 'KVM takes no'"
 "$carrel" send gpu serial $'root\n'
 check "root logs in" "$carrel" expect gpu '~ #|/root #' --serial --timeout 60
 check "the firmware ran the card's ROM" bash -c \
@@ -38,10 +41,32 @@ asks gpu "awk '{ print \$1 != \"0x0000000000000000\" }' $slot.0/resource | tr -d
     'bars=111' "its BARs have addresses"
 asks gpu "echo 1 >$slot.0/rom; od -An -tx1 -N2 $slot.0/rom" '55 aa' \
     "its ROM is readable"
-asks gpu "modprobe snd_hda_intel; sleep 5; grep -c . /proc/asound/card0/codec#0 | sed 's/^[1-9][0-9]*/codec found/'" \
-    'codec found' "the sound's codec answers" 120
-asks gpu "grep -c snd_hda /proc/interrupts | sed 's/$/ line/'" '1 line' \
-    "and has an interrupt"
+# loads OPTION - the sound's driver into the guest.
+loads() {
+    asks gpu "cd /modules; for m in \$(cat order); do case \$m in snd-hda-intel.ko) insmod \$m $1;; *) insmod \$m 2>/dev/null;; esac; done; sleep 5; echo loaded=\$(grep -c '^Codec: ' /proc/asound/card0/codec#0)" \
+        'loaded=1' "the sound's codec answers, $1" 150 && return
+    "$carrel" logs gpu --source serial | tail -n 30 | sed 's/^/# serial: /'
+}
+# asks_codec KIND - the codec's description many times over: an interrupt an
+# answer. Sets interrupts to their number.
+asks_codec() {
+    asks gpu "n() { awk '/snd_hda/ { print \$2 }' /proc/interrupts; }; a=\$(n); for i in \$(seq 60); do cat /proc/asound/card0/codec#0; done >/dev/null; echo \$(awk '/snd_hda/ { print (/MSI/ ? \"message\" : \"line\") }' /proc/interrupts)s=\$((\$(n) - a))=" \
+        "$1s=[0-9]+=" "and interrupts by $1" 150
+    interrupts=$("$carrel" logs gpu --source serial |
+        sed -n "s/.*$1s=\([0-9][0-9]*\)=.*/\1/p" | tail -n 1)
+}
+loads enable_msi=1
+asks_codec message
+check "once for each answer (${interrupts:=0})" test "$interrupts" -gt 1000
+asks gpu "rmmod snd_hda_intel; echo removed=\$((6 * 7))" 'removed=42' \
+    "the driver goes"
+loads enable_msi=0
+before=$(wakes "$pid")
+asks_codec line
+woken=$(($(wakes "$pid") - before))
+echo "# ${interrupts:=0} interrupts, $woken wake-ups of the machine's process"
+check "once for each answer again" test "$interrupts" -gt 1000
+check "without waking the machine's process" test $woken -lt $((interrupts / 2))
 check "the power button ends it" "$carrel" stop gpu --timeout 90
 check "it is gone" gone gpu 20
 takes $audio

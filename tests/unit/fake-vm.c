@@ -1,6 +1,9 @@
 /* tests/unit/fake-vm.c - see fake-vm.h. */
 #include "tests/unit/fake-vm.h"
 
+#include <errno.h>
+#include <string.h>
+
 static int
 fake_set_level(void *backend, unsigned pin, bool level)
 {
@@ -23,9 +26,25 @@ fake_send_msi(void *backend, guint64 address, guint32 data)
     return 0;
 }
 
+static int
+fake_set_pin_fd(void *backend, unsigned pin, int fd, int over_fd, bool bind)
+{
+    FakeVm *vm = backend;
+
+    if (!vm->can_bind)
+        return -ENOTSUP;
+    g_assert(vm->pin_fd[pin] == (bind ? -1 : fd));
+    g_assert(vm->pin_over_fd[pin] == (bind ? -1 : over_fd));
+    vm->pin_fd[pin] = bind ? fd : -1;
+    vm->pin_over_fd[pin] = bind ? over_fd : -1;
+    *(bind ? &vm->binds : &vm->unbinds) += 1;
+    return 0;
+}
+
 static const IrqBackendOps fake_irq_ops = {
     .set_level = fake_set_level,
     .send_msi = fake_send_msi,
+    .set_pin_fd = fake_set_pin_fd,
 };
 
 static void
@@ -53,6 +72,8 @@ fake_vm_new(gsize ram_size)
     FakeVm *vm = g_new0(FakeVm, 1);
 
     vm->env.vm_name = "fake";
+    memset(vm->pin_fd, -1, sizeof vm->pin_fd);
+    memset(vm->pin_over_fd, -1, sizeof vm->pin_over_fd);
     vm->env.loop = loop_new_manual();
     vm->env.ports = io_space_new(IO_PORT);
     vm->env.mmio = io_space_new(IO_MMIO);

@@ -19,6 +19,10 @@ typedef struct {
     guint msis;            /* messages sent */
     guint64 last_msi_address;
     guint32 last_msi_data;
+    bool can_bind;        /* irq_pin_bind() works; false at first */
+    int pin_fd[IRQ_PINS]; /* bound by irq_pin_bind(); -1: none */
+    int pin_over_fd[IRQ_PINS];
+    guint binds, unbinds;
     guint requests; /* device_request() calls */
     MachineRequest last_request;
     GString *log; /* everything logged, one line each */

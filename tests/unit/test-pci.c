@@ -287,6 +287,46 @@ test_intx_rotation(void)
     teardown(&f);
 }
 
+static int
+route_twenty(void *data, unsigned pirq)
+{
+    return 20 + (int) pirq;
+}
+
+static void
+count_move(PciDevice *pdev)
+{
+    pdev->cap_end++; /* a counter at hand: the card has no capability */
+}
+
+static void
+test_intx_direct(void)
+{
+    Fixture f;
+
+    setup(&f);
+    PciDevice *a = (PciDevice *) f.a; /* slot 2 pin A: PIRQB */
+    CU_ASSERT_EQUAL(pci_intx_pin(a), PCI_INTX_UNTOLD);
+    pci_bus_set_irq_route(f.bus, route_twenty);
+    CU_ASSERT_EQUAL(pci_intx_pin(a), 21);
+    unsigned before = a->cap_end;
+    a->intx_moved = count_move;
+    pci_bus_refresh_irqs(f.bus);
+    CU_ASSERT_EQUAL(a->cap_end, before + 1);
+    pci_set_intx(a, true);
+    pci_set_intx_direct(a, true); /* shown, no longer driven */
+    CU_ASSERT_FALSE(f.pirq[1]);
+    CU_ASSERT_EQUAL(pci_bus_config_read(f.bus, PCI_DEVFN(2, 0), PCI_STATUS, 2) &
+                        PCI_STATUS_INTERRUPT,
+                    PCI_STATUS_INTERRUPT);
+    pci_set_intx_direct(a, false);
+    CU_ASSERT_TRUE(f.pirq[1]);
+    pci_bus_config_write(f.bus, PCI_DEVFN(2, 0), PCI_COMMAND,
+                         PCI_COMMAND_INTX_DISABLE, 2);
+    CU_ASSERT_EQUAL(pci_intx_pin(a), PCI_INTX_NOWHERE);
+    teardown(&f);
+}
+
 static void
 test_intx_shared(void)
 {
@@ -499,6 +539,7 @@ CU_MAIN("pci", {"ids_are_read_only", test_ids},
         {"bars_swap_through_an_overlap", test_swap_through_overlap},
         {"pins_rotate_with_the_slot", test_intx_rotation},
         {"shared_pirq_is_ored", test_intx_shared},
+        {"direct_intx_is_shown_and_not_driven", test_intx_direct},
         {"intx_disable_masks_but_status_shows", test_intx_disable},
         {"dma_needs_the_master_bit", test_master_bit},
         {"taken_address_is_an_error", test_taken_address},

@@ -83,8 +83,10 @@ test_routing(void)
     route(&f, 0, 11); /* moves while asserted */
     CU_ASSERT_FALSE(f.vm->level[10]);
     CU_ASSERT_TRUE(f.vm->level[11]);
+    CU_ASSERT_EQUAL(pci_intx_pin(&card), 11);
     route(&f, 0, 0x80 | 11);
     CU_ASSERT_FALSE(f.vm->level[11]);
+    CU_ASSERT_EQUAL(pci_intx_pin(&card), PCI_INTX_NOWHERE);
     teardown(&f, &card);
 }
 
@@ -99,6 +101,7 @@ test_reserved_irq(void)
     pci_set_intx(&card, true);
     route(&f, 0, 8); /* the clock's: not routable */
     CU_ASSERT_FALSE(f.vm->level[8]);
+    CU_ASSERT_EQUAL(pci_intx_pin(&card), PCI_INTX_NOWHERE);
     teardown(&f, &card);
 }
 

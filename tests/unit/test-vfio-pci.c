@@ -335,6 +335,130 @@ test_intx(void)
     vfio_rig_end(&r);
 }
 
+static int
+route_of(void *data, unsigned pirq)
+{
+    return *(const int *) data;
+}
+
+static void
+no_level(void *data, unsigned pirq, bool level)
+{
+    if (level)
+        CU_FAIL("the bus drives a line that KVM has");
+}
+
+/* A chip set that tells where INTx goes, and a backend that can bind. */
+static void
+make_direct(VfioRig *r, int *route)
+{
+    r->vm->can_bind = true;
+    pci_bus_set_irq_router(r->bus, no_level, route);
+    pci_bus_set_irq_route(r->bus, route_of);
+    pci_bus_refresh_irqs(r->bus);
+}
+
+static bool
+bound(const VfioRig *r, int pin)
+{
+    const VfFunction *fn = &r->fake->fn[0];
+
+    return fn->irq[IRQ_INTX][0] >= 0 && fn->unmask_fd >= 0 &&
+           r->vm->pin_fd[pin] == fn->irq[IRQ_INTX][0] &&
+           r->vm->pin_over_fd[pin] == fn->unmask_fd &&
+           r->vm->binds == r->vm->unbinds + 1;
+}
+
+static void
+test_intx_direct(void)
+{
+    VfioRig r;
+    int pin = 11;
+
+    vfio_rig_begin(&r);
+    CU_ASSERT_EQUAL(card(&r)->unmask_fd, -1);
+    make_direct(&r, &pin);
+    CU_ASSERT_TRUE(bound(&r, 11));
+    sys_eventfd_signal(card(&r)->irq[IRQ_INTX][0]);
+    fake_advance(r.vm, 1 * MS); /* the loop does not listen */
+    CU_ASSERT_EQUAL(vfio_pci_slow_interrupts(r.dev), 0);
+    CU_ASSERT_EQUAL(r.fake->unmasks, 0);
+    vfio_rig_write(&r, VF_MSI + 2, 1, 2); /* messages take its place */
+    CU_ASSERT_EQUAL(r.vm->binds, r.vm->unbinds);
+    CU_ASSERT_EQUAL(card(&r)->unmask_fd, -1);
+    vfio_rig_write(&r, VF_MSI + 2, 0, 2);
+    CU_ASSERT_TRUE(bound(&r, 11));
+    device_reset(r.dev, RESET_WARM);
+    CU_ASSERT_TRUE(bound(&r, 11));
+    device_unrealize(r.dev);
+    CU_ASSERT_EQUAL(r.vm->binds, r.vm->unbinds);
+    vfio_rig_end(&r);
+}
+
+static void
+test_intx_moves(void)
+{
+    VfioRig r;
+    int pin = 11;
+
+    vfio_rig_begin(&r);
+    make_direct(&r, &pin);
+    guint unmasks = r.fake->unmasks;
+    pin = 5;
+    pci_bus_refresh_irqs(r.bus);
+    CU_ASSERT_TRUE(bound(&r, 5));
+    CU_ASSERT_EQUAL(r.fake->unmasks, unmasks + 1); /* what began at 11 */
+    pci_bus_refresh_irqs(r.bus);                   /* another one's route */
+    CU_ASSERT_EQUAL(r.fake->unmasks, unmasks + 1);
+    pin = PCI_INTX_NOWHERE;
+    pci_bus_refresh_irqs(r.bus);
+    CU_ASSERT_EQUAL(r.vm->binds, r.vm->unbinds);
+    pin = 5;
+    pci_bus_refresh_irqs(r.bus);
+    CU_ASSERT_TRUE(bound(&r, 5));
+    vfio_rig_write(&r, PCI_COMMAND, PCI_COMMAND_INTX_DISABLE, 2);
+    CU_ASSERT_EQUAL(r.vm->binds, r.vm->unbinds);
+    vfio_rig_write(&r, PCI_COMMAND, 0, 2);
+    CU_ASSERT_TRUE(bound(&r, 5));
+    vfio_rig_end(&r);
+}
+
+static void
+test_intx_status(void)
+{
+    VfioRig r;
+    int pin = 9;
+
+    vfio_rig_begin(&r);
+    make_direct(&r, &pin);
+    card(&r)->config[PCI_STATUS] |= PCI_STATUS_INTERRUPT;
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT,
+                    PCI_STATUS_INTERRUPT);
+    vfio_rig_write(&r, VF_MSI + 2, 1, 2);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, 0);
+    vfio_rig_end(&r);
+}
+
+static void
+test_intx_refused(void)
+{
+    VfioRig r;
+    int pin = PCI_INTX_NOWHERE;
+
+    vfio_rig_begin(&r);
+    pci_bus_set_irq_router(r.bus, NULL, &pin);
+    pci_bus_set_irq_route(r.bus, route_of);
+    pci_bus_refresh_irqs(r.bus);
+    pin = 9;
+    pci_bus_refresh_irqs(r.bus); /* the backend cannot: the loop again */
+    CU_ASSERT_EQUAL(r.vm->binds, 0);
+    sys_eventfd_signal(card(&r)->irq[IRQ_INTX][0]);
+    fake_advance(r.vm, 1 * MS);
+    CU_ASSERT_EQUAL(vfio_pci_slow_interrupts(r.dev), 1);
+    CU_ASSERT_EQUAL(r.fake->unmasks, 1);
+    vfio_rig_end(&r);
+}
+
 static void
 test_host_asks(void)
 {
@@ -405,6 +529,10 @@ CU_MAIN("vfio-pci", {"the_guest_sees_the_devices_ids", test_ids},
         {"a_host_with_few_vectors_gives_those", test_few_vectors},
         {"msi_takes_the_place_of_intx", test_msi},
         {"intx_rises_falls_and_may_come_again", test_intx},
+        {"intx_goes_by_the_kernel_alone", test_intx_direct},
+        {"intx_follows_its_route_and_the_disable_bit", test_intx_moves},
+        {"the_status_shows_the_device's_request", test_intx_status},
+        {"intx_that_cannot_be_bound_goes_by_the_loop", test_intx_refused},
         {"the_host_may_ask_and_the_device_may_fail", test_host_asks},
         {"a_reset_clears_what_the_guest_has_set", test_reset},
         {"the_rom_is_where_the_guest_puts_it", test_rom})

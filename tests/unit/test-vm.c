@@ -1,5 +1,6 @@
 /* tests/unit/test-vm.c - life cycle, with a CPU backend that runs nothing: its
  * vCPUs wait until they are kicked or told what to report. */
+#include <errno.h>
 #include <string.h>
 
 #include "tests/unit/cu-main.h"
@@ -113,6 +114,20 @@ fake_clock(CpuBackend *b)
 {
 }
 
+/* One group at a time; which is in the backend's place for the test to see. */
+static int told_group = -1;
+
+static int
+fake_group(CpuBackend *b, int group_fd, bool add)
+{
+    if (add && told_group == group_fd)
+        return -EEXIST;
+    if (!add && told_group != group_fd)
+        return -ENOENT;
+    told_group = add ? group_fd : -1;
+    return 0;
+}
+
 static int
 fake_slot_set(void *backend, unsigned slot, Gpa gpa, guint64 len, void *host,
               bool read_only, bool log_dirty)
@@ -170,6 +185,7 @@ static const CpuBackendOps fake_ops = {
     .describe = fake_describe,
     .clock_stop = fake_clock,
     .clock_start = fake_clock,
+    .set_vfio_group = fake_group,
 };
 
 /* A device that is busy until told otherwise, and counts its calls. */
@@ -477,6 +493,30 @@ test_with_paused(void)
 }
 
 static void
+test_vfio_group(void)
+{
+    static CpuBackendOps indifferent;
+    VmConfig config = {.name = "test",
+                       .cpu = {.model = "host", .n_vcpus = 1},
+                       .backend = &indifferent};
+    Fixture *f = begin();
+
+    CU_ASSERT_EQUAL(vm_set_vfio_group(f->vm, 7, true), 0);
+    CU_ASSERT_EQUAL(told_group, 7);
+    CU_ASSERT_EQUAL(vm_set_vfio_group(f->vm, 7, true), -EEXIST);
+    CU_ASSERT_EQUAL(vm_set_vfio_group(f->vm, 7, false), 0);
+    CU_ASSERT_EQUAL(told_group, -1);
+    end(f);
+
+    indifferent = fake_ops;
+    indifferent.set_vfio_group = NULL;
+    Vm *vm = vm_new(&config, NULL, NULL, NULL);
+    CU_ASSERT_EQUAL(vm_set_vfio_group(vm, 7, true), 0);
+    CU_ASSERT_EQUAL(told_group, -1);
+    vm_free(vm);
+}
+
+static void
 plug(Vm *vm, void *data)
 {
     CU_ASSERT_TRUE(vm_add_device(vm, data, NULL));
@@ -616,6 +656,7 @@ CU_MAIN("vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
         {"a_device_can_be_plugged_while_running", test_plug_while_running},
         {"a_device_can_be_unplugged_while_running", test_unplug_while_running},
         {"a_running_machine_can_be_freed", test_free_while_running},
+        {"the_cpus_hear_of_a_vfio_group", test_vfio_group},
         {"one_machine_ends_and_the_other_runs", test_two_machines},
         {"a_loader_runs_at_the_start_and_at_every_reset",
          test_loader_runs_at_each_start},

@@ -213,6 +213,13 @@ answer_set_irqs(VfioFake *f, VfFunction *fn, const struct vfio_irq_set *set)
     const int *fds = (const int *) (const void *) set->data;
     int *irq = fn->irq[set->index];
 
+    if ((set->flags & VFIO_IRQ_SET_ACTION_UNMASK) != 0 &&
+        (set->flags & VFIO_IRQ_SET_DATA_EVENTFD) != 0) {
+        if (fn->n_irqs[VFIO_PCI_INTX_IRQ_INDEX] == 0)
+            return -EINVAL;
+        fn->unmask_fd = fds[0];
+        return 0;
+    }
     if ((set->flags & VFIO_IRQ_SET_ACTION_UNMASK) != 0) {
         f->unmasks++;
         return 0;
@@ -220,6 +227,8 @@ answer_set_irqs(VfioFake *f, VfFunction *fn, const struct vfio_irq_set *set)
     if (set->count == 0) {
         fn->n_irqs[set->index] = 0;
         memset(irq, -1, sizeof fn->irq[0]);
+        if (set->index == VFIO_PCI_INTX_IRQ_INDEX)
+            fn->unmask_fd = -1;
         return 0;
     }
     if (set->index <= VFIO_PCI_MSIX_IRQ_INDEX)
@@ -414,6 +423,7 @@ vfio_fake_new(void)
         f->fn[i].bar0 = aligned_alloc(4096, VF_BAR0);
         memset(f->fn[i].bar0, 0, VF_BAR0);
         memset(f->fn[i].irq, -1, sizeof f->fn[i].irq);
+        f->fn[i].unmask_fd = -1;
         fill_config(f->fn[i].config);
         fill_rom(f->fn[i].rom);
     }

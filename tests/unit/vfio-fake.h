@@ -30,6 +30,7 @@ typedef struct {
     guint8 bar2[VF_BAR2], rom[VF_ROM];
     int irq[5][VF_VECTORS]; /* eventfds by kind; -1: none */
     unsigned n_irqs[5];     /* vectors that are enabled */
+    int unmask_fd;          /* of INTx; -1: none */
     bool open;
     guint resets; /* by itself */
 } VfFunction;

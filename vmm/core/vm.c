@@ -564,6 +564,14 @@ env_log(DeviceEnv *env, const char *source, const char *line)
         vm->events.log(vm->data, source, line);
 }
 
+int
+vm_set_vfio_group(Vm *vm, int group_fd, bool add)
+{
+    if (vm->ops->set_vfio_group == NULL)
+        return 0;
+    return vm->ops->set_vfio_group(vm->backend, group_fd, add);
+}
+
 /* ---- creation ---- */
 
 static void

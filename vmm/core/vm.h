@@ -98,5 +98,13 @@ void vm_remove_devices(Vm *vm);
  * Stopped machines only. */
 bool vm_is_quiet(Vm *vm);
 
+/* Tells the CPUs that devices of a VFIO group (its descriptor) do DMA to guest
+ * RAM, so that they honour the guest's cache flushes and memory types where the
+ * IOMMU cannot make such DMA coherent. The group has a device and is in its
+ * container; the kernel keeps it open until it is taken back (add false). One
+ * caller at a time, any thread. 0; -EEXIST: known already; -errno: that is not
+ * to be had, and the devices work wherever the IOMMU controls snooping. */
+int vm_set_vfio_group(Vm *vm, int group_fd, bool add);
+
 /* Debugging: registers of every CPU as text. Only while paused or stopped. */
 char *vm_report(Vm *vm);

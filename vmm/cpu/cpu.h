@@ -98,6 +98,8 @@ typedef struct {
     /* Guest clock stops and goes on with the machine (kvmclock, TSC). */
     void (*clock_stop)(CpuBackend *b);
     void (*clock_start)(CpuBackend *b);
+    /* See vm_set_vfio_group(). NULL: the CPU need not know. */
+    int (*set_vfio_group)(CpuBackend *b, int group_fd, bool add);
 } CpuBackendOps;
 
 /* vmm/cpu/kvm/kvm.c */

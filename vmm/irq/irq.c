@@ -146,6 +146,17 @@ irq_line_free(IrqLine *line)
     g_free(line);
 }
 
+int
+irq_pin_bind(DeviceEnv *env, unsigned pin, int fd, int over_fd, bool bind)
+{
+    IrqChip *chip = env->irq;
+
+    g_assert(pin < IRQ_PINS);
+    if (chip->ops->set_pin_fd == NULL)
+        return -ENOTSUP;
+    return chip->ops->set_pin_fd(chip->backend, pin, fd, over_fd, bind);
+}
+
 /* ---- message interrupts ---- */
 
 Msi *

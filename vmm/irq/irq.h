@@ -16,6 +16,9 @@ typedef struct {
     int (*route_msi)(void *backend, int gsi, guint64 address, guint32 data);
     void (*release_gsi)(void *backend, int gsi);
     int (*set_irqfd)(void *backend, int gsi, int fd, bool add);
+    /* See irq_pin_bind(). NULL: the backend cannot. */
+    int (*set_pin_fd)(void *backend, unsigned pin, int fd, int over_fd,
+                      bool bind);
 } IrqBackendOps;
 
 IrqChip *irq_chip_new(const IrqBackendOps *ops, void *backend);
@@ -35,6 +38,14 @@ void irq_line_free(IrqLine *line); /* deasserts; NULL is fine */
 /* Restore only: adopts level without producing an edge in the controller,
  * whose own state is restored separately. */
 void irq_line_adopt(IrqLine *line, bool level);
+
+/* A level interrupt that comes from the kernel (VFIO's INTx): a signal of fd
+ * raises the pin, beside its lines; the guest's end of interrupt lowers it and
+ * signals over_fd, upon which whoever still asks signals fd again. A signal that
+ * waits in fd acts at once. bind false, with the same arguments: undone, and the
+ * pin is down as far as fd raised it. Any thread. 0, -ENOTSUP (levels must go by
+ * a line) or -errno of KVM_IRQFD. */
+int irq_pin_bind(DeviceEnv *env, unsigned pin, int fd, int over_fd, bool bind);
 
 /* One MSI or MSI-X vector; starts unrouted and masked. Where an eventfd was
  * asked for, a new route is in KVM when msi_route() returns: 0, -ENOSPC (no

@@ -50,6 +50,7 @@ typedef struct KvmLateIrq KvmLateIrq;
 struct CpuBackend {
     KvmLateIrq *late; /* NULL: the host needs no help */
     int kvm_fd, vm_fd;
+    int vfio_fd; /* KVM's list of VFIO groups; -1: none was told */
     CpuConfig config;
     char *model_name;
     guint32 tsc_khz;

@@ -153,12 +153,33 @@ set_irqfd(void *backend, int gsi, int fd, bool add)
     return kvm_ioctl(b->vm_fd, KVM_IRQFD, &irqfd) < 0 ? -errno : 0;
 }
 
+/* Resampling, api.rst 4.75: the kernel raises the pin as a source of its own
+ * and lowers it at the guest's end of interrupt. */
+static int
+set_pin_fd(void *backend, unsigned pin, int fd, int over_fd, bool bind)
+{
+    CpuBackend *b = backend;
+    struct kvm_irqfd irqfd = {
+        .fd = (guint32) fd,
+        .gsi = pin,
+        .flags = bind ? KVM_IRQFD_FLAG_RESAMPLE : KVM_IRQFD_FLAG_DEASSIGN,
+        .resamplefd = bind ? (guint32) over_fd : 0,
+    };
+
+    /* such a host must hear of each ISA interrupt: see kvm-late-irq.c */
+    if (bind && ((b->late != NULL && pin < 16) ||
+                 kvm_check(b, KVM_CAP_IRQFD_RESAMPLE) == 0))
+        return -ENOTSUP;
+    return kvm_ioctl(b->vm_fd, KVM_IRQFD, &irqfd) < 0 ? -errno : 0;
+}
+
 const IrqBackendOps kvm_irq_ops = {
     .set_level = set_level,
     .send_msi = send_msi,
     .route_msi = route_msi,
     .release_gsi = release_gsi,
     .set_irqfd = set_irqfd,
+    .set_pin_fd = set_pin_fd,
 };
 
 static int

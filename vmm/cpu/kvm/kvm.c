@@ -236,6 +236,7 @@ kvm_close(CpuBackend *b)
         g_free(v->error);
     }
     g_free(b->vcpus);
+    sys_close(&b->vfio_fd);
     sys_close(&b->vm_fd);
     sys_close(&b->kvm_fd);
     g_mutex_clear(&b->route_lock);
@@ -250,7 +251,7 @@ kvm_open(const CpuConfig *config, IoSpace *ports, IoSpace *mmio, GError **error)
         return NULL;
     CpuBackend *b = g_new0(CpuBackend, 1);
 
-    b->kvm_fd = b->vm_fd = -1;
+    b->kvm_fd = b->vm_fd = b->vfio_fd = -1;
     b->config = *config;
     b->model_name = g_strdup(config->model);
     b->config.model = b->model_name;
@@ -361,6 +362,28 @@ clock_start(CpuBackend *b)
         (void) ioctl(b->vcpus[i].fd, KVM_KVMCLOCK_CTRL, 0); /* no kvmclock */
 }
 
+/* Documentation/virt/kvm/devices/vfio.rst */
+static int
+set_vfio_group(CpuBackend *b, int group_fd, bool add)
+{
+    gint32 fd = group_fd;
+    struct kvm_create_device device = {.type = KVM_DEV_TYPE_VFIO};
+    struct kvm_device_attr attr = {
+        .group = KVM_DEV_VFIO_GROUP,
+        .attr = add ? KVM_DEV_VFIO_GROUP_ADD : KVM_DEV_VFIO_GROUP_DEL,
+        .addr = GPOINTER_TO_SIZE(&fd),
+    };
+
+    if (b->vfio_fd < 0 && !add)
+        return -ENOENT;
+    if (b->vfio_fd < 0) {
+        if (kvm_ioctl(b->vm_fd, KVM_CREATE_DEVICE, &device) < 0)
+            return -errno;
+        b->vfio_fd = (int) device.fd;
+    }
+    return kvm_ioctl(b->vfio_fd, KVM_SET_DEVICE_ATTR, &attr) < 0 ? -errno : 0;
+}
+
 const CpuBackendOps kvm_backend_ops = {
     .name = "kvm",
     .open = kvm_open,
@@ -381,4 +404,5 @@ const CpuBackendOps kvm_backend_ops = {
     .describe = describe,
     .clock_stop = clock_stop,
     .clock_start = clock_start,
+    .set_vfio_group = set_vfio_group,
 };
