@@ -131,8 +131,8 @@ where(const Picker *p, const UsbListed *u, Style *ret_style)
     if (u->hub)
         return g_strdup("a hub");
     *ret_style = STYLE_WARN;
-    if (u->mounted != NULL)
-        return g_strdup("mounted");
+    if (u->use != NULL)
+        return g_strdup("in use here");
     if (!u->accessible)
         return g_strdup("no access");
     *ret_style = STYLE_NORMAL;
