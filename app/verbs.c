@@ -66,7 +66,7 @@ static const Verb verbs[] = {
     { "bench",      NULL,  "[boot|exit|disk|net|mem]... [--reps N]", "Measure emulated and virtio devices on this host", verb_bench, 0 },
     { "helper",     NULL,  "tap-create|tap-delete|macvtap-create|macvtap-delete NAME | list | undo ID", "Change this host's network for machines, as root", verb_helper, CHANGES },
     { "doctor",     NULL,  "[--root DIR] [--record FILE]", "Look at whether this host is ready for machines and passthrough", verb_doctor, 0 },
-    { "passthrough", NULL, "list | groups | explain ADDRESS | plan|rehearse|bind|apply|unbind ADDRESS... | confirm | undo [ID] | vf list|create|set|remove", "Show which devices of this host can go into a machine, and give them there and back", verb_passthrough, 0 },
+    { "passthrough", NULL, "list | groups | explain ADDRESS | plan|rehearse|bind|apply|unbind ADDRESS... | confirm | undo [ID] | vf list|create|set|remove", "Show which host devices a machine can have; bind and give back", verb_passthrough, 0 },
     { "keys",       NULL,  "", "Print the keys of the terminal interface", verb_keys, 0 },
     { "help",       NULL,  "[VERB | settings [SECTION]]", "Explain a verb, or list the settings of machine.ini", verb_help, 0 },
     { "completion", NULL,  "bash|zsh|fish", "Print the completion script for a shell", verb_completion, 0 },

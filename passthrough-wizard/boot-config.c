@@ -147,7 +147,7 @@ confirm_grub(Plan *plan, const HostHand *hand, GError **error)
 
     if (id == NULL)
         return refuse(error, "GRUB has no entry on trial; `carrel passthrough "
-                             "apply --when=boot` makes one");
+                             "apply --when=boot ADDRESS` makes one");
     g_autofree char *line = g_strdup_printf("GRUB_DEFAULT='%s'", id);
     const char *program = grub_program(hand);
     run_when_undone(plan, program);
@@ -276,7 +276,8 @@ confirm_sd(Plan *plan, const HostHand *hand, const char *dir, GError **error)
         return false;
     if (!host_root_exists(hand->root, entry))
         return refuse(error, "systemd-boot has no entry on trial; `carrel "
-                             "passthrough apply --when=boot` makes one");
+                             "passthrough apply --when=boot ADDRESS` makes "
+                             "one");
     g_auto(GStrv) lines = g_strsplit(now, "\n", -1);
     g_autoptr(GString) out = g_string_new("default " SD_ENTRY "\n");
     for (gsize i = 0; lines[i] != NULL; i++)

@@ -16,6 +16,7 @@ typedef enum {
     CARREL_PLAN_ERROR_CHANGED,    /* not as it was when the plan was made */
     CARREL_PLAN_ERROR_BUSY,       /* somebody uses it */
     CARREL_PLAN_ERROR_PERMISSION, /* needs root */
+    CARREL_PLAN_ERROR_STUCK,      /* the kernel still does it, or never will */
     CARREL_PLAN_ERROR_FAILED      /* the host did not do it */
 } CarrelPlanError;
 

@@ -71,6 +71,10 @@ plan_apply(HostHand *hand, const Plan *plan, const PlanScribe *scribe,
         return true;
     g_autofree char *what = step_say(plan_step(plan, i));
     g_prefix_error(&why, "step %u (%s): ", i + 1, what);
+    /* What is still in the kernel may yet come to pass: the journal keeps it as
+     * begun, and only the steps before it are taken back now. */
+    if (g_error_matches(why, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_STUCK))
+        states[i] = STEP_PLANNED;
     g_autoptr(GError) more = NULL;
     if (!plan_undo(hand, plan, states, false, scribe, &more)) {
         GError *both = g_error_new(why->domain, why->code,

@@ -76,8 +76,9 @@ typedef struct {
     void *ctx;
 } PlanScribe;
 
-/* All steps in order. When one fails, those before it are taken back and the
- * error says which failed; what could not be taken back is in it too. */
+/* All steps in order. When one fails, it and those before it are taken back and
+ * the error says which failed; what could not be taken back is in it too. With
+ * the error STUCK the step itself stays BEGUN. */
 bool plan_apply(HostHand *hand, const Plan *plan, const PlanScribe *scribe,
                 GError **error);
 

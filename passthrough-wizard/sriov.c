@@ -161,6 +161,26 @@ add_rule(Plan *plan, const HostHand *hand, const HostPciFn *fn, unsigned n,
     return plan_add_file(plan, hand, path, 0644, text, error);
 }
 
+/* With the functions go the rules that would make and set them again. */
+static bool
+drop_rules(Plan *plan, const HostHand *hand, const HostPciFn *fn,
+           GError **error)
+{
+    g_autofree char *name = g_strdelimit(g_strdup(fn->bdf), ":", '-');
+
+    for (unsigned i = 0; i <= fn->num_vfs; i++) {
+        g_autofree char *tail =
+            i > 0 ? g_strdup_printf("-%u", i - 1) : g_strdup("");
+        g_autofree char *path = g_strdup_printf(
+            "/etc/udev/rules.d/70-carrel-vf-%s%s.rules", name, tail);
+        g_autofree char *now = host_hand_file(hand, path, error);
+        if (now == NULL)
+            return false;
+        plan_add(plan, "file", path, now, "");
+    }
+    return true;
+}
+
 Plan *
 sriov_count_plan(HostHand *hand, const HostPci *host, const char *bdf,
                  unsigned n, const SriovOptions *options, GError **error)
@@ -178,7 +198,8 @@ sriov_count_plan(HostHand *hand, const HostPci *host, const char *bdf,
         add_count(plan, fn, n, options->host_drivers);
         add_online(plan, fn, n);
     }
-    if (options->persist && !add_rule(plan, hand, fn, n, error))
+    if (n == 0 ? !drop_rules(plan, hand, fn, error)
+               : options->persist && !add_rule(plan, hand, fn, n, error))
         return NULL;
     if (n > 0 && host_pci_fn_is_network(fn) && fn->num_vfs != n)
         plan_note(plan, "the card's own link goes down for a moment");
@@ -321,10 +342,18 @@ add_set_rule(Plan *plan, const HostHand *hand, const HostPciFn *fn, unsigned vf,
         g_strdup_printf("/etc/udev/rules.d/70-carrel-vf-%s-%u.rules", name, vf);
     g_autoptr(GString) text = g_string_new(NULL);
 
+    if (fn->netdevs == NULL || fn->netdevs[0] == NULL) {
+        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
+                    "%s has no network interface now, which a rule would "
+                    "have to name",
+                    fn->bdf);
+        return false;
+    }
     g_string_append_printf(text, "# Carrel: virtual function %u of %s.\n", vf,
                            fn->bdf);
     for (gsize i = 0; settings[i] != NULL; i++) {
-        g_auto(GStrv) pair = g_strsplit(settings[i], "=", 2);
+        g_autofree char *lower = g_ascii_strdown(settings[i], -1);
+        g_auto(GStrv) pair = g_strsplit(lower, "=", 2);
         g_auto(GStrv) parts = g_strsplit_set(pair[1], ".-", 2);
         bool two = parts[0] != NULL && parts[1] != NULL;
         g_string_append_printf(

@@ -346,11 +346,12 @@ step_fail(GError **error, int err, const char *what, const char *target)
         code = CARREL_PLAN_ERROR_PERMISSION;
     else if (err == -EBUSY)
         code = CARREL_PLAN_ERROR_BUSY;
-    else if (err == -ETIMEDOUT)
+    else if (err == -ETIMEDOUT) {
+        code = CARREL_PLAN_ERROR_STUCK;
         cause = "the driver does not let go; what uses the device (a desktop, "
                 "a file system, a program) has to end first, or the host has "
                 "to bind it at boot";
-    else if (err == -ENODEV && strcmp(what, "bind") == 0)
+    } else if (err == -ENODEV && strcmp(what, "bind") == 0)
         cause = "that driver does not take it";
     g_set_error(error, CARREL_PLAN_ERROR, code, "%s '%s': %s", what, target,
                 cause);

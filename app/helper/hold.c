@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,48 +25,72 @@
 
 /* ---- root's side ---- */
 
-static int
-open_fifo(const App *app, const char *path, gint64 user)
+/* The byte that the starter wrote is there for as long as the starter is: the
+ * kernel forgets it with the last end. Without a writer at the time of open(2)
+ * poll(2) would never tell that there is none any more. */
+int
+hold_open(const App *app, const char *path, gint64 user)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+    char byte;
+    CARREL_AUTO_FD int fd =
+        open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
-        (gint64) st.st_uid == user)
-        return fd;
-    if (fd >= 0)
-        (void) close(fd);
-    (void) app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
-                    "hold: --fifo is to be a FIFO of the user who asks");
-    return -1;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) ||
+        (gint64) st.st_uid != user) {
+        (void) app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "hold: --fifo is to be a FIFO of the user who asks");
+        return -1;
+    }
+    if (SYS_RETRY(read(fd, &byte, 1)) != 1) {
+        (void) app_fail(app, EXIT_STATE, "wrong-state", NULL, NULL,
+                        "hold: who asked for it is gone; nothing is bound");
+        return -1;
+    }
+    return sys_steal_fd(&fd);
+}
+
+/* Until the machine is gone, or somebody ends this process. */
+static void
+wait_for_end(int fd)
+{
+    sigset_t set;
+    char sink[256];
+
+    (void) sigemptyset(&set);
+    (void) sigaddset(&set, SIGTERM); /* blocked since before the fork */
+    CARREL_AUTO_FD int term = signalfd(-1, &set, SFD_CLOEXEC);
+    struct pollfd fds[] = {{fd, POLLIN, 0}, {term, POLLIN, 0}};
+    for (;;) {
+        if (SYS_RETRY(poll(fds, G_N_ELEMENTS(fds), -1)) < 0)
+            return;
+        if (fds[1].revents != 0)
+            return;
+        if (fds[0].revents & POLLIN &&
+            SYS_RETRY(read(fd, sink, sizeof sink)) > 0)
+            continue; /* nobody should write, and nothing is meant by it */
+        if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
+            return;
+    }
 }
 
 G_NORETURN static void
 wait_and_give_back(const App *app, int fd, guint64 id)
 {
     App quiet = *app;
-    struct pollfd pfd = {fd, POLLIN, 0};
-    char sink[256];
     int code = EXIT_STATE;
 
     (void) setsid();
     (void) prctl(PR_SET_NAME, "carrel-hold", 0, 0, 0);
     (void) signal(SIGHUP, SIG_IGN);
+    (void) signal(SIGINT, SIG_IGN);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int i = 0; null >= 0 && i < 3; i++)
         (void) dup2(null, i);
     /* What was inherited may be the FIFO's other end: it would never end. */
-    pfd.fd = dup2(fd, WAIT_FD);
+    int wait_fd = dup2(fd, WAIT_FD);
     (void) close_range(WAIT_FD + 1, ~0u, 0);
-    for (;;) {
-        if (SYS_RETRY(poll(&pfd, 1, -1)) < 0)
-            break;
-        if (pfd.revents & POLLIN &&
-            SYS_RETRY(read(pfd.fd, sink, sizeof sink)) > 0)
-            continue; /* nobody should write, and nothing is meant by it */
-        if (pfd.revents & (POLLHUP | POLLERR | POLLNVAL))
-            break;
-    }
+    wait_for_end(wait_fd);
     quiet.quiet = true;
     for (unsigned i = 0; i < TRIES && code != EXIT_OK; i++) {
         g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
@@ -78,19 +103,59 @@ wait_and_give_back(const App *app, int fd, guint64 id)
 }
 
 bool
-hold_wait(const App *app, const char *fifo, gint64 user, guint64 id)
+hold_wait(const App *app, int fd, guint64 id)
 {
-    CARREL_AUTO_FD int fd = open_fifo(app, fifo, user);
-
-    if (fd < 0)
-        return false;
     pid_t pid = fork();
+
     if (pid == 0)
         wait_and_give_back(app, fd, id);
     if (pid > 0)
         return true;
     (void) app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
                     "hold: no process can be started: %s", g_strerror(errno));
+    return false;
+}
+
+/* The first hold in force of one of the devices; 0: none. */
+static guint64
+held_by(char *const *devices)
+{
+    g_autoptr(GPtrArray) records = journal_read(NULL);
+    g_autofree char *boot = NULL;
+    char bdf[HOST_BDF_SIZE];
+    guint64 id = 0;
+
+    (void) g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL,
+                               NULL);
+    for (gsize i = 0; records != NULL && devices[i] != NULL && id == 0; i++)
+        if (host_bdf_parse(devices[i], bdf))
+            id = journal_find_hold(records, bdf,
+                                   boot != NULL ? g_strchomp(boot) : "");
+    return id;
+}
+
+bool
+hold_wait_earlier(const App *app, char *const *devices)
+{
+    guint64 id = 0;
+
+    for (unsigned i = 0; i < TRIES; i++) {
+        id = held_by(devices);
+        if (id == 0)
+            return true;
+        if (i == 0)
+            app_say(app, "waiting until an earlier machine gives it back");
+        g_usleep(TRY_EVERY_US);
+    }
+    g_autofree char *remedy =
+        g_strdup_printf("carrel passthrough undo %" G_GUINT64_FORMAT, id);
+    (void) app_fail(app, EXIT_STATE, "busy",
+                    "stop the machine that has it; when none has, take the "
+                    "change back",
+                    remedy,
+                    "a device is still held for an earlier machine (change "
+                    "%" G_GUINT64_FORMAT ")",
+                    id);
     return false;
 }
 
@@ -113,6 +178,7 @@ devices_of(const Profile *profile)
     return (char **) g_ptr_array_free(list, FALSE);
 }
 
+/* Bound, and for this user to open: else the helper has something to do. */
 static bool
 is_bound(const char *text)
 {
@@ -123,7 +189,15 @@ is_bound(const char *text)
     g_autofree char *path =
         g_strdup_printf("/sys/bus/pci/devices/%s/driver", bdf);
     g_autofree char *link = g_file_read_link(path, NULL);
-    return link != NULL && g_str_has_suffix(link, "/vfio-pci");
+    if (link == NULL || !g_str_has_suffix(link, "/vfio-pci"))
+        return false;
+    g_autofree char *group_link =
+        g_strdup_printf("/sys/bus/pci/devices/%s/iommu_group", bdf);
+    g_autofree char *group = g_file_read_link(group_link, NULL);
+    g_autofree char *number =
+        group != NULL ? g_path_get_basename(group) : g_strdup("");
+    g_autofree char *node = g_build_filename("/dev/vfio", number, NULL);
+    return *number != '\0' && access(node, R_OK | W_OK) == 0;
 }
 
 static bool
@@ -132,7 +206,7 @@ all_bound(char **devices)
     for (gsize i = 0; devices[i] != NULL; i++)
         if (!is_bound(devices[i]))
             return false;
-    return true;
+    return held_by(devices) == 0; /* it would go in a moment */
 }
 
 bool
@@ -175,6 +249,8 @@ hold_machine(const App *app, const Profile *profile, int *ret_fd)
     CARREL_AUTO_FD int fd = -1;
     if (mkfifo(fifo, 0600) == 0)
         fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && !sys_write_all(fd, "", 1)) /* see hold_open() */
+        (void) close(sys_steal_fd(&fd));
     int code = fd >= 0
                    ? ask_helper(app, devices, fifo)
                    : app_fail(app, EXIT_FAILED, "failed", NULL, NULL,

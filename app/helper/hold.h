@@ -10,12 +10,20 @@
 #include "app/app.h"
 #include "app/helper/transaction.h"
 
-/* Root's side. The change id is in force; opens the FIFO (the user's own, else
- * an error) and leaves a process that takes the change back when the FIFO has
- * no writer any more. False: reported; nothing waits. */
-bool hold_wait(const App *app, const char *fifo, gint64 user, guint64 id);
+/* Root's side. Opens the FIFO (the user's own, else an error) and sees that who
+ * asks still has it. -1: reported. */
+int hold_open(const App *app, const char *fifo, gint64 user);
+/* Waits until no earlier hold of the devices (addresses, NULL at the end) is in
+ * force, for at most half a minute. False: reported. */
+bool hold_wait_earlier(const App *app, char *const *devices);
+/* The change id is in force; leaves a process that takes it back when the FIFO
+ * has no writer any more, or at SIGTERM. Have SIGHUP, SIGINT and SIGTERM
+ * blocked: the process gets to see none of them unprepared. False: reported;
+ * nothing waits. */
+bool hold_wait(const App *app, int fd, guint64 id);
 
-/* Does machine.ini name a device that is not bound? False: nothing to do. */
+/* Does machine.ini name a device that is not bound, or only until an earlier
+ * machine has given it back? False: nothing to do. */
 bool hold_is_needed(const Profile *profile);
 /* The machine's side: binds what machine.ini names as pci0.host to pci15.host.
  * *ret_fd: what the machine's process must have open, -1 when it has no such

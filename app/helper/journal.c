@@ -289,6 +289,22 @@ journal_in_force(const JournalRecord *r)
     return r->plan != NULL && strcmp(r->state, "undone") != 0;
 }
 
+guint64
+journal_find_hold(const GPtrArray *records, const char *bdf, const char *boot)
+{
+    for (guint i = records->len; i-- > 0;) {
+        const JournalRecord *r = g_ptr_array_index(records, i);
+        if (!journal_in_force(r) || strcmp(r->boot, boot) != 0 ||
+            !g_str_has_prefix(r->name, JOURNAL_HOLD))
+            continue;
+        for (guint k = 0; k < r->plan->steps->len; k++)
+            if (strcmp(plan_step(r->plan, k)->kind, "driver") == 0 &&
+                strcmp(plan_step(r->plan, k)->target, bdf) == 0)
+                return r->id;
+    }
+    return 0;
+}
+
 bool
 journal_end(const JournalRecord *r, const char *state, GError **error)
 {

@@ -18,6 +18,7 @@
 #include "passthrough-wizard/plan.h"
 
 #define JOURNAL_PLAN "passthrough" /* the action that has a plan */
+#define JOURNAL_HOLD "hold "       /* how the name of a hold's plan begins */
 
 /* Strings are owned; "" for what the action has not. */
 typedef struct {
@@ -52,6 +53,10 @@ bool journal_step(const JournalRecord *record, guint step, StepState state,
                   GError **error);
 /* True while a plan is begun or done and not taken back. */
 bool journal_in_force(const JournalRecord *record);
+/* The newest hold in force that binds that function ("0000:01:00.0") since the
+ * host's start boot; 0: none. */
+guint64 journal_find_hold(const GPtrArray *records, const char *bdf,
+                          const char *boot);
 /* Keeps other helpers away until the descriptor is closed; -1: error set. */
 int journal_lock(GError **error);
 /* All records, oldest first. A file that cannot be read is an error; one that

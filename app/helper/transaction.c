@@ -2,6 +2,7 @@
 #include "app/helper/transaction.h"
 
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -141,6 +142,7 @@ transaction_fail(const App *app, const GError *error)
     case CARREL_PLAN_ERROR_PERMISSION:
         code = EXIT_PRIVILEGE, id = "permission";
         break;
+    case CARREL_PLAN_ERROR_STUCK:
     case CARREL_PLAN_ERROR_FAILED:
     default: break;
     }
@@ -253,11 +255,58 @@ typedef struct {
     StepState *states; /* what the journal says last; NULL: not wanted */
 } Scribe;
 
+static void
+ending_signals(sigset_t *set)
+{
+    (void) sigemptyset(set);
+    (void) sigaddset(set, SIGHUP);
+    (void) sigaddset(set, SIGINT);
+    (void) sigaddset(set, SIGTERM);
+}
+
+void
+transaction_block(sigset_t *ret_old)
+{
+    sigset_t set;
+
+    ending_signals(&set);
+    (void) pthread_sigmask(SIG_BLOCK, &set, ret_old);
+}
+
+/* Takes the signals that wait, which have been heeded. */
+static void
+unblock(const sigset_t *old)
+{
+    const struct timespec none = {0};
+    sigset_t set;
+
+    ending_signals(&set);
+    while (sigtimedwait(&set, NULL, &none) > 0)
+        continue;
+    (void) pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
+static bool
+is_interrupted(GError **error)
+{
+    sigset_t waiting;
+
+    if (sigpending(&waiting) < 0 || (sigismember(&waiting, SIGHUP) != 1 &&
+                                     sigismember(&waiting, SIGINT) != 1 &&
+                                     sigismember(&waiting, SIGTERM) != 1))
+        return false;
+    g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_FAILED,
+                "interrupted by a signal, so what was done is taken back");
+    return true;
+}
+
 static bool
 record_state(void *ctx, guint step, StepState state, GError **error)
 {
     const Scribe *s = ctx;
 
+    if ((state == STEP_BEGUN || state == STEP_DONE) && is_interrupted(error))
+        return false;
     if (!journal_step(s->record, step, state, error))
         return false;
     if (s->states != NULL)
@@ -359,13 +408,19 @@ transaction_apply(const App *app, HostHand *hand, Plan *plan, guint64 *ret_id)
     g_autofree StepState *states = g_new0(StepState, plan->steps->len);
     Scribe s = {app, &r, states};
     const PlanScribe scribe = scribe_of(&s);
-    if (!journal_begin(&r, &error))
-        return app_fail_error(app, error);
-    if (!plan_apply(hand, plan, &scribe, &error)) {
-        end_record(app, &r, is_left(&s, plan) ? "failed" : "undone");
-        return transaction_fail(app, error);
-    }
-    end_record(app, &r, "done");
+    sigset_t mask;
+    transaction_block(&mask);
+    bool begun = journal_begin(&r, &error);
+    bool done = begun && plan_apply(hand, plan, &scribe, &error);
+    if (begun)
+        end_record(app, &r,
+                   done                ? "done"
+                   : is_left(&s, plan) ? "failed"
+                                       : "undone");
+    unblock(&mask);
+    if (!done)
+        return begun ? transaction_fail(app, error)
+                     : app_fail_error(app, error);
     *id = r.id;
     app_say(app,
             "done; `carrel passthrough undo %" G_GUINT64_FORMAT

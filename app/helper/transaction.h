@@ -2,6 +2,8 @@
  * journal and applied, and taken back. Thread: main. */
 #pragma once
 
+#include <signal.h>
+
 #include "app/app.h"
 #include "app/helper/journal.h"
 
@@ -9,6 +11,9 @@
 HostHand transaction_hand(const HostRoot *root);
 /* May this process change the host? */
 bool transaction_may(const HostRoot *root);
+
+/* Blocks SIGHUP, SIGINT and SIGTERM; *ret_old: the mask before. */
+void transaction_block(sigset_t *ret_old);
 
 /* A sum over the steps: what a person agreed to and what is applied must have
  * the same. g_free. */
@@ -20,7 +25,8 @@ bool transaction_agree(const App *app, const HostHand *hand, const Plan *plan,
 /* Shows the steps to a person, or as JSON with --json. */
 void transaction_show(const App *app, const Plan *plan);
 /* Journals and applies the plan; with --dry-run prints the lines that the
- * journal would get. ret_id (may be NULL): 0 when there was nothing to do. An
+ * journal would get. A SIGHUP, SIGINT or SIGTERM meanwhile is not obeyed but
+ * taken as a failure: what was done is taken back, and it says so. ret_id (may be NULL): 0 when there was nothing to do. An
  * ExitCode; failures are reported. */
 int transaction_apply(const App *app, HostHand *hand, Plan *plan,
                       guint64 *ret_id);

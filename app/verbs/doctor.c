@@ -128,9 +128,7 @@ verb_doctor(App *app, int argc, char **argv)
     const GOptionEntry entries[] = {
         PASSTHROUGH_ROOT_OPTION(dir),
         {"record", 0, 0, G_OPTION_ARG_FILENAME, &file,
-         "Write what was looked at to FILE, without serial numbers, addresses "
-         "and names",
-         "FILE"},
+         "Write what was looked at, without names and serials", "FILE"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     g_auto(GStrv) args = NULL;
     int code = app_parse(app, argv, entries, 0, 0, &args);

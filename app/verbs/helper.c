@@ -7,6 +7,7 @@
 #include "app/helper/host-net.h"
 #include "app/helper/transaction.h"
 #include "app/verbs/run.h"
+#include "vmm/core/sysutil.h"
 
 typedef struct {
     const char *action, *undo;
@@ -161,7 +162,8 @@ perform(const App *app, const ActionRow *row, JournalRecord *r)
                         "run it with sudo; --dry-run shows what it would do",
                         NULL, "helper %s changes this host's network",
                         row->action);
-    if (!journal_begin(r, &error))
+    CARREL_AUTO_FD int lock = journal_lock(&error); /* ids are given once */
+    if (lock < 0 || !journal_begin(r, &error))
         return app_fail_error(app, error);
     int err = row->apply(r);
     if (!journal_end(r, err == 0 ? "done" : "failed", &error))

@@ -1,6 +1,7 @@
 /* app/verbs/passthrough-act.c - carrel passthrough plan | bind | unbind |
  * apply | undo: the way there and back. A user's process makes the plan, shows
  * it and asks; root's makes it again and does it only when it is the same. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "app/verbs/passthrough.h"
 #include "passthrough-wizard/boot-config.h"
 #include "profiles/schema.h"
+#include "vmm/core/sysutil.h"
 
 typedef struct {
     char *root, *when, *expect, *memory;
@@ -44,8 +46,7 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
         {"huge-pages", 0, 0, G_OPTION_ARG_INT, &o->huge_pages,
          "Have at least N huge pages of 2 MiB", "N"},
         {"unsafe-interrupts", 0, 0, G_OPTION_ARG_NONE, &o->unsafe,
-         "Go on without interrupt remapping, whatever guests can do then",
-         NULL},
+         "Go on without interrupt remapping", NULL},
         {"consent", 0, 0, G_OPTION_ARG_NONE, &o->consent,
          "Give away what the host itself needs", NULL},
         {"expect", 0, 0, G_OPTION_ARG_STRING, &o->expect,
@@ -181,6 +182,25 @@ passthrough_apply(App *app, int argc, char **argv)
     return plan_and_do(app, argv, "apply", "start");
 }
 
+/* From the change to the process that takes it back no signal may come between:
+ * sudo sends SIGHUP to all that it started when its terminal goes. */
+static int
+hold_plan(const App *app, HostHand *hand, Plan *plan, int fd)
+{
+    guint64 id = 0;
+    sigset_t mask;
+
+    transaction_block(&mask);
+    int code = transaction_apply(app, hand, plan, &id);
+    /* 0: bound already, for longer */
+    if (code == EXIT_OK && id != 0 && !hold_wait(app, fd, id)) {
+        (void) transaction_undo(app, hand, id);
+        code = EXIT_FAILED;
+    }
+    (void) pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    return code;
+}
+
 /* Bound for as long as somebody has the FIFO open: what `carrel start` runs. */
 int
 passthrough_hold(App *app, int argc, char **argv)
@@ -189,7 +209,6 @@ passthrough_hold(App *app, int argc, char **argv)
     g_auto(GStrv) args = NULL;
     g_autoptr(HostRoot) root = NULL;
     g_autoptr(GError) error = NULL;
-    guint64 id = 0;
     int code = read_options(app, argv, 2, &o, &args);
 
     if (code >= 0)
@@ -197,6 +216,14 @@ passthrough_hold(App *app, int argc, char **argv)
     if (o.fifo == NULL)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "hold: --fifo is missing");
+    if (o.consent || o.unsafe) /* nobody is shown a plan and asked */
+        return app_fail(app, EXIT_USAGE, "usage", NULL,
+                        "carrel passthrough bind",
+                        "hold: no --consent and no --unsafe-interrupts; bind "
+                        "the device by hand for that");
+    CARREL_AUTO_FD int fd = hold_open(app, o.fifo, o.uid);
+    if (fd < 0 || !hold_wait_earlier(app, args + 1))
+        return EXIT_STATE;
     g_autoptr(HostPci) host = passthrough_look(app, NULL, &root, &code);
     if (host == NULL)
         return code;
@@ -205,13 +232,10 @@ passthrough_hold(App *app, int argc, char **argv)
         &hand, host, (const char *const *) args + 1, &o.bind, &error);
     if (plan == NULL)
         return transaction_fail(app, error);
-    code = transaction_apply(app, &hand, plan, &id);
-    if (code != EXIT_OK || id == 0) /* 0: bound already, for longer */
-        return code;
-    if (hold_wait(app, o.fifo, o.uid, id))
-        return EXIT_OK;
-    (void) transaction_undo(app, &hand, id);
-    return EXIT_FAILED;
+    char *title = g_strconcat(JOURNAL_HOLD, plan->title, NULL);
+    g_free(plan->title);
+    plan->title = title;
+    return hold_plan(app, &hand, plan, fd);
 }
 
 /* ---- back ---- */

@@ -212,6 +212,8 @@ before_effect(FakeSysfs *fake)
 {
     if (++fake->writes == fake->kill_at)
         (void) raise(SIGKILL);
+    if (fake->writes == fake->raise_at)
+        (void) raise(SIGTERM);
 }
 
 static int
@@ -226,6 +228,8 @@ sim_write(HostHand *hand, const char *path, const char *text)
     before_effect(fake);
     if (fake->fail != NULL && strstr(path, fake->fail) != NULL)
         return -EIO;
+    if (fake->stuck != NULL && strstr(path, fake->stuck) != NULL)
+        return -ETIMEDOUT;
     if (strcmp(name, "bind") == 0)
         return bind_driver(fake, above, plain);
     if (strcmp(name, "unbind") == 0) {

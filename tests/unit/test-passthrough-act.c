@@ -1,11 +1,16 @@
 /* tests/unit/test-passthrough-act.c - plans, their journal, there and back,
  * also by way of SIGKILL at every line of the journal and at every effect. */
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/helper/hold.h"
 #include "app/helper/journal.h"
+#include "app/helper/transaction.h"
 #include "passthrough-wizard/boot-config.h"
 #include "passthrough-wizard/sriov.h"
 #include "tests/unit/cu-main.h"
@@ -488,6 +493,134 @@ test_failure_rolls_back(void)
     drop_journal(fake);
 }
 
+/* The kernel may yet do it: that step is not ours to call undone. */
+static void
+test_stuck_stays_begun(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autoptr(GError) error = NULL;
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = bind_card(fake, NULL);
+    fake->stuck = "/unbind";
+    CU_ASSERT_FALSE(apply(&run, plan, &error));
+    CU_ASSERT_TRUE(
+        g_error_matches(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_STUCK));
+    g_autoptr(GPtrArray) records = journal_read(NULL);
+    CU_ASSERT_EQUAL_FATAL(records->len, 1);
+    const JournalRecord *r = g_ptr_array_index(records, 0);
+    unsigned begun = 0, undone = 0;
+    for (guint i = 0; i < r->states->len; i++) {
+        StepState state = g_array_index(r->states, StepState, i);
+        begun += state == STEP_BEGUN;
+        undone += state == STEP_UNDONE;
+    }
+    CU_ASSERT_EQUAL(begun, 1);
+    CU_ASSERT_TRUE(undone > 0);
+    drop_journal(fake);
+}
+
+/* The helper's own way of applying: a signal takes back what was done. */
+static void
+test_signal_rolls_back(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autofree char *before = fake_sysfs_snapshot(fake);
+    const App app = {.quiet = true};
+    guint64 id = 0;
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = bind_card(fake, NULL);
+    fake->raise_at = 3;
+    CU_ASSERT_NOT_EQUAL(transaction_apply(&app, &fake->hand, plan, &id),
+                        EXIT_OK);
+    CU_ASSERT_EQUAL(id, 0);
+    g_autofree char *after = fake_sysfs_snapshot(fake);
+    CU_ASSERT_STRING_EQUAL(before, after);
+    g_autoptr(GPtrArray) records = journal_read(NULL);
+    CU_ASSERT_EQUAL_FATAL(records->len, 1);
+    CU_ASSERT_FALSE(journal_in_force(g_ptr_array_index(records, 0)));
+    drop_journal(fake);
+}
+
+/* A hold that was not given back yet is found by the function's address. */
+static void
+test_hold_is_found(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = bind_card(fake, NULL);
+    g_free(plan->title);
+    plan->title = g_strdup(JOURNAL_HOLD "bind 0000:01:00.0");
+    CU_ASSERT_TRUE(apply(&run, plan, NULL));
+    g_autoptr(GPtrArray) in = journal_read(NULL);
+    CU_ASSERT_EQUAL(journal_find_hold(in, "0000:01:00.0", "boot-1"),
+                    run.record.id);
+    CU_ASSERT_EQUAL(journal_find_hold(in, "0000:02:00.0", "boot-1"), 0);
+    CU_ASSERT_EQUAL(journal_find_hold(in, "0000:01:00.0", "boot-2"), 0);
+    CU_ASSERT_TRUE(undo(fake, 0, NULL));
+    CU_ASSERT_TRUE(journal_end(&run.record, "undone", NULL));
+    g_autoptr(GPtrArray) out = journal_read(NULL);
+    CU_ASSERT_EQUAL(journal_find_hold(out, "0000:01:00.0", "boot-1"), 0);
+    drop_journal(fake);
+}
+
+/* Who was killed before root looked had the FIFO, and nobody has it now. */
+static void
+test_hold_needs_its_starter(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autofree char *path = g_build_filename(fake->dir, "fifo", NULL);
+    const App app = {.quiet = true};
+
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    int starter = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    CU_ASSERT_EQUAL(write(starter, "", 1), 1);
+    int fd = hold_open(&app, path, getuid());
+    CU_ASSERT_TRUE(fd >= 0);
+    struct pollfd pfd = {fd, POLLIN, 0};
+    CU_ASSERT_EQUAL(poll(&pfd, 1, 0), 0);
+    (void) close(starter);
+    CU_ASSERT_EQUAL(poll(&pfd, 1, 0), 1);
+    CU_ASSERT_TRUE(pfd.revents & POLLHUP);
+    (void) close(fd);
+    CU_ASSERT_EQUAL(hold_open(&app, path, getuid()), -1);
+    starter = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    CU_ASSERT_EQUAL(write(starter, "", 1), 1);
+    CU_ASSERT_EQUAL(hold_open(&app, path, (gint64) getuid() + 1), -1);
+    (void) close(starter);
+    (void) unlink(path);
+}
+
+/* The rules of --persist go with the functions. */
+static void
+test_rules_go(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    const char *rule = "/etc/udev/rules.d/70-carrel-vf-0000-03-00.0.rules";
+    const char *set = "/etc/udev/rules.d/70-carrel-vf-0000-03-00.0-1.rules";
+    const SriovOptions options = {.persist = false};
+    Run run = {.fake = fake};
+
+    fresh_journal(fake);
+    g_autoptr(Plan) make = make_vfs(fake, NULL);
+    CU_ASSERT_TRUE(apply(&run, make, NULL));
+    fake_sysfs_put(fake, set, "# Carrel: virtual function 1.\n");
+    g_autoptr(HostPci) now = look(fake);
+    g_autoptr(Plan) drop =
+        sriov_count_plan(&fake->hand, now, "03:00.0", 0, &options, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(drop);
+    CU_ASSERT_TRUE(apply(&run, drop, NULL));
+    g_autofree char *no_rule = fake_sysfs_get(fake, rule);
+    g_autofree char *no_set = fake_sysfs_get(fake, set);
+    CU_ASSERT_PTR_NULL(no_rule);
+    CU_ASSERT_PTR_NULL(no_set);
+    drop_journal(fake);
+}
+
 static void
 test_changed_meanwhile(void)
 {
@@ -724,6 +857,11 @@ CU_MAIN("passthrough-act", {"a_card_goes_as_a_whole_and_comes_back", test_card},
         {"a_plan_has_the_whole_group_in_order", test_whole_group},
         {"the_journal_has_what_the_dry_run_shows", test_journal_has_them},
         {"a_failing_step_takes_back_those_before", test_failure_rolls_back},
+        {"a_step_that_hangs_stays_begun", test_stuck_stays_begun},
+        {"a_signal_takes_back_what_was_done", test_signal_rolls_back},
+        {"a_hold_in_force_is_found", test_hold_is_found},
+        {"a_hold_needs_its_starter", test_hold_needs_its_starter},
+        {"removed_functions_take_their_rules_along", test_rules_go},
         {"a_value_that_changed_meanwhile_is_left", test_changed_meanwhile},
         {"undo_leaves_what_others_changed_later", test_others_changes_stay},
         {"after_a_restart_only_files_are_taken_back", test_restart},
