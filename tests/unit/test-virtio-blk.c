@@ -652,7 +652,10 @@ test_thread_hands_several_writes_on(void)
         for (unsigned i = 0; i < 4; i++)
             add_write(&d, i);
         device_resume(d.r.dev);
-        CU_ASSERT_FALSE(is_answered_by_thread(&d));
+        bool by_thread = is_answered_by_thread(&d);
+        CU_ASSERT_FALSE(by_thread);
+        if (by_thread) /* the rest is there already */
+            break;
         for (unsigned i = 0; i < 4; i++)
             CU_ASSERT_NOT_EQUAL(virtio_rig_finish(&d.r, 0), G_MAXUINT32);
     }
