@@ -388,16 +388,18 @@ run_now(VirtioBlk *d, Request *r)
     d->next_pause = MIN(d->next_pause * 2, MAX_PAUSE);
 }
 
-/* True when it was done at once; r->status is the answer then. What the page
- * cache takes or has is a copy, and quicker done than handed on. A request that
- * is alone keeps nobody waiting, wherever it goes. */
+/* True when it was done at once; r->status is the answer then. What is in the
+ * page cache is a copy, and quicker done than handed on. Whatever may wait is
+ * done here only while the driver waits for nothing else: of several the ring
+ * does some while the driver prepares others. */
 static bool
 do_at_once(VirtioBlk *d, Request *r, const Batch *b)
 {
-    int result = d->info.cached ? -EOPNOTSUPP : -EAGAIN;
+    bool may_wait = b->waits && b->alone;
+    int result = -EAGAIN;
 
     r->status = S_OK;
-    if ((r->type != T_IN && (r->type != T_OUT || !b->waits)) ||
+    if ((r->type != T_IN && (r->type != T_OUT || !may_wait)) ||
         r->piece != r->left || r->piece > NOW_BYTES)
         return false;
     if (d->now_pause > 0) {
@@ -407,7 +409,7 @@ do_at_once(VirtioBlk *d, Request *r, const Batch *b)
     if (r->type == T_IN)
         result = block_read_now(d->block, r->block.offset, r->block.iov,
                                 r->block.n_iov);
-    if (result != 0 && b->waits && (b->alone || result == -EOPNOTSUPP)) {
+    if (result != 0 && may_wait) {
         run_now(d, r);
     } else if (result != 0) {
         d->now_pause = NOW_PAUSE;
@@ -585,7 +587,11 @@ own_features(const VirtioBlk *d)
 static void
 make_requests(VirtioBlk *d)
 {
-    virtio_pool_init(&d->pool, sizeof(Request), d->n_queues * d->queue_size);
+    /* One more than the queues have: whoever puts too much into a full queue
+     * is found out by virtq_pop(). For want of a request collect() would look
+     * at that buffer for ever, with the lock held. */
+    virtio_pool_init(&d->pool, sizeof(Request),
+                     d->n_queues * d->queue_size + 1);
     d->to_flush = 0;
     d->now_pause = 0;
     d->next_pause = NOW_PAUSE;

@@ -39,7 +39,7 @@ struct VscsiControl {
 void
 vscsi_make_controls(VirtioScsi *d)
 {
-    virtio_pool_init(&d->control_pool, sizeof(VscsiControl), d->queue_size);
+    virtio_pool_init(&d->control_pool, sizeof(VscsiControl), d->queue_size + 1);
     d->waiting = NULL;
 }
 

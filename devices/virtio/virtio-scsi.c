@@ -566,8 +566,10 @@ check_options(VirtioScsi *d, GError **error)
 static void
 make_requests(VirtioScsi *d)
 {
+    /* One more than the queues have: whoever puts too much into a full queue
+     * is found out by virtq_pop(), see virtio-blk.c. */
     virtio_pool_init(&d->pool, sizeof(VscsiRequest),
-                     d->n_queues * d->queue_size);
+                     d->n_queues * d->queue_size + 1);
     d->to_flush = 0;
     d->now_pause = 0;
     d->order = 0;

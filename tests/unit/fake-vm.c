@@ -20,7 +20,7 @@ fake_send_msi(void *backend, guint64 address, guint32 data)
 {
     FakeVm *vm = backend;
 
-    vm->msis++;
+    __atomic_add_fetch(&vm->msis, 1, __ATOMIC_RELEASE); /* any thread */
     vm->last_msi_address = address;
     vm->last_msi_data = data;
     return 0;

@@ -69,6 +69,7 @@ make_disk(Disk *d, VirtioRigHow how, bool read_only, unsigned queues,
     Device *dev = device_new(&virtio_blk_class, "disk0");
     device_set_link(dev, "drive", d->block);
     device_set_u64(dev, "queues", queues, NULL);
+    device_set_u64(dev, "queue-size", 16, NULL); /* as the rig's rings */
     device_set_u64(dev, "own-thread", own_thread, NULL);
     device_set_string(dev, "serial", "0815", NULL);
     virtio_rig_add_device(&d->r, dev);
@@ -443,6 +444,41 @@ test_pause_and_restore(void)
     end(&d);
 }
 
+/* A flush of one slot. */
+static void
+add_flush(Disk *d, unsigned i)
+{
+    const VrBuf bufs[] = {{HEADER, 16, false}, {STATUS, 1, true}};
+
+    put_header(d, HEADER, FLUSH, 0);
+    (void) virtio_rig_add_indirect(&d->r, 0, DATA + 32 * i, bufs, 2);
+}
+
+/* One more than the ring has while all are under way: refused, not waited for.
+ * Called directly, so that no answer comes in between. */
+static void
+check_full_queue(guint64 accept)
+{
+    Disk d;
+
+    make_disk(&d, VR_PCI, false, 1, false, accept);
+    for (unsigned i = 0; i < 16; i++)
+        add_flush(&d, i);
+    d.r.v->model->notify(d.r.v, 0);
+    CU_ASSERT_EQUAL(virtio_rig_status(&d.r) & VIRTIO_STATUS_NEEDS_RESET, 0);
+    add_flush(&d, 16);
+    d.r.v->model->notify(d.r.v, 0);
+    CU_ASSERT_NOT_EQUAL(virtio_rig_status(&d.r) & VIRTIO_STATUS_NEEDS_RESET, 0);
+    end(&d);
+}
+
+static void
+test_full_queue(void)
+{
+    check_full_queue(G_MAXUINT64);
+    check_full_queue(~VIRTIO_F_RING_PACKED);
+}
+
 /* ---- on a thread of its own ---- */
 
 static void
@@ -551,6 +587,81 @@ test_thread_pause(void)
     end(&d);
 }
 
+/* Answers come without the loop only from the thread itself. */
+static bool
+is_answered_by_thread(Disk *d)
+{
+    guint16 id;
+    guint32 len;
+
+    for (unsigned i = 0; i < 50; i++, g_usleep(1000))
+        if (virtio_rig_used(&d->r, 0, &id, &len))
+            return true;
+    return false;
+}
+
+static void
+add_write(Disk *d, unsigned i)
+{
+    const VrBuf bufs[] = {
+        {HEADER, 16, false}, {DATA, 512, false}, {STATUS, 1, true}};
+
+    put_header(d, HEADER, OUT, i);
+    virtio_rig_add(&d->r, 0, bufs, 3);
+}
+
+/* A write that is alone is done by the thread, but on a busy machine not each:
+ * one that took long sends up to a thousand others to the ring. */
+static bool
+writes_by_itself(Disk *d)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        add_write(d, 1);
+        fake_mmio_write(d->r.vm, VR_NOTIFY, 0, 2);
+        if (is_answered_by_thread(d))
+            return true;
+        CU_ASSERT_NOT_EQUAL(virtio_rig_finish(&d->r, 0), G_MAXUINT32);
+        keep_busy(d);
+    }
+    return false;
+}
+
+static void
+test_thread_writes_what_is_alone(void)
+{
+    Disk d;
+
+    begin_thread(&d, 1);
+    keep_busy(&d);
+    CU_ASSERT_TRUE(writes_by_itself(&d));
+    end(&d);
+}
+
+/* Several at once are the ring's, whose answers come by the loop. */
+static void
+test_thread_hands_several_writes_on(void)
+{
+    Disk d;
+
+    begin_thread(&d, 1);
+    keep_busy(&d);
+    for (unsigned round = 0; round < 5; round++) {
+        CU_ASSERT_TRUE(writes_by_itself(&d));
+        device_quiesce(d.r.dev);
+        wait_quiet(&d);
+        for (unsigned i = 0; i < 4; i++)
+            add_write(&d, i);
+        device_resume(d.r.dev);
+        bool by_thread = is_answered_by_thread(&d);
+        CU_ASSERT_FALSE(by_thread);
+        if (by_thread) /* the rest is there already */
+            break;
+        for (unsigned i = 0; i < 4; i++)
+            CU_ASSERT_NOT_EQUAL(virtio_rig_finish(&d.r, 0), G_MAXUINT32);
+    }
+    end(&d);
+}
+
 static void
 test_thread_reset(void)
 {
@@ -600,8 +711,13 @@ CU_MAIN("virtio-blk", {"reads_and_writes_on_every_transport", test_round_trip},
         {"a_batch_is_answered_with_few_interrupts", test_batch},
         {"a_reset_waits_for_what_is_in_flight", test_reset_in_flight},
         {"requests_survive_pause_and_restore", test_pause_and_restore},
+        {"more_than_a_queue_has_is_refused", test_full_queue},
         {"a_thread_of_its_own_reads_and_writes", test_thread_round_trip},
         {"a_thread_of_its_own_takes_batches", test_thread_batch},
         {"a_thread_of_its_own_is_quiet_when_paused", test_thread_pause},
+        {"a_thread_of_its_own_writes_what_is_alone",
+         test_thread_writes_what_is_alone},
+        {"a_thread_of_its_own_hands_several_writes_on",
+         test_thread_hands_several_writes_on},
         {"a_thread_of_its_own_survives_resets", test_thread_reset},
         {"a_thread_of_its_own_ends_with_the_device", test_thread_ends})
