@@ -196,6 +196,13 @@ full_address(const char *text)
                : g_steal_pointer(&lower);
 }
 
+/* KVM would keep the group open, so that nobody could open it again. */
+static void
+group_leaves(void *data, int fd)
+{
+    (void) vm_set_vfio_group(((Machine *) data)->vm, fd, false);
+}
+
 static bool
 open_card(Machine *m, OpenPci *o, const Profile *p, GError **error)
 {
@@ -210,8 +217,11 @@ open_card(Machine *m, OpenPci *o, const Profile *p, GError **error)
                     "host's");
         return machine_blame(error, o->section, "host");
     }
-    if (m->vfio == NULL)
+    if (m->vfio == NULL) {
         m->vfio = vfio_container_new(&vfio_sys_kernel, error);
+        if (m->vfio != NULL)
+            vfio_container_set_leave(m->vfio, group_leaves, m);
+    }
     if (m->vfio == NULL || !open_functions(m, o, address, all, error))
         return machine_blame(error, o->section, "host");
     return load_rom(o, p, error);
@@ -342,18 +352,6 @@ machine_close_pci(Machine *m, const char *section)
     m->pcis[number] = NULL;
 }
 
-/* KVM would keep the groups open, and with them the IOMMU's mappings. */
-static void
-take_groups_back(Machine *m)
-{
-    int fd;
-
-    for (unsigned i = 0;
-         m->vfio != NULL && (fd = vfio_container_nth_group_fd(m->vfio, i)) >= 0;
-         i++)
-        (void) vm_set_vfio_group(m->vm, fd, false); /* it may not know them */
-}
-
 void
 machine_close_pcis(Machine *m)
 {
@@ -362,6 +360,5 @@ machine_close_pcis(Machine *m)
             close_card(m->pcis[i]);
         m->pcis[i] = NULL;
     }
-    take_groups_back(m);
     g_clear_pointer(&m->vfio, vfio_container_free);
 }

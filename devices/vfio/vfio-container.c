@@ -279,12 +279,6 @@ find_group(const VfioContainer *c, unsigned group)
 }
 
 int
-vfio_container_nth_group_fd(const VfioContainer *c, unsigned i)
-{
-    return i < c->groups->len ? g_array_index(c->groups, VfioGroup, i).fd : -1;
-}
-
-int
 vfio_container_group_fd(const VfioContainer *c, unsigned group)
 {
     const VfioGroup *g = find_group(c, group);

@@ -56,7 +56,5 @@ void vfio_container_set_leave(VfioContainer *c,
 const VfioSys *vfio_container_sys(const VfioContainer *c);
 /* The group's descriptor, borrowed; -1: it is not in. */
 int vfio_container_group_fd(const VfioContainer *c, unsigned group);
-/* Descriptor of the i-th group, from 0; -1: there are no more. */
-int vfio_container_nth_group_fd(const VfioContainer *c, unsigned i);
 /* Bytes of guest RAM that devices see. */
 guint64 vfio_container_mapped(const VfioContainer *c);

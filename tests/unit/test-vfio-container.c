@@ -82,9 +82,7 @@ space_begin(Space *s)
     s->f = vfio_fake_new();
     s->c = vfio_container_new(&s->f->sys, NULL);
     CU_ASSERT_TRUE(vfio_container_add_group(s->c, VF_GROUP, NULL));
-    CU_ASSERT_EQUAL(vfio_container_nth_group_fd(s->c, 0),
-                    vfio_container_group_fd(s->c, VF_GROUP));
-    CU_ASSERT_EQUAL(vfio_container_nth_group_fd(s->c, 1), -1);
+    CU_ASSERT_TRUE(vfio_container_group_fd(s->c, VF_GROUP) >= 0);
 }
 
 static void
