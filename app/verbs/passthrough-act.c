@@ -222,7 +222,9 @@ passthrough_hold(App *app, int argc, char **argv)
                         "hold: no --consent and no --unsafe-interrupts; bind "
                         "the device by hand for that");
     CARREL_AUTO_FD int fd = hold_open(app, o.fifo, o.uid);
-    if (fd < 0 || !hold_wait_earlier(app, args + 1))
+    if (fd < 0)
+        return EXIT_FAILED;
+    if (!hold_wait_earlier(app, args + 1))
         return EXIT_STATE;
     g_autoptr(HostPci) host = passthrough_look(app, NULL, &root, &code);
     if (host == NULL)

@@ -137,6 +137,7 @@ until_same() {
 }
 mkfifo "$home/fifo"
 exec 8<>"$home/fifo"
+printf x >&8 # as whoever starts a machine does: a sign of life
 check "held for one who has the FIFO open" \
     pass hold $pair --fifo="$home/fifo" --user=0
 sleep 1
