@@ -35,6 +35,7 @@ pci_pages_new(GuestMem *mem, Gpa base, GError **error)
 
     if (backing == NULL || !mem_backing_fill_bytes(backing, 0xff, error))
         return NULL;
+    mem_backing_set_cpus_only(backing);
     PciPages *p = g_new0(PciPages, 1);
     p->base = base;
     p->words = mem_backing_host(backing);

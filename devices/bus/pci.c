@@ -636,10 +636,13 @@ pci_new_register_page(PciDevice *pdev, void **ret_bytes, GError **error)
     guint64 at = pdev->devfn * (guint64) REGISTER_PAGE;
 
     g_mutex_lock(&bus->config_lock);
-    if (bus->register_pages == NULL)
+    if (bus->register_pages == NULL) {
         bus->register_pages = mem_backing_new_private(
             bus->env->mem, "pci-registers",
             G_N_ELEMENTS(bus->functions) * REGISTER_PAGE, error);
+        if (bus->register_pages != NULL)
+            mem_backing_set_cpus_only(bus->register_pages);
+    }
     g_mutex_unlock(&bus->config_lock);
     if (bus->register_pages == NULL)
         return NULL;

@@ -47,6 +47,31 @@ static const IrqBackendOps fake_irq_ops = {
     .set_pin_fd = fake_set_pin_fd,
 };
 
+static int
+fake_slot_set(void *backend, unsigned slot, Gpa gpa, guint64 len, void *host,
+              bool read_only, bool log_dirty)
+{
+    FakeVm *vm = backend;
+
+    (void) log_dirty;
+    vm->slots[slot] = (FakeSlot){gpa, len, host, read_only};
+    return 0;
+}
+
+static int
+fake_slot_clear(void *backend, unsigned slot)
+{
+    FakeVm *vm = backend;
+
+    vm->slots[slot] = (FakeSlot){0};
+    return 0;
+}
+
+static const MemBackendOps fake_mem_ops = {
+    .slot_set = fake_slot_set,
+    .slot_clear = fake_slot_clear,
+};
+
 static void
 fake_request(DeviceEnv *env, MachineRequest what, const char *detail)
 {
@@ -78,6 +103,7 @@ fake_vm_new(gsize ram_size)
     vm->env.ports = io_space_new(IO_PORT);
     vm->env.mmio = io_space_new(IO_MMIO);
     vm->env.mem = guest_mem_new();
+    guest_mem_set_backend(vm->env.mem, &fake_mem_ops, vm);
     vm->env.irq = irq_chip_new(&fake_irq_ops, vm);
     vm->env.request = fake_request;
     vm->env.log = fake_log;
@@ -161,6 +187,27 @@ void
 fake_mmio_write(FakeVm *vm, Gpa addr, guint64 value, unsigned size)
 {
     io_write(vm->env.mmio, addr, value, size);
+}
+
+guint8 *
+fake_cpu_ptr(FakeVm *vm, Gpa addr, guint64 len, bool write)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(vm->slots); i++) {
+        const FakeSlot *s = &vm->slots[i];
+        if (addr >= s->gpa && addr - s->gpa < s->len &&
+            len <= s->len - (addr - s->gpa) && !(write && s->read_only))
+            return s->host + (addr - s->gpa);
+    }
+    return NULL;
+}
+
+bool
+fake_cpu_reads(FakeVm *vm, Gpa addr, unsigned size, guint64 value)
+{
+    const guint8 *at = fake_cpu_ptr(vm, addr, size, false);
+    guint64 le = GUINT64_TO_LE(value);
+
+    return at != NULL && memcmp(at, &le, size) == 0;
 }
 
 guint8 *

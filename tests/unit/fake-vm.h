@@ -10,9 +10,18 @@
 #include "vmm/mem/dma.h"
 #include "vmm/mem/guest-mem.h"
 
+/* A slot as a CPU would be given it. */
+typedef struct {
+    Gpa gpa;
+    guint64 len; /* 0: unused */
+    guint8 *host;
+    bool read_only;
+} FakeSlot;
+
 typedef struct {
     DeviceEnv env; /* first: what devices get */
     MemBacking *ram;
+    FakeSlot slots[512];
     guint ram_size;
     bool level[IRQ_PINS];  /* as the controllers see them, ORed */
     guint rises[IRQ_PINS]; /* edges 0 -> 1 since the start */
@@ -43,6 +52,11 @@ void fake_out32(FakeVm *vm, guint16 port, guint32 value);
 guint64 fake_mmio_read(FakeVm *vm, Gpa addr, unsigned size);
 void fake_mmio_write(FakeVm *vm, Gpa addr, guint64 value, unsigned size);
 
+/* Where a CPU finds that memory without an exit, also where no device may;
+ * NULL: it exits. */
+guint8 *fake_cpu_ptr(FakeVm *vm, Gpa addr, guint64 len, bool write);
+/* Whether it finds that value there. */
+bool fake_cpu_reads(FakeVm *vm, Gpa addr, unsigned size, guint64 value);
 guint8 *fake_ram(FakeVm *vm); /* host pointer to guest address 0 */
 /* Lets guest time pass and dispatches whatever became ready. */
 void fake_advance(FakeVm *vm, gint64 ns);

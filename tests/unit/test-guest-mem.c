@@ -263,6 +263,30 @@ test_discard_refuses(void)
     end(&f);
 }
 
+/* A CPU finds it, a device finds a hole: also a pin and a ring. */
+static void
+test_cpus_only(void)
+{
+    Fixture f = begin();
+    MemBacking *registers = mem_backing_new(f.mem, "registers", PAGE, NULL);
+    MemSlot *slot = mem_slot_new(f.mem, "registers", registers, 0, PAGE);
+    DmaSeg seg = {4 * PAGE, 16, false};
+    struct iovec iov;
+    guint64 value = 0;
+    guint32 word = 7;
+
+    mem_backing_set_cpus_only(registers);
+    CU_ASSERT_EQUAL(mem_slot_map(slot, 4 * PAGE, MEM_RO), 0);
+    CU_ASSERT_TRUE(mem_slot_is_mapped(slot, NULL));
+    CU_ASSERT_EQUAL(mem_slot_map(f.high, 4 * PAGE, MEM_RW), -EEXIST);
+    CU_ASSERT_PTR_NULL(guest_mem_ptr(f.mem, 4 * PAGE, 4, false));
+    CU_ASSERT_EQUAL(dma_read(f.dma, 4 * PAGE, &word, 4), -EFAULT);
+    CU_ASSERT_EQUAL(dma_load_le(f.dma, 4 * PAGE, 2, &value), -EFAULT);
+    CU_ASSERT_EQUAL(dma_pin(f.dma, &seg, 1, &iov, 1), -EFAULT);
+    CU_ASSERT_EQUAL(word, 7);
+    end(&f);
+}
+
 CU_MAIN("guest-mem", {"dma_reads_what_dma_wrote", test_copy},
         {"a_range_with_a_hole_copies_nothing", test_hole_copies_nothing},
         {"addresses_that_wrap_are_refused", test_wrapping_address},
@@ -275,4 +299,5 @@ CU_MAIN("guest-mem", {"dma_reads_what_dma_wrote", test_copy},
         {"the_dirty_log_has_pages_written_by_dma", test_dirty_log},
         {"private_ram_is_aligned_and_has_no_descriptor", test_private_ram},
         {"discarded_pages_and_no_others_read_as_zero", test_discard},
-        {"what_is_no_free_ram_is_not_discarded", test_discard_refuses})
+        {"what_is_no_free_ram_is_not_discarded", test_discard_refuses},
+        {"registers_are_no_memory_for_a_device", test_cpus_only})

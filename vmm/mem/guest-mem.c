@@ -18,7 +18,8 @@ struct MemBacking {
     guint8 *host;
     guint64 len;
     bool discardable;
-    bool device;       /* of the host: only the guest's CPUs reach it */
+    bool device;       /* of the host, and cpus_only */
+    bool cpus_only;    /* registers: not for any DMA */
     void *reservation; /* what to unmap: host with its alignment padding */
     gsize reserved;
 };
@@ -100,7 +101,7 @@ mem_publish(GuestMem *mem)
 
     for (guint i = 0; i < mem->slots->len; i++) {
         MemSlot *s = g_ptr_array_index(mem->slots, i);
-        if (s->mapped && !s->backing->device)
+        if (s->mapped && !s->backing->cpus_only)
             table->spans[table->n++] =
                 (MemSpan){s->gpa, s->len, s->backing->host + s->offset,
                           s->access == MEM_RO, s};
@@ -253,6 +254,7 @@ mem_backing_new_device(GuestMem *mem, const char *name, void *host, guint64 len)
     b->fd = -1;
     b->host = host;
     b->device = true;
+    b->cpus_only = true;
     g_mutex_lock(&mem->lock);
     g_ptr_array_add(mem->backings, b);
     g_mutex_unlock(&mem->lock);
@@ -278,6 +280,12 @@ void
 mem_backing_allow_discard(MemBacking *b)
 {
     b->discardable = true;
+}
+
+void
+mem_backing_set_cpus_only(MemBacking *b)
+{
+    b->cpus_only = true;
 }
 
 void *

@@ -52,9 +52,13 @@ void mem_backing_fill(MemBacking *backing, guint64 offset, const void *data,
  * what is written later. Set-up thread, before it is mapped. False and error
  * set: no memory. */
 bool mem_backing_fill_bytes(MemBacking *backing, guint8 value, GError **error);
+/* Registers that the guest reads as memory: only its CPUs reach it, for a device
+ * that is told to read or write there it is a hole. No model's DMA and no
+ * guest_mem_...() touches it. Set-up thread, before it is mapped. */
+void mem_backing_set_cpus_only(MemBacking *backing);
 /* Memory of a device of the host, mapped at host by somebody who keeps it
- * until mem_backing_free(): a BAR that a guest reaches without an exit. No
- * model's DMA and no guest_mem_...() ever touches it. Set-up or loop thread. */
+ * until mem_backing_free(): a BAR that a guest reaches without an exit. For
+ * CPUs only, as above. Set-up or loop thread. */
 MemBacking *mem_backing_new_device(GuestMem *mem, const char *name, void *host,
                                    guint64 len);
 /* Before guest_mem_free(), when no slot shows any of it. NULL is fine. */
