@@ -39,6 +39,8 @@ attack(const Victim *v, const Attack *a)
         tell(v, a, REFUSED, "cannot be set up");
         return;
     }
+    if ((a->allowed & IGNORED) != 0)
+        t.patience = PATIENCE_SHORT;
     if (a->started)
         target_start(&t);
     outcome = a->run(&t);

@@ -153,8 +153,9 @@ blk_reset_in_flight(Target *t)
         while (REG8(t->dev.common + VIRTIO_STATUS) != 0)
             ;
         memory_set(t->page + PAGE, 0xcc, PAGE);
-        for (u32 i = 0; i < 200; i++)
-            (void) REG8(t->dev.common + VIRTIO_STATUS);
+        alarm_set(5);
+        while (!alarm_rang())
+            ;
         for (u32 i = 0; i < PAGE; i++)
             bad += t->page[PAGE + i] != 0xcc;
         if (!target_open(t, v, 0))

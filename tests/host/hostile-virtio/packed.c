@@ -13,7 +13,6 @@
 #define WORD         0x0cu
 #define OFFER_SELECT 0x00u
 #define OFFER        0x04u
-#define PATIENCE     20000u
 
 /* The areas of the split queue serve again: a descriptor has 16 bytes in both
  * kinds of ring; id is where next was, flags come last. */
@@ -82,18 +81,18 @@ put(Target *t, u32 i, u64 addr, u32 len, u32 flags)
     slots(t)[i] = (Slot){addr, len, (u16) i, (u16) (flags | AVAIL)};
 }
 
+static bool
+packed_used(Target *t)
+{
+    u32 flags = *(volatile u16 *) &slots(t)[0].flags;
+
+    return (flags & AVAIL) != 0 && (flags & USED_BIT) != 0;
+}
+
 static u32
 outcome(Target *t)
 {
-    virtq_ring_doorbell(&t->q);
-    for (u32 i = 0; i < PATIENCE; i++) {
-        u32 flags = *(volatile u16 *) &slots(t)[0].flags;
-        if (virtio_status(&t->dev) & VIRTIO_STATUS_NEEDS_RESET)
-            return RESET;
-        if ((flags & AVAIL) != 0 && (flags & USED_BIT) != 0)
-            return USED;
-    }
-    return IGNORED;
+    return target_wait(t, packed_used);
 }
 
 static u32
@@ -310,9 +309,11 @@ turning(Target *t)
                                         (round % 2 == 0 ? AVAIL : USED_BIT) |
                                         (i % 5 == 0 ? VIRTQ_NEXT : 0))};
         virtq_ring_doorbell(&t->q);
-        for (u32 i = 0; i < 100 && end != RESET; i++)
+        alarm_set(1);
+        do
             end = virtio_status(&t->dev) & VIRTIO_STATUS_NEEDS_RESET ? RESET
                                                                      : IGNORED;
+        while (end != RESET && !alarm_rang());
     }
     return end;
 }

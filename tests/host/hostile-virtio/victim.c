@@ -3,10 +3,14 @@
 
 #include "share/bench-guest/irq.h"
 
-#define PAGE       4096u
-#define PATIENCE   20000u /* looks at the status until it is "ignored" */
-#define VECTOR     IRQ_MSI_BASE
-#define BLK_HEADER 16u
+#define PAGE        4096u
+#define VECTOR      IRQ_MSI_BASE
+#define BLK_HEADER  16u
+
+#define PIT_COUNT_2 0x42
+#define PIT_CONTROL 0x43
+#define PIT_GATE    0x61
+#define PIT_OUT_2   0x20u
 
 const Victim victims[] = {
     {"virtio-blk", VIRTIO_BLK, 0, 0, false, 0, 0},
@@ -39,6 +43,7 @@ target_open(Target *t, const Victim *v, u32 features)
 {
     memory_set(t, 0, sizeof *t);
     t->victim = v;
+    t->patience = PATIENCE_LONG;
     lay_out(t);
     return virtio_open(&t->dev, v->kind, v->nth, features | v->features) &&
            virtq_open(&t->dev, &t->q, v->queue, VECTOR);
@@ -50,17 +55,52 @@ target_start(Target *t)
     virtio_start(&t->dev);
 }
 
+/* Channel 2 of the 8254, mode 0: its output rises when it has counted down. */
+void
+alarm_set(u32 ms)
+{
+    u32 count = ms * 1193;
+
+    outb(PIT_GATE, (u8) ((inb(PIT_GATE) & ~2u) | 1));
+    outb(PIT_CONTROL, 0xb0);
+    outb(PIT_COUNT_2, (u8) count);
+    outb(PIT_COUNT_2, (u8) (count >> 8));
+}
+
+bool
+alarm_rang(void)
+{
+    return (inb(PIT_GATE) & PIT_OUT_2) != 0;
+}
+
+/* Used before the status: a device that stops may have used it before. */
+u32
+target_wait(Target *t, bool (*used)(Target *t))
+{
+    virtq_ring_doorbell(&t->q);
+    for (u32 ms = 0; ms < t->patience; ms += PATIENCE_SHORT) {
+        alarm_set(PATIENCE_SHORT);
+        do {
+            bool is_used = used(t);
+            if (virtio_status(&t->dev) & VIRTIO_STATUS_NEEDS_RESET)
+                return RESET;
+            if (is_used)
+                return USED;
+        } while (!alarm_rang());
+    }
+    return IGNORED;
+}
+
+static bool
+split_used(Target *t)
+{
+    return t->q.used->idx != t->q.seen;
+}
+
 u32
 target_outcome(Target *t)
 {
-    virtq_ring_doorbell(&t->q);
-    for (u32 i = 0; i < PATIENCE; i++) {
-        if (virtio_status(&t->dev) & VIRTIO_STATUS_NEEDS_RESET)
-            return RESET;
-        if (t->q.used->idx != t->q.seen)
-            return USED;
-    }
-    return IGNORED;
+    return target_wait(t, split_used);
 }
 
 u32

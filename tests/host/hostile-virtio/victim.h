@@ -34,17 +34,30 @@ typedef struct {
     const Victim *victim;
     VirtioDev dev;
     Virtq q;
-    u8 *page;  /* of ours, to be a buffer */
-    u8 *spare; /* one that the balloon may have */
+    u32 patience; /* ms until something is "ignored" */
+    u8 *page;     /* of ours, to be a buffer */
+    u8 *spare;    /* one that the balloon may have */
 } Target;
 
 /* Of a table that ends with name NULL. */
 extern const Victim victims[];
 
-/* Reset, features, the queue laid out, not started. */
+/* Waiting until a device has done nothing, where that is right, and until it did
+ * what it must: reading its status costs no exit, and a busy host is slow. */
+#define PATIENCE_SHORT 50u
+#define PATIENCE_LONG  30000u
+
+/* An alarm, of which there is one: at most 50 ms. Every look at it is an exit. */
+void alarm_set(u32 ms);
+bool alarm_rang(void);
+
+/* Reset, features, the queue laid out, not started; patience is long. */
 bool target_open(Target *t, const Victim *v, u32 features);
 void target_start(Target *t);
-/* head is in the ring: tell the device and wait for what comes of it. */
+/* Tell the device, and wait for what comes of it: RESET, USED, which is when
+ * used() says so, or IGNORED. */
+u32 target_wait(Target *t, bool (*used)(Target *t));
+/* The same for a head in the split ring. */
 u32 target_outcome(Target *t);
 u32 target_offer(Target *t, u32 head);
 /* One buffer of the attack's kind. */
