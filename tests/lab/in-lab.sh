@@ -61,7 +61,8 @@ run_lab() {
         LAB_FULL="${LAB_FULL:-}" LAB_FIO="$fio" \
         CARREL_TEST_IMAGES="${CARREL_TEST_IMAGES:-}" \
         LAB_LINUX_612="${LAB_LINUX_612:-}" \
-        bash "$here/several.sh" "$carrel" "$demo_image" "$@" 2>&1
+        bash "$here/several.sh" "$carrel" "$demo_image" "$@" 2>&1 |
+        tee "$results/lab.log" | sed 's/^/# /'
 }
 
 # file_of TEST[:ARGUMENT] - as several.sh names it.
@@ -81,19 +82,42 @@ unproven() {
     for test; do ended_well "$test" || again+=("$test"); done
 }
 
-run_lab "$@" | sed 's/^/# /'
+# What ended the lab, in its own words: why, and the last that it wrote.
+lab_said() { sed -n '/^lab: /{s/^lab: //;s/;.*//;p};$p' "$results/lab.log" |
+    uniq | tail -n 2 | paste -sd '|'; }
+
+# tell_first_try TEST... - the tests that need another: those that failed, the
+# one that was under way when the lab ended, and those that had no turn, which
+# says nothing about them.
+tell_first_try() {
+    local test file name lost=
+    for test; do
+        file=$(file_of "$test")
+        name=$(basename "$file" .tap)
+        if [ -e "$file" ]; then
+            echo "# UNSTEADY: $name failed; the first try:"
+        elif [ -e "$file.new" ]; then
+            lost=$name
+            echo "# UNSTEADY: the lab ended under $name: $(lab_said);" \
+                "the first try:"
+        elif [ -z "$lost" ]; then
+            lost=$name
+            echo "# UNSTEADY: the lab ended before $name: $(lab_said)"
+        else
+            echo "# $name had no turn"
+        fi
+        cat "$file" "$file.new" 2>/dev/null | sed 's/^/# | /'
+        rm -f "$file" "$file.new"
+    done
+}
+
+run_lab "$@"
 unproven "$@"
 if [ ${#again[@]} -gt 0 ]; then
     # An emulator of a processor that runs a hypervisor is not as steady as a
     # processor: what failed has a second try in a new lab, in the open.
-    for test in "${again[@]}"; do
-        file=$(file_of "$test")
-        echo "# UNSTEADY: $(basename "$file" .tap) failed, or the lab ended" \
-            "under it; the first try:"
-        cat "$file" "$file.new" 2>/dev/null | sed 's/^/# | /'
-        rm -f "$file" "$file.new"
-    done
-    run_lab "${again[@]}" | sed 's/^/# /'
+    tell_first_try "${again[@]}"
+    run_lab "${again[@]}"
 fi
 
 for test; do

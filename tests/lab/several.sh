@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # tests/lab/several.sh CARREL DEMO-IMAGE TEST.sh[:ARGUMENT]... - inside the lab:
 # runs each test and leaves its TAP in $LAB_SHARE/NAME.tap, cases without
-# numbers, last line "# NAME ended, N bad, S s". Without that line the lab was
-# lost under the test.
+# numbers, last line "# NAME ended, N bad, S s, M MiB free". Without that line
+# the lab was lost under the test.
 set -u
 carrel=$1 demo_image=$2
 shift 2
@@ -66,6 +66,8 @@ attempt() {
     fi
 }
 
+free_mib() { awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo; }
+
 watch_emulator 2>/dev/null &
 watcher=$!
 trap 'kill $watcher' EXIT
@@ -83,6 +85,7 @@ for test; do
     if [ -e $lost ]; then
         echo "# QEMU lost the guest: $(cat $lost)" >>"$file.new"
     fi
-    echo "# $name ended, $bad bad, $((SECONDS - started)) s" >>"$file.new"
+    echo "# $name ended, $bad bad, $((SECONDS - started)) s," \
+        "$(free_mib) MiB free" >>"$file.new"
     mv "$file.new" "$file"
 done
