@@ -2,6 +2,7 @@
 # The demo guest: text, graphics, keys, serial port, restart and power off.
 . "$(dirname "$0")/lib.sh"
 need_kvm
+need_processor
 
 starts demo --memory 32M --snapshot "disk=$demo_image"
 sees demo 'Carrel demo ready' 180 "the demo gets ready" || finish

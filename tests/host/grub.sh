@@ -2,13 +2,13 @@
 # Debian's GRUB rescue images from floppy and CD: a prompt that answers.
 . "$(dirname "$0")/lib.sh"
 need_kvm
+need_processor
 images=/usr/lib/grub-rescue
 [ -r $images/grub-rescue-floppy.img ] ||
     skip_all "the package grub-rescue-pc is not installed"
 
 answers() { # NAME
-    boots_floppy "$1" 'GNU GRUB +version' 300 "$1: GRUB shows its menu" ||
-        return
+    sees "$1" 'GNU GRUB +version' 300 "$1: GRUB shows its menu" || return
     check "$1: c is typed" "$carrel" send "$1" keys c
     sees "$1" 'grub>' 120 "$1: GRUB shows its prompt" || return
     # Commands of GRUB's core, so that it need not read a module first.

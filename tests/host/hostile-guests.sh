@@ -6,6 +6,7 @@
 need_kvm
 need_assembler
 seconds=${HOSTILE_SECONDS:-20} # of each guest, after its BIOS
+if emulated; then seconds=${HOSTILE_SECONDS:-5}; fi
 
 truncate -s 1M "$home/disk.img"
 starts other --memory 16M "disk=$home/disk.img"

@@ -3,7 +3,8 @@
 # machine: rings that break the rules, registers at random, bad requests
 # (hostile-virtio/). Each attack ends as its table allows, the device does a
 # good request after a reset, the log says why a device stopped, the process
-# lives, and another machine with the same devices does not notice.
+# lives, and another machine with the same devices does not notice. The guest
+# polls, so that it goes the same way where interrupts are late.
 . "$(dirname "$0")/lib.sh"
 need_kvm
 rom=$(dirname "$carrel")/../tests/host/hostile-virtio.rom

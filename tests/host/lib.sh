@@ -40,6 +40,17 @@ need_kvm() {
     { : <>/dev/kvm; } 2>/dev/null || skip_all "no permission for /dev/kvm"
 }
 
+# Neither VT-x nor AMD-V: such a KVM emulates the guest's instructions. A guest
+# is hundreds of times slower there, and gets interrupts late or, in windows of
+# few instructions, never.
+emulated() { ! grep -qwE 'vmx|svm' /proc/cpuinfo; }
+
+# For what is about a guest's work. The lab (tests/lab) has a processor, and runs
+# each test that says this.
+need_processor() {
+    ! emulated || skip_all "neither VT-x nor AMD-V here: the lab runs this"
+}
+
 # check NAME COMMAND... - one TAP line; on failure what the command printed.
 check() {
     local name=$1
@@ -77,48 +88,6 @@ sees() {
     check "$4" "$carrel" expect "$1" "$2" --timeout "$3" && return 0
     show "$1"
     return 1
-}
-
-# rescue_floppy NAME SECONDS REGEX [--serial] - waits for what a machine shows
-# that boots from a floppy, and resets it up to five times when the BIOS, or a
-# boot loader through it, could not read the disk: SeaBIOS waits for the
-# floppy's interrupt in a window of two instructions, which a KVM without
-# hardware virtualisation misses when the host is busy. The caller checks what
-# it waited for.
-rescue_floppy() {
-    local name=$1 seconds=$2 try
-    shift 2
-    for try in 1 2 3 4 5; do
-        "$carrel" expect "$name" "$@" --timeout "$seconds" \
-            >/dev/null 2>&1 && return
-        "$carrel" screenshot "$name" --text 2>/dev/null |
-            grep -qE 'could not read the boot disk|error: (unknown|failure)' ||
-            return
-        echo "# $name: the BIOS lost a floppy interrupt, reset $try"
-        "$carrel" reset "$name" >/dev/null
-    done
-}
-
-# lost_floppy NAME - its BIOS gave up on the floppy, and the host is one of
-# those on which that is the host's doing: neither VT-x nor AMD-V.
-lost_floppy() {
-    ! grep -qwE 'vmx|svm' /proc/cpuinfo &&
-        "$carrel" screenshot "$1" --text 2>/dev/null |
-        grep -qE 'could not read the boot disk|error: (unknown|failure)'
-}
-
-# boots_floppy NAME REGEX SECONDS WHAT - as sees. Where the host cannot deliver
-# the interrupt even after several tries the rest is skipped: the floppy
-# controller is also tested by its unit tests and in the lab.
-boots_floppy() {
-    rescue_floppy "$1" 40 "$2"
-    if lost_floppy "$1"; then
-        n=$((n + 1))
-        echo "ok $n - $4 # SKIP this busy host without VT-x or AMD-V lost" \
-            "the floppy's interrupts"
-        finish
-    fi
-    sees "$@"
 }
 
 # starts NAME ARGUMENT... - a throw-away machine in the background. Without it

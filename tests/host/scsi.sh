@@ -3,6 +3,7 @@
 # there, discs change, units come and go.
 . "$(dirname "$0")/lib.sh"
 need_kvm
+need_processor
 
 drives() { "$carrel" media "$1" list; }
 has() { drives "$1" | grep -qxF "$2: $3"; }

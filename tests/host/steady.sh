@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # tests/host/steady.sh COMMAND... - runs a test; where the host's KVM emulates
-# the guest's instructions (neither VT-x nor AMD-V) one that failed is tried a
-# second time. There a guest is hundreds of times slower than a real PC, gets
-# interrupts late or not at all in windows of few instructions, and firmware
-# gives up. The first attempt is printed behind "# |".
+# the guest's instructions (neither VT-x nor AMD-V, see lib.sh) one that failed
+# is tried a second time: also the firmware's few steps may be late there. The
+# first attempt is printed behind "# |".
 set -u
 if grep -qwE 'vmx|svm' /proc/cpuinfo; then
     exec "$@"

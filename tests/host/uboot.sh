@@ -4,6 +4,7 @@
 # Argument: the folder of its build, qemu-x86 when absent.
 . "$(dirname "$0")/lib.sh"
 need_kvm
+need_processor
 build=${3:-qemu-x86}
 rom=/usr/lib/u-boot/$build/u-boot.rom
 [ -e "$rom" ] || skip_all "no $rom (Debian package u-boot-qemu)"

@@ -338,6 +338,23 @@ def listed_sources(tree):
             folder = os.path.dirname(folder)
 
 
+def lab_quick(tree):
+    """a host test that needs a processor is in the lab's quick list"""
+    builds = {p: tree.text(p) if p in tree.paths else '' for p in (
+        'tests/host/meson.build', 'tests/lab/meson.build')}
+    listed, quick = builds.values()
+    quick = quick.partition('lab_full_tests')[0]
+    for path in tree.paths:
+        name = os.path.basename(path)
+        if not re.fullmatch(r'tests/host/[^/]+\.sh', path) or not re.search(
+                r'^need_processor$', tree.text(path), re.M):
+            continue
+        for m in re.finditer(rf"\['{name}'(?:, '([^']*)')?\]", listed):
+            row = f'host/{name}' + (f':{m[1]}' if m[1] else '')
+            if f"'{row}'" not in quick:
+                yield path, 1, f"'{row}' is not in tests/lab/meson.build"
+
+
 def formatting(tree):
     """clang-format has nothing to change"""
     tool = shutil.which('clang-format-14') or shutil.which('clang-format')
@@ -404,6 +421,7 @@ RULES = {
     'globals': globals_rule,
     'registry-names': registry_names,
     'listed-sources': listed_sources,
+    'lab-quick': lab_quick,
     'formatting': formatting,
     'line-comments': line_comments,
     'todo': todo,

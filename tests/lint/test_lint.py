@@ -79,6 +79,13 @@ CASES = (
     ('todo', {'vmm/a.c': OPEN + '/* TO' 'DO(#7): later */\n'}, None),
     ('stands-alone', {'share/a.sh': 'cat ../' 'shared/x\n'}, 'shared'),
     ('stands-alone', {'.ci/run': 'cat ../' 'shared/x\n'}, None),
+    ('lab-quick', {'tests/host/a.sh': 'need_processor\n',
+                   'tests/host/meson.build': "'a-x': ['a.sh', 'x'],\n",
+                   'tests/lab/meson.build': "'host/a.sh:y'\nlab_full_tests\n"
+                                            "'host/a.sh:x'\n"}, 'host/a.sh:x'),
+    ('lab-quick', {'tests/host/a.sh': 'need_processor\n',
+                   'tests/host/meson.build': "'a': ['a.sh'],\n",
+                   'tests/lab/meson.build': "'host/a.sh'\n"}, None),
     ('layers', {'vmm/a.c': OPEN,
                 'tests/lint/exceptions.txt': 'layers vmm/a.c no reason now\n'},
      'is not needed any more'),
