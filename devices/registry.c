@@ -26,6 +26,9 @@ extern const DeviceClass port92_class;
 /* serial */
 extern const DeviceClass uart16550_class;
 
+/* net */
+extern const DeviceClass e1000_class;
+
 /* storage */
 extern const DeviceClass fdc_class;
 extern const DeviceClass piix3_ide_class;
@@ -74,6 +77,9 @@ static const DeviceClass *const registry[] = {
 
     /* serial */
     &uart16550_class,
+
+    /* net */
+    &e1000_class,
 
     /* storage */
     &fdc_class,
