@@ -151,6 +151,18 @@ plug_rng(const Plugging *g)
     return true;
 }
 
+/* What only cards with several queues know. */
+static bool
+set_virtio_nic(const Plugging *g, Device *dev, const MachineNic *nic)
+{
+    g_autofree char *busy = g_strconcat(nic->name, ".busy-poll", NULL);
+
+    return device_set_string(dev, "vhost", get(g, nic->name, "vhost"),
+                             g->error) &&
+           set_u64(g, dev, "busy-poll", profile_get_u64(g->p, busy)) &&
+           set_u64(g, dev, "queues", net_max_queues(nic->link));
+}
+
 static bool
 plug_nic(const Plugging *g, const OpenNic *o)
 {
@@ -159,7 +171,6 @@ plug_nic(const Plugging *g, const OpenNic *o)
     g_autofree char *text =
         g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
                         mac[3], mac[4], mac[5]);
-    g_autofree char *busy = g_strconcat(nic->name, ".busy-poll", NULL);
     Device *dev = device_create(nic->model, nic->name);
 
     device_set_link(dev, "net", nic->link);
@@ -170,10 +181,8 @@ plug_nic(const Plugging *g, const OpenNic *o)
                           SLOT_NET + nic->number);
     }
     return device_set_string(dev, "mac", text, g->error) &&
-           device_set_string(dev, "vhost", get(g, nic->name, "vhost"),
-                             g->error) &&
-           set_u64(g, dev, "busy-poll", profile_get_u64(g->p, busy)) &&
-           set_u64(g, dev, "queues", net_max_queues(nic->link));
+           (strcmp(nic->model, "virtio-net") != 0 ||
+            set_virtio_nic(g, dev, nic));
 }
 
 static bool
