@@ -28,6 +28,8 @@ extern const DeviceClass uart16550_class;
 
 /* net */
 extern const DeviceClass e1000_class;
+extern const DeviceClass rtl8139_class;
+extern const DeviceClass rtl8139c_class;
 
 /* storage */
 extern const DeviceClass fdc_class;
@@ -80,6 +82,8 @@ static const DeviceClass *const registry[] = {
 
     /* net */
     &e1000_class,
+    &rtl8139_class,
+    &rtl8139c_class,
 
     /* storage */
     &fdc_class,

@@ -38,11 +38,13 @@ set_irq(void *data, unsigned pirq, bool level)
     r->irq = level;
 }
 
-static void
-map_bars(NicRig *r)
+void
+nic_rig_map(NicRig *r)
 {
     guint32 mmio = NR_MMIO, ports = NR_PORTS;
 
+    if (r->bus == NULL)
+        return;
     for (unsigned i = 0; i < PCI_NUM_BARS; i++) {
         unsigned reg = PCI_BAR0 + 4 * i;
         nr_config_write(r, reg, G_MAXUINT32, 4);
@@ -106,8 +108,7 @@ nic_rig_init(NicRig *r, const DeviceClass *klass, const char *option,
         pci_bus_set_irq_router(r->bus, set_irq, r);
     }
     make_card(r, klass, option, value);
-    if (r->bus != NULL)
-        map_bars(r);
+    nic_rig_map(r);
 }
 
 void

@@ -27,6 +27,8 @@ typedef struct {
 void nic_rig_init(NicRig *r, const DeviceClass *klass, const char *option,
                   guint64 value);
 void nic_rig_free(NicRig *r);
+/* Maps the BARs again, after a reset; nothing for an ISA card. */
+void nic_rig_map(NicRig *r);
 guint32 nr_config(NicRig *r, unsigned offset);
 void nr_config_write(NicRig *r, unsigned offset, guint32 value, unsigned size);
 
