@@ -196,6 +196,7 @@ usual_rom(const char *model)
         const char *model, *rom;
     } rows[] = {
         {"e1000", "efi-e1000.rom"},
+        {"pcnet", "efi-pcnet.rom"},
         {"rtl8139", "efi-rtl8139.rom"},
         {"rtl8139c", "efi-rtl8139.rom"},
         {"virtio-net", "efi-virtio.rom"},

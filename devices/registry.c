@@ -28,6 +28,7 @@ extern const DeviceClass uart16550_class;
 
 /* net */
 extern const DeviceClass e1000_class;
+extern const DeviceClass pcnet_class;
 extern const DeviceClass rtl8139_class;
 extern const DeviceClass rtl8139c_class;
 
@@ -82,6 +83,7 @@ static const DeviceClass *const registry[] = {
 
     /* net */
     &e1000_class,
+    &pcnet_class,
     &rtl8139_class,
     &rtl8139c_class,
 

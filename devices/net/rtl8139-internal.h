@@ -39,8 +39,11 @@ typedef struct {
     bool plus;            /* C+: descriptors, offloads */
     Timer *timer;         /* TimerInt */
     Timer *look;          /* for descriptors that nobody tells of */
+    gint64 look_ns;       /* RTL_LOOK_NS, doubled while there are none */
     gint64 counter_start; /* ns of the guest's clock at which TCTR was 0 */
 } Rtl8139;
+
+#define RTL_LOOK_NS 1000000
 
 #define RTL8139_OF_NIC(n)                                                      \
     ((Rtl8139 *) (void *) ((char *) (n) -G_STRUCT_OFFSET(Rtl8139, nic)))

@@ -8,7 +8,7 @@
 #define HEAD_BYTES  4u  /* status and length before a frame */
 #define CAPR_BEHIND 16u /* CAPR is that far behind what was read */
 #define MAX_FRAME   1792u
-#define LOOK_NS     1000000 /* for descriptors that nobody tells of */
+#define LOOK_MAX_NS 64000000
 #define TAG_AT      12u
 #define TAG_BYTES   4u
 
@@ -251,10 +251,15 @@ rtl8139_room(Nic *nic)
     if (!has_ring(d))
         return space(d) / needed(most);
     unsigned n = count_frames(d, most + FCS_BYTES);
-    if (n == 0) /* a driver that fills its ring need not tell */
-        timer_arm(d->look,
-                  loop_now_ns(d->pci.dev.env->loop, CLOCK_GUEST) + LOOK_NS);
-    return n;
+    if (n > 0) {
+        d->look_ns = RTL_LOOK_NS;
+        return n;
+    }
+    /* a driver that fills its ring need not tell; the card looks */
+    timer_arm(d->look,
+              loop_now_ns(d->pci.dev.env->loop, CLOCK_GUEST) + d->look_ns);
+    d->look_ns = MIN(2 * d->look_ns, LOOK_MAX_NS);
+    return 0;
 }
 
 void

@@ -188,6 +188,7 @@ rtl8139_reset_state(Rtl8139 *d)
     s->reg[RTL_MSR] = 0x10; /* auxiliary power */
     pci_put16(s->reg, RTL_BMCR, 0x1000);
     pci_put16(s->reg, RTL_ANAR, 0x05e1);
+    d->look_ns = RTL_LOOK_NS;
     s->tx_next = s->rx_next = s->polled = 0;
     s->ring_next[0] = s->ring_next[1] = 0;
     rtl8139_set_link(d, s->link != 0);

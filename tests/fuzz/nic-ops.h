@@ -41,7 +41,7 @@ nic_ops_frame(NicRig *r, const uint8_t *d)
     if (d[3] & 1)
         memset(bytes + NR_HDR, 0xff, 6);
     if (d[3] & 2)
-        memcpy(bytes + NR_HDR, d + 4, 4);
+        memcpy(bytes + NR_HDR, d + 3, 4);
     if (d[3] & 4)
         memcpy(bytes + NR_HDR + 12, (const guint8[]){0x81, 0}, 2);
     (void) !send(r->host, bytes, NR_HDR + lens[d[0] & 7],

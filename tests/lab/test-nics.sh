@@ -16,6 +16,7 @@ case $model:$driver in
 e1000:) driver=e1000 modules=e1000 rom=efi-e1000.rom ;;
 rtl8139:) driver=8139cp modules="mii 8139cp" rom=efi-rtl8139.rom ;;
 rtl8139c:) driver=8139too modules="mii 8139too" rom=efi-rtl8139.rom ;;
+pcnet:) driver=pcnet32 modules="mii pcnet32" rom=efi-pcnet.rom ;;
 *) skip_all "no such card: $model $driver" ;;
 esac
 
