@@ -195,11 +195,9 @@ usual_rom(const char *model)
     static const struct {
         const char *model, *rom;
     } rows[] = {
-        {"e1000", "efi-e1000.rom"},
-        {"pcnet", "efi-pcnet.rom"},
-        {"rtl8139", "efi-rtl8139.rom"},
-        {"rtl8139c", "efi-rtl8139.rom"},
-        {"virtio-net", "efi-virtio.rom"},
+        {"e1000", "efi-e1000.rom"},      {"pcnet", "efi-pcnet.rom"},
+        {"rtl8029", "efi-ne2k_pci.rom"}, {"rtl8139", "efi-rtl8139.rom"},
+        {"rtl8139c", "efi-rtl8139.rom"}, {"virtio-net", "efi-virtio.rom"},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)

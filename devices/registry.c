@@ -28,7 +28,9 @@ extern const DeviceClass uart16550_class;
 
 /* net */
 extern const DeviceClass e1000_class;
+extern const DeviceClass ne2000_class;
 extern const DeviceClass pcnet_class;
+extern const DeviceClass rtl8029_class;
 extern const DeviceClass rtl8139_class;
 extern const DeviceClass rtl8139c_class;
 
@@ -83,7 +85,9 @@ static const DeviceClass *const registry[] = {
 
     /* net */
     &e1000_class,
+    &ne2000_class,
     &pcnet_class,
+    &rtl8029_class,
     &rtl8139_class,
     &rtl8139c_class,
 

@@ -296,7 +296,7 @@ static const SchemaKey keys[] = {
     { "serial#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "file: where the output goes; socket: its path; pty: a link to it", NULL },
 
     { "net#", "kind", SCHEMA_ENUM, 0, 0, 0, "user|tap|bridge|macvtap|switch|none", "user", NULL, "0.2", "what the card's cable leads to: user is NAT that needs no privileges, none is no cable", NULL },
-    { "net#", "model", SCHEMA_ENUM, 0, 0, 0, "virtio-net|e1000|rtl8139|rtl8139c|pcnet", "virtio-net", NULL, "0.2", "the card that the guest sees: virtio-net is the fastest and needs a driver that knows it, e1000 is for systems since 2002, rtl8139 since 1999, rtl8139c the same for drivers that refuse a C+, pcnet since 1996", NULL },
+    { "net#", "model", SCHEMA_ENUM, 0, 0, 0, "virtio-net|e1000|rtl8139|rtl8139c|pcnet|rtl8029|ne2000", "virtio-net", NULL, "0.2", "the card that the guest sees: virtio-net is the fastest and needs a driver that knows it, e1000 is for systems since 2002, rtl8139 since 1999, rtl8139c the same for drivers that refuse a C+, pcnet since 1996, rtl8029 for those with an NE2000 driver for PCI, ne2000 for DOS and others of the ISA time: ports 0x300 and interrupt 3 as net0, 0x320 and 7 as net1", NULL },
     { "net#", "mac", SCHEMA_STRING, 0, 0, 17, NULL, "", NULL, "0.2", "address of the card; empty for one made of the machine's name", check_mac },
     { "net#", "interface", SCHEMA_STRING, 0, 0, 15, NULL, "", NULL, "0.2", "tap: the tap; macvtap: the host's card that the guest shares", check_interface },
     { "net#", "bridge", SCHEMA_STRING, 0, 0, 15, NULL, "", NULL, "0.2", "bridge: the host's bridge", check_interface },

@@ -22,6 +22,8 @@ static const struct {
     { "cd", RUNG_PASSED_THROUGH, "the guest drives the host's burner, with its controller", NULL },
     { "net", RUNG_EMULATED, "systems since 2002 know it, most without a driver disk; checksums and segmentation left to the host, each packet costs some stops of the guest", "e1000" },
     { "net", RUNG_EMULATED, "systems since 1999 know it; drivers that know its C+ mode leave checksums and segmentation to the host", "rtl8139" },
+    { "net", RUNG_EMULATED, "for systems of the ISA time; the processor moves each word of a packet by a stop of the guest", "ne2000" },
+    { "net", RUNG_EMULATED, "an NE2000 on PCI; the processor moves each packet by itself", "rtl8029" },
     { "net", RUNG_EMULATED, "systems before 2008 know it; every packet costs stops of the guest", NULL },
     { "net", RUNG_VIRTIO, "many packets at once, checksums and segmentation left to the host; the guest needs a driver", NULL },
     { "net", RUNG_PASSED_THROUGH, "a card of the host, or a share of one (SR-IOV), without the host between; no capture, no forwards, no moving", NULL },

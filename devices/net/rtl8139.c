@@ -282,6 +282,8 @@ rtl8139_quiesce(Device *dev)
 {
     Rtl8139 *d = DEVICE_OF(Rtl8139, dev);
 
+    if (!device_is_realized(dev))
+        return;
     nic_quiesce(&d->nic);
     g_mutex_lock(&dev->lock);
     d->s.tctr = rtl8139_counter(d);

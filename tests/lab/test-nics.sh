@@ -11,12 +11,12 @@ IFS=- read -r cpus memory model driver <<<"$3"
 bytes=$((8 << 20))
 
 # What Debian calls the driver, its modules, and the card's boot ROM.
-arguments=
 case $model:$driver in
 e1000:) driver=e1000 modules=e1000 rom=efi-e1000.rom ;;
 rtl8139:) driver=8139cp modules="mii 8139cp" rom=efi-rtl8139.rom ;;
 rtl8139c:) driver=8139too modules="mii 8139too" rom=efi-rtl8139.rom ;;
 pcnet:) driver=pcnet32 modules="mii pcnet32" rom=efi-pcnet.rom ;;
+rtl8029:) driver=ne2k-pci modules="8390 ne2k-pci" rom=efi-ne2k_pci.rom ;;
 *) skip_all "no such card: $model $driver" ;;
 esac
 
@@ -47,7 +47,7 @@ asks() {
 }
 
 asks root '~ #|/root #' "root logs in"
-asks "for m in $modules; do insmod /modules/\$m.ko $arguments || echo bad; done; ls /sys/class/net | tr '\n' ," \
+asks "for m in $modules; do insmod /modules/\$m.ko || echo bad; done; ls /sys/class/net | tr '\n' ," \
     'eth0,eth1,lo' "$model: two cards"
 asks 'readlink /sys/class/net/eth0/device/driver | sed "s/.*\//bound:/"' \
     "bound:$driver" "$model: Debian's $driver is bound to it"
