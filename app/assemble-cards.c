@@ -151,6 +151,57 @@ plug_rng(const Plugging *g)
     return true;
 }
 
+/* What only cards with several queues know. */
+static bool
+set_virtio_nic(const Plugging *g, Device *dev, const MachineNic *nic)
+{
+    g_autofree char *busy = g_strconcat(nic->name, ".busy-poll", NULL);
+
+    return device_set_string(dev, "vhost", get(g, nic->name, "vhost"),
+                             g->error) &&
+           set_u64(g, dev, "busy-poll", profile_get_u64(g->p, busy)) &&
+           set_u64(g, dev, "queues", net_max_queues(nic->link));
+}
+
+/* Ports and interrupts that a PC of that time had free: COM2's interrupt while
+ * there is no COM2, and the printer's. */
+static bool
+plug_isa_nic(const Plugging *g, Device *dev, const MachineNic *nic)
+{
+    static const struct {
+        guint16 iobase;
+        guint8 irq;
+    } places[] = {{0x300, 3}, {0x320, 7}};
+    const char *chipset = profile_get_string(g->p, "machine.chipset");
+    bool has_isa = strcmp(chipset, "pc-virtio") != 0;
+
+    pc_cards_add_isa(g->cards, dev);
+    if (!has_isa || nic->number >= G_N_ELEMENTS(places)) {
+        g_set_error(g->error, CARREL_NET_ERROR, CARREL_NET_ERROR_SYNTAX, "%s",
+                    has_isa ? "only net0 and net1 can be ISA cards; use "
+                              "rtl8029, which is the same for PCI"
+                            : "the chipset pc-virtio has no ISA bus; use "
+                              "rtl8029, which is the same for PCI");
+        return false;
+    }
+    return set_u64(g, dev, "iobase", places[nic->number].iobase) &&
+           set_u64(g, dev, "irq", places[nic->number].irq);
+}
+
+static bool
+plug_pci_nic(const Plugging *g, Device *dev, const OpenNic *o)
+{
+    const MachineNic *nic = &o->nic;
+
+    pc_cards_add(g->cards, dev, SLOT_NET + nic->number);
+    if (o->rom != NULL) {
+        device_set_link(dev, "rom", o->rom);
+        pc_cards_add_boot(g->cards, PC_BOOT_NET, nic->number, "ethernet@%x",
+                          SLOT_NET + nic->number);
+    }
+    return strcmp(nic->model, "virtio-net") != 0 || set_virtio_nic(g, dev, nic);
+}
+
 static bool
 plug_nic(const Plugging *g, const OpenNic *o)
 {
@@ -159,21 +210,12 @@ plug_nic(const Plugging *g, const OpenNic *o)
     g_autofree char *text =
         g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
                         mac[3], mac[4], mac[5]);
-    g_autofree char *busy = g_strconcat(nic->name, ".busy-poll", NULL);
     Device *dev = device_create(nic->model, nic->name);
 
     device_set_link(dev, "net", nic->link);
-    pc_cards_add(g->cards, dev, SLOT_NET + nic->number);
-    if (o->rom != NULL) {
-        device_set_link(dev, "rom", o->rom);
-        pc_cards_add_boot(g->cards, PC_BOOT_NET, nic->number, "ethernet@%x",
-                          SLOT_NET + nic->number);
-    }
-    return device_set_string(dev, "mac", text, g->error) &&
-           device_set_string(dev, "vhost", get(g, nic->name, "vhost"),
-                             g->error) &&
-           set_u64(g, dev, "busy-poll", profile_get_u64(g->p, busy)) &&
-           set_u64(g, dev, "queues", net_max_queues(nic->link));
+    return (strcmp(nic->model, "ne2000") == 0 ? plug_isa_nic(g, dev, nic)
+                                              : plug_pci_nic(g, dev, o)) &&
+           device_set_string(dev, "mac", text, g->error);
 }
 
 static bool
@@ -292,7 +334,8 @@ machine_plug_cards(Machine *m, const Profile *p, PcCards *cards, GError **error)
         return false;
     /* the others stay: a guest that ejects their slot is not heeded */
     for (unsigned i = 0; i < cards->n_cards; i++)
-        if (machine_plug_models(cards->cards[i].dev->id) != NULL)
+        if (cards->cards[i].slot != PC_ISA &&
+            machine_plug_models(cards->cards[i].dev->id) != NULL)
             machine_note_card(m, cards->cards[i].dev->id, cards->cards[i].slot,
                               false);
     for (unsigned i = 0; i < m->n_drives; i++)

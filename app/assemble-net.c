@@ -188,6 +188,24 @@ boots_from_nets(const Profile *p)
     return g_strv_contains((const char *const *) kinds, "net");
 }
 
+/* ipxe-qemu's, which hold a part for each kind of firmware. */
+static const char *
+usual_rom(const char *model)
+{
+    static const struct {
+        const char *model, *rom;
+    } rows[] = {
+        {"e1000", "efi-e1000.rom"},      {"pcnet", "efi-pcnet.rom"},
+        {"rtl8029", "efi-ne2k_pci.rom"}, {"rtl8139", "efi-rtl8139.rom"},
+        {"rtl8139c", "efi-rtl8139.rom"}, {"virtio-net", "efi-virtio.rom"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (strcmp(rows[i].model, model) == 0)
+            return rows[i].rom;
+    return "";
+}
+
 /* A ROM that is not there keeps no machine from starting: it has other ways, or
  * its firmware says that it found nothing. Where nothing starts from networks
  * there is none, for it takes its time at every start. */
@@ -195,7 +213,9 @@ static bool
 load_rom(Machine *m, const Profile *p, OpenNic *o, GError **error)
 {
     g_autofree char *key = g_strconcat(o->nic.name, ".boot-rom", NULL);
-    g_autofree char *name = profile_get_path(p, key);
+    g_autofree char *set = profile_get_path(p, key);
+    const char *name =
+        g_strcmp0(set, "auto") == 0 ? usual_rom(o->nic.model) : set;
     DeviceEnv *env = vm_env(m->vm);
 
     if (name == NULL || *name == '\0' || !boots_from_nets(p))

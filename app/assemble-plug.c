@@ -46,7 +46,7 @@ open_cd(Machine *m, const Profile *p, const char *section, unsigned number,
 static const PlugKind plug_kinds[] = {
     { "disk#", "virtio-blk|" SCSI, open_disk,        machine_close_drive },
     { "cd#",   SCSI,               open_cd,          machine_close_drive },
-    { "net#",  "virtio-net",       machine_open_net, machine_close_net },
+    { "net#",  "virtio-net|e1000|rtl8139|rtl8139c|pcnet|rtl8029", machine_open_net, machine_close_net },
     { "rng",   "virtio-rng",       NULL,             NULL },
     { "usb#",  "tablet|keyboard|mouse|storage|host", machine_open_usb, machine_close_usb },
     { "pci#",  "vfio-pci",         machine_open_pci, machine_close_pci },

@@ -26,6 +26,14 @@ extern const DeviceClass port92_class;
 /* serial */
 extern const DeviceClass uart16550_class;
 
+/* net */
+extern const DeviceClass e1000_class;
+extern const DeviceClass ne2000_class;
+extern const DeviceClass pcnet_class;
+extern const DeviceClass rtl8029_class;
+extern const DeviceClass rtl8139_class;
+extern const DeviceClass rtl8139c_class;
+
 /* storage */
 extern const DeviceClass fdc_class;
 extern const DeviceClass piix3_ide_class;
@@ -74,6 +82,14 @@ static const DeviceClass *const registry[] = {
 
     /* serial */
     &uart16550_class,
+
+    /* net */
+    &e1000_class,
+    &ne2000_class,
+    &pcnet_class,
+    &rtl8029_class,
+    &rtl8139_class,
+    &rtl8139c_class,
 
     /* storage */
     &fdc_class,

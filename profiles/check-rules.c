@@ -167,6 +167,24 @@ net_is_user_network(const Rules *rules, const char *section)
     }
 }
 
+/* Emulated cards have one queue, and their rings are not the kernel's to read. */
+static void
+net_is_virtio(const Rules *rules, const char *section)
+{
+    static const char *const keys[] = {"queues", "vhost", "busy-poll"};
+
+    if (strcmp(get(rules, section, "model"), "virtio-net") == 0)
+        return;
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
+        g_autofree char *full = g_strdup_printf("%s.%s", section, keys[i]);
+        if (profile_has(rules->profile, full))
+            profile_report(rules->findings, false,
+                           profile_get_line(rules->profile, full), full,
+                           g_strdup("has no effect; only model=virtio-net "
+                                    "has it"));
+    }
+}
+
 /* A plain name without the folder that it is in leads nowhere. */
 static void
 net_bootfile_is_somewhere(const Rules *rules, const char *section)
@@ -203,6 +221,7 @@ rule_networks(const Rules *rules)
 {
     for_each(rules, "net#", net_has_names);
     for_each(rules, "net#", net_is_user_network);
+    for_each(rules, "net#", net_is_virtio);
     for_each(rules, "net#", net_bootfile_is_somewhere);
 }
 

@@ -20,6 +20,13 @@ pc_cards_add(PcCards *cards, Device *dev, unsigned slot)
 }
 
 void
+pc_cards_add_isa(PcCards *cards, Device *dev)
+{
+    g_assert(cards->n_cards < PC_MAX_FUNCTIONS);
+    cards->cards[cards->n_cards++] = (PcCard){dev, PC_ISA, 0};
+}
+
+void
 pc_cards_add_boot(PcCards *cards, PcBoot kind, unsigned number, const char *fmt,
                   ...)
 {
@@ -44,16 +51,22 @@ pc_cards_last_slot(const PcCards *cards)
     return last;
 }
 
+static bool
+place(const PcCard *card, Device *dev, PciBus *bus, GError **error)
+{
+    if (card->slot == PC_ISA)
+        return true;
+    device_set_link(dev, "bus", bus);
+    return device_set_u64(dev, "addr", PCI_DEVFN(card->slot, card->function),
+                          error);
+}
+
 bool
 pc_cards_plug(PcCards *cards, Vm *vm, PciBus *bus, GError **error)
 {
     for (unsigned i = 0; i < cards->n_cards; i++) {
         Device *dev = g_steal_pointer(&cards->cards[i].dev);
-        device_set_link(dev, "bus", bus);
-        if (!device_set_u64(
-                dev, "addr",
-                PCI_DEVFN(cards->cards[i].slot, cards->cards[i].function),
-                error)) {
+        if (!place(&cards->cards[i], dev, bus, error)) {
             device_free(dev);
             return false;
         }

@@ -8,6 +8,7 @@
 #define PC_MAX_CARDS      29 /* slots 3..31 */
 #define PC_MAX_FUNCTIONS  96 /* of all cards together */
 #define PC_FIRST_CARD     3u
+#define PC_ISA            0u
 #define PC_MAX_BOOT_UNITS 32
 
 typedef enum {
@@ -24,7 +25,7 @@ typedef enum {
  * thing of a profile has a slot of its own. */
 typedef struct {
     Device *dev;     /* owned until a machine took it, then NULL */
-    guint8 slot;     /* PC_FIRST_CARD..31 */
+    guint8 slot;     /* PC_FIRST_CARD..31; PC_ISA: on no PCI bus */
     guint8 function; /* 0..7; a card has a function 0 */
 } PcCard;
 
@@ -45,6 +46,8 @@ typedef struct {
 
 /* Takes dev. Set-up thread, as all here. */
 void pc_cards_add(PcCards *cards, Device *dev, unsigned slot);
+/* A card that has its ports and interrupt by its own options. */
+void pc_cards_add_isa(PcCards *cards, Device *dev);
 /* One function of a card that has several. */
 void pc_cards_add_function(PcCards *cards, Device *dev, unsigned slot,
                            unsigned function);
