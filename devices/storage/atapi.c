@@ -142,7 +142,7 @@ atapi_reply(IdeDrive *d, guint32 len, guint32 limit)
         atapi_ok(d);
     } else if (s->packet_dma) {
         s->op = IDE_OP_REPLY_DMA;
-        ide_dma_kick(d->ch);
+        ide_dma_go(d);
     } else if (set_block_limit(d)) {
         offer_block(d, IDE_XFER_IN);
     }
@@ -213,7 +213,7 @@ atapi_io_done(IdeDrive *d, int result)
     s->len = n * (s->raw_frames ? CD_FRAME_SIZE : (guint32) IDE_CD_SECTOR);
     if (s->packet_dma) {
         s->op = IDE_OP_REPLY_DMA;
-        ide_dma_kick(d->ch);
+        ide_dma_go(d);
     } else {
         offer_block(d, IDE_XFER_IN);
     }
@@ -255,7 +255,7 @@ start_read(IdeDrive *d, guint32 lba, guint32 n, bool raw)
     s->raw_frames = raw;
     if (s->packet_dma && !raw) {
         s->op = IDE_OP_READ_DMA;
-        ide_dma_kick(d->ch);
+        ide_dma_go(d);
     } else if (s->packet_dma && n > RAW_FRAMES) {
         bad_field(d); /* raw frames by DMA: one buffer full at a time */
     } else if (s->packet_dma || set_block_limit(d)) {
