@@ -28,6 +28,7 @@ extern const DeviceClass uart16550_class;
 
 /* storage */
 extern const DeviceClass fdc_class;
+extern const DeviceClass ahci_class;
 extern const DeviceClass piix3_ide_class;
 
 /* display */
@@ -77,6 +78,7 @@ static const DeviceClass *const registry[] = {
 
     /* storage */
     &fdc_class,
+    &ahci_class,
     &piix3_ide_class,
 
     /* display */
