@@ -73,14 +73,10 @@ ahci_set_media(Device *dev, unsigned port, Block *block, bool force,
     return false;
 }
 
-void
-ahci_get_tray(Device *dev, unsigned port, bool *ret_locked, bool *ret_open)
+unsigned
+ahci_tray(Device *dev, unsigned port)
 {
-    const AhciPort *p = port_at(dev, port);
+    AhciPort *p = port_at(dev, port);
 
-    g_mutex_lock(&dev->lock);
-    bool cd = p != NULL && p->drive.kind == IDE_CD;
-    *ret_locked = cd && p->s->drive.locked;
-    *ret_open = cd && p->s->drive.tray_open;
-    g_mutex_unlock(&dev->lock);
+    return p != NULL ? (unsigned) g_atomic_int_get(&p->drive.tray) : 0;
 }

@@ -353,6 +353,7 @@ ahci_restored(Device *dev)
         p->current = AHCI_NO_SLOT;
         p->drive.generation++;
         p->drive.buf_written = true;
+        atapi_show_tray(&p->drive);
     }
     h->told = h->msi.enabled ? all_is(h) : 0; /* that message is on its way */
     show_all(h);

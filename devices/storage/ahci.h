@@ -19,7 +19,5 @@ void ahci_remove_unit(Device *dev, unsigned port);
 /* As ide_drive_set_media(): another disc into a CD drive, NULL takes it out. */
 bool ahci_set_media(Device *dev, unsigned port, Block *block, bool force,
                     GError **error);
-/* Whether the guest holds the tray shut, and whether it is open; false for
- * what is no CD drive. */
-void ahci_get_tray(Device *dev, unsigned port, bool *ret_locked,
-                   bool *ret_open);
+/* MMC_TRAY_... of a CD drive, else 0. Any thread. */
+unsigned ahci_tray(Device *dev, unsigned port);

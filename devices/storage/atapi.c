@@ -59,6 +59,13 @@ atapi_has_disc(const IdeDrive *d)
     return d->block != NULL && !d->s->tray_open;
 }
 
+void
+atapi_show_tray(IdeDrive *d)
+{
+    g_atomic_int_set(&d->tray, (d->s->locked ? MMC_TRAY_LOCKED : 0) |
+                                   (d->s->tray_open ? MMC_TRAY_OPEN : 0));
+}
+
 /* -- Ends of a command ------------------------------------------------- */
 
 void
@@ -402,6 +409,9 @@ run_start_stop(IdeDrive *d)
             s->event = start ? EVENT_NEW_MEDIA : EVENT_MEDIA_REMOVAL;
             s->attention = start;
         }
+        atapi_show_tray(d);
+        mmc_log_tray(d->dev, d->block != NULL ? block_path(d->block) : NULL,
+                     s->tray_open);
     }
     atapi_ok(d);
 }
@@ -410,6 +420,7 @@ static void
 run_prevent_allow(IdeDrive *d)
 {
     d->s->locked = d->s->packet[4] & 1;
+    atapi_show_tray(d);
     atapi_ok(d);
 }
 
@@ -555,6 +566,7 @@ atapi_set_media(IdeDrive *d, Block *block)
     s->tray_open = 0;
     s->attention = block != NULL;
     s->event = block != NULL ? EVENT_NEW_MEDIA : EVENT_MEDIA_REMOVAL;
+    atapi_show_tray(d);
     if (reading) {
         ide_abort(d);
         atapi_error(d, KEY_NOT_READY, ASC_NO_MEDIUM, 0);

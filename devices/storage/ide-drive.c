@@ -282,6 +282,7 @@ ide_drive_power_on(IdeDrive *d)
 {
     clear_state(d);
     d->s->unit = d->s->block = IDE_SECTOR;
+    atapi_show_tray(d);
     if (d->kind != IDE_ABSENT)
         ata_reset(d);
 }

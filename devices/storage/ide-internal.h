@@ -195,6 +195,7 @@ struct IdeDrive {
     bool bounced;      /* a DMA request that goes through buf */
     bool buf_written;  /* since the last reset; else s->buf is all zero */
     bool error_logged; /* until a request succeeds again */
+    gint tray;         /* atomic: MMC_TRAY_..., to be read by any thread */
 };
 
 struct IdeChannel {
@@ -319,6 +320,8 @@ void atapi_ok(IdeDrive *d);
 void atapi_error(IdeDrive *d, guint8 key, guint8 asc, guint8 ascq);
 /* Sends buf[0..len), at most limit bytes of it, by PIO or DMA. */
 void atapi_reply(IdeDrive *d, guint32 len, guint32 limit);
+/* tray_open or locked may have changed. */
+void atapi_show_tray(IdeDrive *d);
 bool atapi_has_disc(const IdeDrive *d);
 void atapi_set_media(IdeDrive *d, Block *block);
 

@@ -483,6 +483,7 @@ ide_channel_restored(IdeChannel *ch)
     for (unsigned i = 0; i < 2; i++) {
         ch->drive[i].generation++;
         ch->drive[i].buf_written = true;
+        atapi_show_tray(&ch->drive[i]);
     }
     arm_deferred(ch);
 }

@@ -177,18 +177,14 @@ piix3_ide_set_media(Device *dev, unsigned n, Block *block, bool force,
     return drive != NULL && ide_drive_set_media(drive, block, force, error);
 }
 
-bool
-piix3_ide_is_locked(Device *dev, unsigned n)
+unsigned
+piix3_ide_tray(Device *dev, unsigned n)
 {
     Piix3Ide *d = DEVICE_OF(Piix3Ide, dev);
-    IdeDrive *drive = find_cd(d, n, NULL);
 
-    if (drive == NULL)
-        return false;
-    g_mutex_lock(&dev->lock);
-    bool locked = drive->s->locked;
-    g_mutex_unlock(&dev->lock);
-    return locked;
+    return n < PIIX3_IDE_DRIVES
+               ? (unsigned) g_atomic_int_get(&drive_of(d, n)->tray)
+               : 0;
 }
 
 /* -- Life -------------------------------------------------------------- */
