@@ -187,8 +187,7 @@ bool
 ahci_port_fill(AhciPort *p, IdeKind kind, Block *block, const char *serial,
                GError **error)
 {
-    g_autofree char *old = p->serial;
-
+    g_free(p->serial);
     p->serial = serial != NULL ? g_strdup(serial)
                                : g_strdup_printf("CR%05u", p->number + 1);
     if (!ide_drive_init(&p->drive, kind, block, p->serial, NULL, error)) {

@@ -11,7 +11,8 @@
 #define MODE_MWDMA        0x20
 #define MODE_UDMA         0x40
 
-/* Word 76: generations 1 and 2, queuing. Word 84: logs can be read. */
+/* Word 76: generations 1 and 2, queuing. Word 84: SMART's log and self-test,
+ * and READ LOG EXT. */
 #define SATA_SPEEDS   0x0006
 #define SATA_NCQ      0x0100
 #define FEATURE_LOGS  0x0020
@@ -119,7 +120,7 @@ ata_identify(IdeDrive *d, guint16 *words)
     words[82] = 0x0061; /* SMART, write cache, look-ahead */
     words[83] = 0x7400; /* FLUSH CACHE (EXT), 48-bit addresses */
     words[84] = words[87] =
-        0x4000 | (d->bus->read_log != NULL ? FEATURE_LOGS : 0);
+        0x4003 | (d->bus->read_log != NULL ? FEATURE_LOGS : 0);
     words[85] =
         (guint16) (0x0000 | (s->smart ? 0x01 : 0) |
                    (s->write_cache ? 0x20 : 0) | (s->look_ahead ? 0x40 : 0));

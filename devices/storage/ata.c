@@ -15,8 +15,6 @@
 #define MODE_UDMA     0x40
 #define POWER_ACTIVE  0xff
 #define POWER_STANDBY 0x00
-#define SMART_MID     0x4f
-#define SMART_HIGH    0xc2
 
 typedef struct {
     guint8 first, last; /* opcodes */
@@ -535,42 +533,6 @@ run_read_log(IdeDrive *d)
         run_abort(d);
     else
         ata_reply(d);
-}
-
-/* SMART READ DATA and READ THRESHOLDS: no attributes, collected and healthy. */
-static void
-smart_data(IdeDrive *d)
-{
-    guint8 sum = 0;
-
-    memset(d->s->buf, 0, IDE_SECTOR);
-    d->s->buf[0] = 0x01; /* structure revision */
-    for (unsigned i = 0; i < IDE_SECTOR - 1; i++)
-        sum = (guint8) (sum + d->s->buf[i]);
-    d->s->buf[IDE_SECTOR - 1] = (guint8) -sum;
-    ata_reply(d);
-}
-
-void
-ata_smart(IdeDrive *d)
-{
-    IdeDriveState *s = d->s;
-    bool key = s->lba_mid[0] == SMART_MID && s->lba_high[0] == SMART_HIGH;
-
-    if (!key || (!s->smart && s->feature[0] != 0xd8)) {
-        run_abort(d);
-        return;
-    }
-    switch (s->feature[0]) {
-    case 0xd0:
-    case 0xd1: smart_data(d); return;
-    case 0xd2: break; /* attribute autosave */
-    case 0xd8: s->smart = 1; break;
-    case 0xd9: s->smart = 0; break;
-    case 0xda: break; /* return status: the key unchanged means healthy */
-    default: run_abort(d); return;
-    }
-    ide_command_ok(d);
 }
 
 /* clang-format off */

@@ -1,10 +1,10 @@
 /* devices/storage/ide-internal.h - ATA disks and ATAPI CD drives, and the IDE
  * channel, one of the two buses they are on (ahci.c is the other).
  *
- * A drive: ide-drive.c has its one request and what ends a command, ata.c and
- * ata-identify.c the disk, atapi.c and atapi-info.c the CD drive, ide-dma.c the
- * way to memory, ide-regions.c the guest's list of places there. The bus fills
- * the task file, starts the command and is called back by IdeBus.
+ * A drive: ide-drive.c has its one request and what ends a command, ata*.c the
+ * disk, atapi*.c the CD drive, ide-dma.c the way to memory, ide-regions.c the
+ * guest's list of places there. The bus fills the task file, starts the command
+ * and is called back by IdeBus.
  * IDE: ide.c has a channel's registers and resets, ide-bm.c its bus master,
  * piix3-ide.c the PCI function with two channels.
  *
@@ -294,7 +294,7 @@ void ide_dma_go(IdeDrive *d);
 /* A request of a DMA command has come back. */
 void ide_dma_io_done(IdeDrive *d, int result);
 
-/* -- ata.c, ata-identify.c --------------------------------------------- */
+/* -- ata.c, ata-identify.c, ata-smart.c --------------------------------------------- */
 
 void ata_command(IdeDrive *d);         /* s->command, now */
 bool ata_runs_at_once(guint8 command); /* need not be deferred */
