@@ -149,6 +149,7 @@ atapi_reply(IdeDrive *d, guint32 len, guint32 limit)
         atapi_ok(d);
     } else if (s->packet_dma) {
         s->op = IDE_OP_REPLY_DMA;
+        s->drq_end = s->len; /* one piece */
         ide_dma_go(d);
     } else if (set_block_limit(d)) {
         offer_block(d, IDE_XFER_IN);
@@ -220,6 +221,7 @@ atapi_io_done(IdeDrive *d, int result)
     s->len = n * (s->raw_frames ? CD_FRAME_SIZE : (guint32) IDE_CD_SECTOR);
     if (s->packet_dma) {
         s->op = IDE_OP_REPLY_DMA;
+        s->drq_end = s->len; /* one piece */
         ide_dma_go(d);
     } else {
         offer_block(d, IDE_XFER_IN);

@@ -75,7 +75,9 @@ static void
 start_port(Rig *rig, unsigned port)
 {
     set_port(rig, port, 0x00, LIST);
+    set_port(rig, port, 0x04, 0);
     set_port(rig, port, 0x08, FRAMES);
+    set_port(rig, port, 0x0c, 0);
     set_port(rig, port, 0x18, 0x10);
     fake_advance(rig->vm, 100 * US);
     set_port(rig, port, 0x18, 0x11);
@@ -141,8 +143,9 @@ pause_and_go(Rig *rig)
         abort();
     device_save(rig->ahci, out);
     g_autoptr(GBytes) bytes = g_bytes_new(out->data, out->len);
-    if (!device_restore(rig->ahci, bytes, NULL))
-        abort(); /* what it says of itself it must believe */
+    g_autoptr(GError) error = NULL;
+    if (!device_restore(rig->ahci, bytes, &error)) /* it must believe itself */
+        g_error("%s", error->message);
     device_resume(rig->ahci);
 }
 
