@@ -18,6 +18,7 @@ enum {
     SLOT_BALLOON = 25,
     SLOT_KEYBOARD = 26,
     SLOT_POINTER = 27,
+    SLOT_SATA = 31, /* as the ICH9's, 00:1f.2 but for the function */
 };
 
 /* Firmware tries sticks after disk0..3. */
@@ -90,35 +91,52 @@ plug_drives(const Plugging *g)
     return true;
 }
 
-static bool
-plug_unit(const Plugging *g, Device *dev, const Drive *d)
+/* Where firmware finds it, as SeaBIOS spells it. */
+static void
+add_unit_boot(const Plugging *g, const Drive *d, unsigned slot)
 {
-    pc_cards_add_boot(g->cards, d->kind == DRIVE_CD ? PC_BOOT_CD : PC_BOOT_DISK,
-                      d->number, "scsi@%u/channel@0/disk@0,%u", SLOT_SCSI,
-                      d->unit);
-    return machine_set_unit(dev, g->p, d, g->error) ||
-           machine_blame(g->error, d->name, "model");
+    PcBoot kind = d->kind == DRIVE_CD ? PC_BOOT_CD : PC_BOOT_DISK;
+
+    if (d->bus == DRIVE_ON_SCSI)
+        pc_cards_add_boot(g->cards, kind, d->number,
+                          "scsi@%x/channel@0/disk@0,%x", slot, d->unit);
+    else
+        pc_cards_add_boot(g->cards, kind, d->number, "sata@%x/drive@%x/disk@0",
+                          slot, d->unit);
 }
 
-/* One controller for all that are there at the start; later ones are no cards,
- * see assemble-scsi.c. */
 static bool
-plug_scsi(const Plugging *g)
+create_controller(const Plugging *g, DriveBus bus, unsigned slot)
 {
-    Device *dev = NULL;
+    bool scsi = bus == DRIVE_ON_SCSI;
+    Device *dev =
+        device_create(machine_unit_model(bus), scsi ? "scsi" : "sata");
 
+    g->m->controllers[bus] = dev;
+    pc_cards_add(g->cards, dev, slot);
+    return scsi ? set_u64(g, dev, "queues", queues(g))
+                : set_u64(g, dev, "own-thread", 1);
+}
+
+static const guint8 unit_slots[DRIVE_N_BUSES] = {
+    [DRIVE_ON_SCSI] = SLOT_SCSI, [DRIVE_ON_SATA] = SLOT_SATA};
+
+/* One controller of a kind for all that are there at the start; later ones are
+ * no cards, see assemble-units.c. */
+static bool
+plug_units(const Plugging *g)
+{
     for (unsigned i = 0; g->only == NULL && i < g->m->n_drives; i++) {
         const Drive *d = &g->m->drives[i];
-        if (!d->scsi)
+        unsigned slot = unit_slots[d->bus];
+        if (d->bus == DRIVE_ON_BOARD)
             continue;
-        if (dev == NULL) {
-            g->m->scsi = dev = device_create("virtio-scsi", "scsi");
-            pc_cards_add(g->cards, dev, SLOT_SCSI);
-            if (!set_u64(g, dev, "queues", queues(g)))
-                return false;
-        }
-        if (!plug_unit(g, dev, d))
+        if (g->m->controllers[d->bus] == NULL &&
+            !create_controller(g, d->bus, slot))
             return false;
+        add_unit_boot(g, d, slot);
+        if (!machine_set_unit(g->m, g->p, d, g->error))
+            return machine_blame(g->error, d->name, "model");
     }
     return true;
 }
@@ -311,7 +329,7 @@ plug_host_pci(const Plugging *g)
 
 /* One row a kind of card, whether it is there from the start or comes later. */
 static bool (*const kinds[])(const Plugging *g) = {
-    plug_drives,  plug_scsi,    plug_usb,   plug_rng,      plug_nics,
+    plug_drives,  plug_units,   plug_usb,   plug_rng,      plug_nics,
     plug_console, plug_balloon, plug_input, plug_host_pci,
 };
 
@@ -339,8 +357,9 @@ machine_plug_cards(Machine *m, const Profile *p, PcCards *cards, GError **error)
             machine_note_card(m, cards->cards[i].dev->id, cards->cards[i].slot,
                               false);
     for (unsigned i = 0; i < m->n_drives; i++)
-        if (m->drives[i].scsi)
-            machine_note_card(m, m->drives[i].name, SLOT_SCSI, true);
+        if (m->drives[i].bus != DRIVE_ON_BOARD)
+            machine_note_card(m, m->drives[i].name,
+                              unit_slots[m->drives[i].bus], true);
     for (unsigned i = 0; i < m->n_cards; i++) /* before any other thread */
         m->cards[i].from_start = true;
     return true;

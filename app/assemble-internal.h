@@ -8,12 +8,21 @@
 
 typedef enum { DRIVE_FLOPPY, DRIVE_DISK, DRIVE_CD, DRIVE_USB } DriveKind;
 
+/* Where it is: on the main board, or a unit of a controller that is a card. A
+ * virtio-blk disk is a card of its own. */
+typedef enum {
+    DRIVE_ON_BOARD,
+    DRIVE_ON_SCSI,
+    DRIVE_ON_SATA,
+    DRIVE_N_BUSES
+} DriveBus;
+
 typedef struct {
     char *name; /* "floppy0", as the profile's section */
     DriveKind kind;
+    DriveBus bus;
     unsigned number; /* as in its section's name */
-    bool scsi;       /* on the SCSI controller */
-    unsigned unit;   /* floppy 0..1; IDE 0..3; SCSI 0..7 */
+    unsigned unit;   /* floppy 0..1; IDE 0..3; SCSI 0..7; SATA 0..5 */
     /* What the profile wants of every medium in it. */
     bool read_only, snapshot;
     Block *block; /* NULL: empty */
@@ -48,7 +57,7 @@ struct Machine {
     CharLink *firmware_log;
     CharLink *console[MACHINE_CONSOLES]; /* of the virtio console */
     Device *balloon;                     /* the machine's; NULL: none */
-    Device *scsi;                        /* virtio-scsi; NULL: none */
+    Device *controllers[DRIVE_N_BUSES];  /* cards with units; NULL: none */
     Device *usb;                         /* xhci; NULL: none */
     int usb_channel[USB_PORTS];          /* see usb-role.h; 0: none */
     PcDevices pc;
@@ -89,8 +98,8 @@ bool machine_plug_card(Machine *m, const Profile *p, const char *section,
                        PcCards *cards, GError **error);
 
 /* assemble-plug.c: cards that come and go while the guest runs. */
-/* There is one; at start-up, or with media_lock held. unit: on the SCSI
- * controller, whose slot it is. */
+/* There is one; at start-up, or with media_lock held. unit: on a controller,
+ * whose slot it is. */
 void machine_note_card(Machine *m, const char *section, unsigned slot,
                        bool unit);
 /* The same for a USB device; device: the host's, or "". */
@@ -102,13 +111,16 @@ void machine_watch_ejects(Machine *m);
 /* After vm_remove_devices(): waits for what watches them. */
 void machine_plug_settle(Machine *m);
 
-/* assemble-scsi.c: units of the SCSI controller. */
-/* Whether the profile puts this drive there, and as which unit; sets both. */
-void machine_place_scsi(const Profile *p, Drive *d);
+/* assemble-units.c: units of the SCSI and the SATA controller. */
+/* Where the profile puts the drive of this section. */
+DriveBus machine_unit_bus(const Profile *p, const char *section);
+const char *machine_unit_model(DriveBus bus); /* not DRIVE_ON_BOARD */
+/* Sets bus, and unit when that is not the board. */
+void machine_place_unit(const Profile *p, Drive *d);
 /* Options of the controller, which is not realized yet. */
-bool machine_set_unit(Device *dev, const Profile *p, const Drive *d,
+bool machine_set_unit(const Machine *m, const Profile *p, const Drive *d,
                       GError **error);
-bool machine_has_scsi(const Machine *m, GError **error);
+bool machine_has_controller(const Machine *m, DriveBus bus, GError **error);
 /* Units that come and go while the guest runs; the drive is open, and stays
  * so. With media_lock held, not on the loop thread. The slot; 0 and error
  * set. */
@@ -118,6 +130,8 @@ void machine_remove_unit(Machine *m, const char *section);
 /* On the loop thread. */
 bool machine_change_unit(Machine *m, const Drive *d, Block *block, bool force,
                          GError **error);
+/* MMC_TRAY_... of a CD drive. Any thread. */
+unsigned machine_unit_tray(const Machine *m, DriveBus bus, unsigned unit);
 
 /* assemble-usb.c: what is on the USB controller, by its section "usb0". */
 #define MACHINE_SLOT_USB 10u /* the controller's, see assemble-cards.c */
@@ -131,7 +145,7 @@ void machine_close_usb(Machine *m, const char *section);
 void machine_close_usbs(Machine *m);
 /* Set-up thread, when the controller is in the machine. */
 bool machine_plug_usb(Machine *m, const Profile *p, GError **error);
-/* While the guest runs, as units of the SCSI controller. */
+/* While the guest runs, as units of a controller. */
 unsigned machine_add_usb(Machine *m, const Profile *p, const char *section,
                          GError **error);
 bool machine_remove_usb(Machine *m, const char *section, GError **error);

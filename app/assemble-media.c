@@ -3,6 +3,7 @@
 
 #include "app/assemble-internal.h"
 #include "devices/storage/fdc.h"
+#include "devices/storage/mmc.h"
 #include "devices/storage/piix3-ide.h"
 #include "vmm/block/block.h"
 #include "vmm/core/error.h"
@@ -28,7 +29,7 @@ change_on_loop(void *data)
     if (c->drive->kind == DRIVE_FLOPPY)
         c->ok =
             fdc_set_media(c->m->pc.fdc, c->drive->unit, c->block, &c->error);
-    else if (c->drive->scsi)
+    else if (c->drive->bus != DRIVE_ON_BOARD)
         c->ok =
             machine_change_unit(c->m, c->drive, c->block, c->force, &c->error);
     else
@@ -205,16 +206,30 @@ machine_change_media(Machine *m, const char *drive, const char *path,
     return ok;
 }
 
+static unsigned
+tray_of(const Machine *m, const Drive *d)
+{
+    if (d->kind != DRIVE_CD)
+        return 0;
+    if (d->bus != DRIVE_ON_BOARD)
+        return machine_unit_tray(m, d->bus, d->unit);
+    return m->pc.ide != NULL ? piix3_ide_tray(m->pc.ide, d->unit) : 0;
+}
+
 char *
 machine_describe_drives(Machine *m)
 {
     GString *out = g_string_new(NULL);
 
     g_mutex_lock(&m->path_lock);
-    for (unsigned i = 0; i < m->n_drives; i++)
-        g_string_append_printf(out, "%s: %s\n", m->drives[i].name,
-                               m->drives[i].path ? m->drives[i].path
-                                                 : "(empty)");
+    for (unsigned i = 0; i < m->n_drives; i++) {
+        const Drive *d = &m->drives[i];
+        unsigned tray = tray_of(m, d);
+        g_string_append_printf(
+            out, "%s: %s%s%s\n", d->name, d->path ? d->path : "(empty)",
+            tray & MMC_TRAY_OPEN ? " (tray open)" : "",
+            tray & MMC_TRAY_LOCKED ? " (locked by the guest)" : "");
+    }
     g_mutex_unlock(&m->path_lock);
     return g_string_free(out, FALSE);
 }

@@ -25,7 +25,8 @@ typedef struct {
     void (*close)(Machine *m, const char *section);
 } PlugKind;
 
-#define SCSI "virtio-scsi" /* no card of its own, but a unit of a controller */
+/* No cards of their own, but units of a controller. */
+#define UNITS "virtio-scsi|ahci"
 
 static bool
 open_disk(Machine *m, const Profile *p, const char *section, unsigned number,
@@ -44,8 +45,8 @@ open_cd(Machine *m, const Profile *p, const char *section, unsigned number,
 /* One row a kind; nothing else lists them. */
 /* clang-format off */
 static const PlugKind plug_kinds[] = {
-    { "disk#", "virtio-blk|" SCSI, open_disk,        machine_close_drive },
-    { "cd#",   SCSI,               open_cd,          machine_close_drive },
+    { "disk#", "virtio-blk|" UNITS, open_disk,       machine_close_drive },
+    { "cd#",   UNITS,              open_cd,          machine_close_drive },
     { "net#",  "virtio-net|e1000|rtl8139|rtl8139c|pcnet|rtl8029", machine_open_net, machine_close_net },
     { "rng",   "virtio-rng",       NULL,             NULL },
     { "usb#",  "tablet|keyboard|mouse|storage|host", machine_open_usb, machine_close_usb },
@@ -212,13 +213,11 @@ insert_card(Machine *m, const Profile *p, const char *section, GError **error)
 static bool
 is_unit(const Profile *p, const char *section)
 {
-    g_autofree char *key = g_strconcat(section, ".model", NULL);
-
-    return strcmp(profile_get_string(p, key), SCSI) == 0;
+    return machine_unit_bus(p, section) != DRIVE_ON_BOARD;
 }
 
 static bool
-has_controller(const Machine *m, GError **error)
+has_hotplug(const Machine *m, GError **error)
 {
     if (m->pc.hotplug != NULL)
         return true;
@@ -236,8 +235,9 @@ has_place(const Machine *m, const Profile *p, const char *section,
 {
     if (machine_is_usb(section))
         return machine_has_usb(m, error);
-    return is_unit(p, section) ? machine_has_scsi(m, error)
-                               : has_controller(m, error);
+    DriveBus bus = machine_unit_bus(p, section);
+    return bus != DRIVE_ON_BOARD ? machine_has_controller(m, bus, error)
+                                 : has_hotplug(m, error);
 }
 
 static bool
@@ -384,7 +384,7 @@ check_detach(Machine *m, const char *section, GError **error)
 
     if (card != NULL && card->unit)
         return card;
-    if (!has_controller(m, error))
+    if (!has_hotplug(m, error))
         return NULL;
     if (card == NULL && has_drive(m, section))
         g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
@@ -414,7 +414,7 @@ mark_leaving(Machine *m, MachineCard *card, GError **error)
     return true;
 }
 
-/* A guest cannot be asked before a unit of the SCSI controller goes. A disk that
+/* A guest cannot be asked before a unit of a controller goes. A disk that
  * it may live on is not taken from under it by a slip of the hand. */
 static bool
 may_go_unasked(const MachineCard *card, GError **error)
@@ -423,8 +423,8 @@ may_go_unasked(const MachineCard *card, GError **error)
         return true;
     g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
                 "%s: the guest has had this disk since it started, and cannot "
-                "be asked to let a SCSI disk go: unmount it there, then detach "
-                "it with --force",
+                "be asked to let a SCSI or SATA disk go: unmount it there, "
+                "then detach it with --force",
                 card->section);
     return false;
 }

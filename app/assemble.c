@@ -126,7 +126,7 @@ machine_open_drive(Machine *m, const Profile *p, const char *name,
     g_autoptr(GError) e = NULL;
 
     drive.name = g_strdup(name);
-    machine_place_scsi(p, &drive);
+    machine_place_unit(p, &drive);
     drive.block = open_image(m, p, &drive, &e);
     machine_add_drive(m, &drive);
     if (e == NULL)

@@ -70,7 +70,7 @@ typedef struct {
     char section[16]; /* "disk1" */
     guint8 slot;      /* 3..31 */
     bool leaving;     /* the guest was asked to let it go */
-    bool unit;        /* of the SCSI controller, which has that slot */
+    bool unit;        /* of a controller, which has that slot */
     bool from_start;  /* the guest may have started from it */
     char device[24];  /* USB: the host's, "1-2" or "046d:c52b"; "": none */
 } MachineCard;
@@ -88,8 +88,8 @@ unsigned machine_cards(Machine *machine, MachineCard *ret_cards, unsigned n);
 bool machine_attach(Machine *machine, const Profile *fragment,
                     const char *section, GError **error);
 /* Asks the guest to let it go; machine_cards() tells when it is gone. force:
- * takes it out at once, as pulling it from its slot would. Units of the SCSI
- * controller always go at once, and the guest is told. */
+ * takes it out at once, as pulling it from its slot would. Units of a SCSI
+ * or SATA controller always go at once, and the guest is told. */
 bool machine_detach(Machine *machine, const char *section, bool force,
                     GError **error);
 
@@ -97,5 +97,6 @@ bool machine_detach(Machine *machine, const char *section, bool force,
  * force also opens a locked tray. Any thread but the VM's. */
 bool machine_change_media(Machine *machine, const char *drive, const char *path,
                           bool read_only, bool force, GError **error);
-/* "floppy0: /x/dos.img\ncd0: (empty)\n", for `carrel show`. */
+/* "floppy0: /x/dos.img\ncd0: (empty) (tray open)\n", for people. Any
+ * thread. */
 char *machine_describe_drives(Machine *machine);

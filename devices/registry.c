@@ -36,6 +36,7 @@ extern const DeviceClass rtl8139c_class;
 
 /* storage */
 extern const DeviceClass fdc_class;
+extern const DeviceClass ahci_class;
 extern const DeviceClass piix3_ide_class;
 
 /* display */
@@ -93,6 +94,7 @@ static const DeviceClass *const registry[] = {
 
     /* storage */
     &fdc_class,
+    &ahci_class,
     &piix3_ide_class,
 
     /* display */

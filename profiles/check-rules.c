@@ -121,6 +121,28 @@ rule_ide_units(const Rules *rules)
                                        disks, cds, MAX_IDE_UNITS));
 }
 
+/* Its six ports are for four disks and two CD drives; a third and a fourth have
+ * those of the last disks. */
+static void
+rule_sata_ports(const Rules *rules)
+{
+    static const char *const pairs[][2] = {{"disk3", "cd2"}, {"disk2", "cd3"}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        const char *disk = pairs[i][0], *cd = pairs[i][1];
+        if (profile_has_section(rules->profile, disk) &&
+            profile_has_section(rules->profile, cd) &&
+            strcmp(get(rules, disk, "model"), "ahci") == 0 &&
+            strcmp(get(rules, cd, "model"), "ahci") == 0)
+            profile_report(rules->findings, true,
+                           section_line(rules->profile, cd), cd,
+                           g_strdup_printf("has the place of %s on the SATA "
+                                           "controller; give one of them "
+                                           "another number or model",
+                                           disk));
+    }
+}
+
 static void
 net_has_names(const Rules *rules, const char *section)
 {
@@ -430,13 +452,21 @@ void
 profile_check_rules(const Profile *profile, GPtrArray *findings)
 {
     static void (*const rules[])(const Rules *rules) = {
-        rule_disk_paths,         rule_serial_paths,
-        rule_ide_units,          rule_vnc_password,
-        rule_one_disk_twice,     rule_smp_needs_a_pentium,
-        rule_smp_needs_acpi,     rule_screen_for_vnc,
-        rule_kernel_and_chipset, rule_minimal_has_no,
-        rule_minimal_drives,     rule_networks,
-        rule_boot_from_net,      rule_usb,
+        rule_disk_paths,
+        rule_serial_paths,
+        rule_ide_units,
+        rule_sata_ports,
+        rule_vnc_password,
+        rule_one_disk_twice,
+        rule_smp_needs_a_pentium,
+        rule_smp_needs_acpi,
+        rule_screen_for_vnc,
+        rule_kernel_and_chipset,
+        rule_minimal_has_no,
+        rule_minimal_drives,
+        rule_networks,
+        rule_boot_from_net,
+        rule_usb,
     };
     const Rules context = {profile, findings};
 

@@ -272,7 +272,7 @@ static const SchemaKey keys[] = {
     { "disk#", "backing-format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.1", "format of backing", NULL },
     { "disk#", "backing2", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the image under backing, where that is based on one too", NULL },
     { "disk#", "backing2-format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.1", "format of backing2", NULL },
-    { "disk#", "model", SCHEMA_ENUM, 0, 0, 0, "ide|virtio-blk|virtio-scsi", "ide", NULL, "0.1", "how the guest sees the disk; virtio-blk is fast, virtio-scsi joins disks and CD drives on one controller; both need a driver in the guest", NULL },
+    { "disk#", "model", SCHEMA_ENUM, 0, 0, 0, "ide|ahci|virtio-blk|virtio-scsi", "ide", NULL, "0.1", "how the guest sees the disk; ahci is SATA, for systems from about 2006 on; virtio-blk is fast, virtio-scsi joins disks and CD drives on one controller; both need a driver in the guest", NULL },
     { "disk#", "read-only", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "the guest cannot write", NULL },
     { "disk#", "snapshot", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "throw away what the guest writes when the machine ends", NULL },
     { "disk#", "direct", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "bypass the host's page cache (O_DIRECT)", NULL },
@@ -280,7 +280,7 @@ static const SchemaKey keys[] = {
 
     { "cd#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "image of the disc in the drive; empty for no disc", NULL },
     { "cd#", "format", SCHEMA_ENUM, 0, 0, 0, "iso", "iso", NULL, "0.1", "format of the file; never guessed from its content", NULL },
-    { "cd#", "model", SCHEMA_ENUM, 0, 0, 0, "ide|virtio-scsi", "ide", NULL, "0.1", "how the guest sees the drive; virtio-scsi needs a driver in the guest", NULL },
+    { "cd#", "model", SCHEMA_ENUM, 0, 0, 0, "ide|ahci|virtio-scsi", "ide", NULL, "0.1", "how the guest sees the drive; ahci is SATA; virtio-scsi needs a driver in the guest", NULL },
 
     { "rng", "model", SCHEMA_ENUM, 0, 0, 0, "none|virtio-rng", "none", NULL, "0.2", "give the guest random numbers of the host; virtio-rng needs a driver in the guest", NULL },
 

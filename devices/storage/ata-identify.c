@@ -11,7 +11,13 @@
 #define MODE_MWDMA        0x20
 #define MODE_UDMA         0x40
 
-#define LBA28_SECTORS     0x0fffffffu
+/* Word 76: generations 1 and 2, queuing. Word 84: SMART's log and self-test,
+ * and READ LOG EXT. */
+#define SATA_SPEEDS   0x0006
+#define SATA_NCQ      0x0100
+#define FEATURE_LOGS  0x0020
+
+#define LBA28_SECTORS 0x0fffffffu
 
 /* Characters go high byte first, padded with spaces. */
 static void
@@ -60,7 +66,21 @@ put_common(const IdeDrive *d, guint16 *words)
         words[i] = 120; /* cycle times, ns */
     words[80] = 0x007e; /* ATA-1 to ATA/ATAPI-6 */
     words[88] = mode_word(0x3f, d->s->transfer_mode, MODE_UDMA);
-    words[93] = 0x600b; /* passed its reset, 80-conductor cable */
+    if (d->sata) {
+        words[76] = SATA_SPEEDS;
+        words[80] |= 0x0180; /* ATA-7 and 8 */
+    } else {
+        words[93] = 0x600b; /* passed its reset, 80-conductor cable */
+    }
+}
+
+static void
+put_queue(const IdeDrive *d, guint16 *words)
+{
+    if (d->queue_depth == 0)
+        return;
+    words[75] = (guint16) (d->queue_depth - 1);
+    words[76] |= SATA_NCQ;
 }
 
 static void
@@ -87,6 +107,7 @@ ata_identify(IdeDrive *d, guint16 *words)
 
     put_common(d, words);
     put_geometry(d, words);
+    put_queue(d, words);
     words[0] = 0x0040; /* fixed disk */
     words[20] = 3;     /* dual-ported, caching buffer */
     words[21] = 512;   /* of 256 KiB */
@@ -98,12 +119,12 @@ ata_identify(IdeDrive *d, guint16 *words)
     put_u32(words, 60, (guint32) MIN(d->n_units, LBA28_SECTORS));
     words[82] = 0x0061; /* SMART, write cache, look-ahead */
     words[83] = 0x7400; /* FLUSH CACHE (EXT), 48-bit addresses */
-    words[84] = 0x4000;
+    words[84] = words[87] =
+        0x4003 | (d->bus->read_log != NULL ? FEATURE_LOGS : 0);
     words[85] =
         (guint16) (0x0000 | (s->smart ? 0x01 : 0) |
                    (s->write_cache ? 0x20 : 0) | (s->look_ahead ? 0x40 : 0));
     words[86] = 0x3400;
-    words[87] = 0x4000;
     put_u32(words, 100, (guint32) d->n_units);
     put_u32(words, 102, (guint32) (d->n_units >> 32));
     if (physical > IDE_SECTOR)

@@ -15,8 +15,6 @@
 #define MODE_UDMA     0x40
 #define POWER_ACTIVE  0xff
 #define POWER_STANDBY 0x00
-#define SMART_MID     0x4f
-#define SMART_HIGH    0xc2
 
 typedef struct {
     guint8 first, last; /* opcodes */
@@ -45,7 +43,7 @@ lba28(const IdeDrive *d)
     const IdeDriveState *s = d->s;
 
     return (guint32) (s->lba_low[0] | s->lba_mid[0] << 8 |
-                      s->lba_high[0] << 16 | (d->ch->s->select & 0x0f) << 24);
+                      s->lba_high[0] << 16 | (*d->select & 0x0f) << 24);
 }
 
 /* ATA-1 section 5.2.6; false: no such place in the current translation. */
@@ -54,7 +52,7 @@ chs_to_lba(const IdeDrive *d, guint64 *ret_lba)
 {
     const IdeDriveState *s = d->s;
     guint32 cylinder = s->lba_mid[0] | s->lba_high[0] << 8;
-    guint32 head = d->ch->s->select & 0x0f;
+    guint32 head = *d->select & 0x0f;
 
     if (head >= s->heads || s->lba_low[0] == 0 || s->lba_low[0] > s->sectors)
         return false;
@@ -69,7 +67,7 @@ get_address(const IdeDrive *d, guint64 *ret_lba)
 {
     if (d->s->ext)
         *ret_lba = lba48(d->s);
-    else if (d->ch->s->select & IDE_DEVICE_LBA)
+    else if (*d->select & IDE_DEVICE_LBA)
         *ret_lba = lba28(d);
     else
         return chs_to_lba(d, ret_lba);
@@ -81,7 +79,7 @@ static void
 put_address(IdeDrive *d, guint64 lba)
 {
     IdeDriveState *s = d->s;
-    guint8 *select = &d->ch->s->select;
+    guint8 *select = d->select;
 
     if (!s->ext && !(*select & IDE_DEVICE_LBA)) {
         if (s->heads == 0 || s->sectors == 0)
@@ -344,7 +342,7 @@ begin_dma(IdeDrive *d, IdeOp op)
     if (!begin_transfer(d, op))
         return;
     d->s->status = IDE_STATUS_BSY;
-    ide_dma_kick(d->ch);
+    ide_dma_go(d);
 }
 
 static void
@@ -397,7 +395,7 @@ static void
 run_init_parameters(IdeDrive *d)
 {
     IdeDriveState *s = d->s;
-    guint8 heads = (guint8) ((d->ch->s->select & 0x0f) + 1);
+    guint8 heads = (guint8) ((*d->select & 0x0f) + 1);
 
     if (s->count[0] == 0) {
         run_abort(d);
@@ -475,7 +473,7 @@ run_native_max(IdeDrive *d)
 {
     guint64 max = d->n_units - 1;
 
-    if (!d->s->ext && !(d->ch->s->select & IDE_DEVICE_LBA)) {
+    if (!d->s->ext && !(*d->select & IDE_DEVICE_LBA)) {
         run_abort(d);
         return;
     }
@@ -523,40 +521,18 @@ ata_set_features(IdeDrive *d)
         ide_command_ok(d);
 }
 
-/* SMART READ DATA and READ THRESHOLDS: no attributes, collected and healthy. */
+/* One page at a time. */
 static void
-smart_data(IdeDrive *d)
+run_read_log(IdeDrive *d)
 {
-    guint8 sum = 0;
+    const IdeDriveState *s = d->s;
+    guint16 page = (guint16) (s->lba_mid[0] | s->lba_mid[1] << 8);
 
-    memset(d->s->buf, 0, IDE_SECTOR);
-    d->s->buf[0] = 0x01; /* structure revision */
-    for (unsigned i = 0; i < IDE_SECTOR - 1; i++)
-        sum = (guint8) (sum + d->s->buf[i]);
-    d->s->buf[IDE_SECTOR - 1] = (guint8) -sum;
-    ata_reply(d);
-}
-
-void
-ata_smart(IdeDrive *d)
-{
-    IdeDriveState *s = d->s;
-    bool key = s->lba_mid[0] == SMART_MID && s->lba_high[0] == SMART_HIGH;
-
-    if (!key || (!s->smart && s->feature[0] != 0xd8)) {
+    if (d->bus->read_log == NULL || s->count[0] != 1 || s->count[1] != 0 ||
+        !d->bus->read_log(d, s->lba_low[0], page, d->s->buf))
         run_abort(d);
-        return;
-    }
-    switch (s->feature[0]) {
-    case 0xd0:
-    case 0xd1: smart_data(d); return;
-    case 0xd2: break; /* attribute autosave */
-    case 0xd8: s->smart = 1; break;
-    case 0xd9: s->smart = 0; break;
-    case 0xda: break; /* return status: the key unchanged means healthy */
-    default: run_abort(d); return;
-    }
-    ide_command_ok(d);
+    else
+        ata_reply(d);
 }
 
 /* clang-format off */
@@ -566,6 +542,7 @@ static const AtaCommand commands[] = {
     { 0x24, 0x24, F_DISK | F_NOW | F_EXT,  run_read },
     { 0x25, 0x25, F_DISK | F_NOW | F_EXT,  run_read_dma },
     { 0x27, 0x27, F_DISK | F_EXT,          run_native_max },
+    { 0x2f, 0x2f, F_DISK | F_NOW | F_EXT,  run_read_log },
     { 0x29, 0x29, F_DISK | F_NOW | F_EXT,  run_read_multiple },
     { 0x30, 0x31, F_DISK | F_NOW,          run_write },
     { 0x34, 0x34, F_DISK | F_NOW | F_EXT,  run_write },

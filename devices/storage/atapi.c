@@ -59,6 +59,13 @@ atapi_has_disc(const IdeDrive *d)
     return d->block != NULL && !d->s->tray_open;
 }
 
+void
+atapi_show_tray(IdeDrive *d)
+{
+    g_atomic_int_set(&d->tray, (d->s->locked ? MMC_TRAY_LOCKED : 0) |
+                                   (d->s->tray_open ? MMC_TRAY_OPEN : 0));
+}
+
 /* -- Ends of a command ------------------------------------------------- */
 
 void
@@ -142,7 +149,8 @@ atapi_reply(IdeDrive *d, guint32 len, guint32 limit)
         atapi_ok(d);
     } else if (s->packet_dma) {
         s->op = IDE_OP_REPLY_DMA;
-        ide_dma_kick(d->ch);
+        s->drq_end = s->len; /* one piece */
+        ide_dma_go(d);
     } else if (set_block_limit(d)) {
         offer_block(d, IDE_XFER_IN);
     }
@@ -213,7 +221,8 @@ atapi_io_done(IdeDrive *d, int result)
     s->len = n * (s->raw_frames ? CD_FRAME_SIZE : (guint32) IDE_CD_SECTOR);
     if (s->packet_dma) {
         s->op = IDE_OP_REPLY_DMA;
-        ide_dma_kick(d->ch);
+        s->drq_end = s->len; /* one piece */
+        ide_dma_go(d);
     } else {
         offer_block(d, IDE_XFER_IN);
     }
@@ -255,7 +264,7 @@ start_read(IdeDrive *d, guint32 lba, guint32 n, bool raw)
     s->raw_frames = raw;
     if (s->packet_dma && !raw) {
         s->op = IDE_OP_READ_DMA;
-        ide_dma_kick(d->ch);
+        ide_dma_go(d);
     } else if (s->packet_dma && n > RAW_FRAMES) {
         bad_field(d); /* raw frames by DMA: one buffer full at a time */
     } else if (s->packet_dma || set_block_limit(d)) {
@@ -402,6 +411,9 @@ run_start_stop(IdeDrive *d)
             s->event = start ? EVENT_NEW_MEDIA : EVENT_MEDIA_REMOVAL;
             s->attention = start;
         }
+        atapi_show_tray(d);
+        mmc_log_tray(d->dev, d->block != NULL ? block_path(d->block) : NULL,
+                     s->tray_open);
     }
     atapi_ok(d);
 }
@@ -410,6 +422,7 @@ static void
 run_prevent_allow(IdeDrive *d)
 {
     d->s->locked = d->s->packet[4] & 1;
+    atapi_show_tray(d);
     atapi_ok(d);
 }
 
@@ -555,6 +568,7 @@ atapi_set_media(IdeDrive *d, Block *block)
     s->tray_open = 0;
     s->attention = block != NULL;
     s->event = block != NULL ? EVENT_NEW_MEDIA : EVENT_MEDIA_REMOVAL;
+    atapi_show_tray(d);
     if (reading) {
         ide_abort(d);
         atapi_error(d, KEY_NOT_READY, ASC_NO_MEDIUM, 0);

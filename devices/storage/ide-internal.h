@@ -1,10 +1,14 @@
-/* devices/storage/ide-internal.h - what the IDE files share.
+/* devices/storage/ide-internal.h - ATA disks and ATAPI CD drives, and the IDE
+ * channel, one of the two buses they are on (ahci.c is the other).
  *
- * ide.c has a channel's registers, resets and the request of a drive,
- * ide-dma.c the bus master, ata.c and ata-identify.c the disk, atapi.c and
- * atapi-info.c the CD drive, piix3-ide.c the PCI function with two channels.
+ * A drive: ide-drive.c has its one request and what ends a command, ata*.c the
+ * disk, atapi*.c the CD drive, ide-dma.c the way to memory, ide-regions.c the
+ * guest's list of places there. The bus fills the task file, starts the command
+ * and is called back by IdeBus.
+ * IDE: ide.c has a channel's registers and resets, ide-bm.c its bus master,
+ * piix3-ide.c the PCI function with two channels.
  *
- * One lock, that of the PCI function, guards both channels. Every function
+ * One lock, that of the PCI function, guards all of its drives. Every function
  * here runs with it held, on any thread, unless it says otherwise. */
 #pragma once
 
@@ -19,7 +23,8 @@ enum {
     IDE_BUF_SECTORS = IDE_BUF_SIZE / IDE_SECTOR,
     IDE_MAX_MULTIPLE = 16, /* sectors per DRQ block; divides the above */
     IDE_PACKET_SIZE = 12,
-    IDE_DMA_SEGS = 64 /* regions per request */
+    IDE_DMA_SEGS = 64, /* regions per request */
+    IDE_MAX_CYLINDERS = 16383
 };
 
 /* Status and error registers, ATA-6 section 7.15 and 7.9 */
@@ -120,19 +125,56 @@ typedef struct {
 extern const StateDesc ide_channel_state_desc;
 /* Part of the owner's check(). */
 bool ide_channel_check(const IdeChannelState *s, GError **error);
+/* A drive of a bus that is saved between commands only: no buffer. */
+extern const StateDesc ide_idle_drive_state_desc;
+bool ide_idle_drive_check(const IdeDriveState *s, GError **error);
 
-/* Where the bus master is in its table of physical region descriptors. */
-typedef struct {
-    guint32 next;       /* address of the next descriptor */
-    guint32 addr, left; /* of the current one */
-    bool last;          /* the current one ends the table */
-    unsigned walked;    /* descriptors read since the start */
-} IdePrdCursor;
+/* Where a bus master is in the guest's table of regions of its memory. */
+typedef struct IdeCursor IdeCursor;
+struct IdeCursor {
+    /* Reads the descriptor at next into addr and left, sets last when it ends
+     * the table, and moves next. 0, or as dma_read(). */
+    int (*read)(Dma *dma, IdeCursor *c);
+    Gpa next;        /* address of the next descriptor */
+    guint32 entries; /* that may still be read; none: -ELOOP */
+    Gpa addr;        /* what is not yet used of the current region */
+    guint32 left;    /* bytes */
+    guint32 used;    /* of all regions so far, bytes */
+    bool last;       /* the current one ends the table */
+};
 
 typedef struct IdeChannel IdeChannel;
+typedef struct IdeDrive IdeDrive;
 
+/* How a DMA transfer has ended, as far as the bus is concerned. */
+typedef enum {
+    IDE_DMA_DONE,
+    IDE_DMA_FAILED, /* the drive's fault */
+    IDE_DMA_BAD,    /* the table, or the memory it names, is no good */
+    IDE_DMA_SHORT   /* the table is used up, the transfer is not */
+} IdeDmaEnd;
+
+/* What a drive asks of its bus. Lock held. */
 typedef struct {
-    IdeChannel *ch;
+    void (*irq)(IdeDrive *d);       /* s->irq has been set */
+    void (*defer)(IdeDrive *d);     /* ide_drive_run() a little later */
+    bool (*dma_ready)(IdeDrive *d); /* the bus master may move data now */
+    void (*dma_end)(IdeDrive *d, IdeDmaEnd how);
+    /* The request has come back and the drive is done with it. Loop thread. */
+    void (*went_on)(IdeDrive *d);
+    /* READ LOG EXT: fills 512 bytes, false: no such log. NULL: none. */
+    bool (*read_log)(IdeDrive *d, guint8 log, guint16 page, guint8 *buf);
+} IdeBus;
+
+struct IdeDrive {
+    const IdeBus *bus;
+    IdeChannel *ch;    /* the IDE bus's; NULL on another */
+    Device *dev;       /* the controller */
+    Dma *dma;          /* its */
+    IdeCursor *cursor; /* where its bus master is */
+    guint8 *select;    /* the device/head register that the drive sees */
+    bool sata;
+    unsigned queue_depth; /* of queued commands; 0: it has none */
     IdeDriveState *s;
     IdeKind kind;
     Block *block;    /* NULL: a CD drive without a disc */
@@ -153,7 +195,8 @@ typedef struct {
     bool bounced;      /* a DMA request that goes through buf */
     bool buf_written;  /* since the last reset; else s->buf is all zero */
     bool error_logged; /* until a request succeeds again */
-} IdeDrive;
+    gint tray;         /* atomic: MMC_TRAY_..., to be read by any thread */
+};
 
 struct IdeChannel {
     Device *dev;
@@ -163,11 +206,11 @@ struct IdeChannel {
     IrqLine *line;
     IoRegion *command_block, *control_block;
     Timer *timer; /* runs deferred commands */
-    IdePrdCursor cursor;
+    IdeCursor cursor;
     IdeDrive drive[2];
 };
 
-/* -- ide.c ------------------------------------------------------------- */
+/* -- ide.c, ide-bm.c --------------------------------------------------- */
 
 /* Set-up and loop thread, without the lock; ports are mapped by
  * ide_channel_map(). drive[].kind, block and the rest are filled before. */
@@ -182,14 +225,40 @@ bool ide_channel_is_quiet(const IdeChannel *ch);
 /* Bus master registers, offset 0..7. */
 guint8 ide_bm_read(IdeChannel *ch, unsigned offset);
 void ide_bm_write(IdeChannel *ch, unsigned offset, guint8 value);
+/* Parts of the channel's IdeBus. */
+bool ide_bm_ready(IdeDrive *d);
+void ide_bm_end(IdeDrive *d, IdeDmaEnd how);
 
-void ide_update_irq(IdeChannel *ch);
+/* -- ide-drive.c ------------------------------------------------------- */
+
+/* Makes it a drive of that kind; block: NULL for a CD drive without a disc.
+ * What of a former drive is still in flight does not matter. serial and model
+ * stay the caller's. Set-up or loop thread, without the lock. False and error
+ * set: the image is no disk, or no disc. */
+bool ide_drive_init(IdeDrive *d, IdeKind kind, Block *block, const char *serial,
+                    const char *model, GError **error);
+/* Waits for the request, which a test or a failed start may have left. Loop
+ * thread, without the lock. */
+void ide_drive_wait(IdeDrive *d);
+/* Settings and state of power-on. */
+void ide_drive_power_on(IdeDrive *d);
+/* What any reset leaves behind. */
+void ide_drive_reset(IdeDrive *d);
+/* Starts, or goes on with, a command that was put off. */
+void ide_drive_run(IdeDrive *d);
+/* Changes the disc of a CD drive; NULL: takes it out. Without the lock. False
+ * and error set: not a disc, or the guest has locked the tray and force is not
+ * given (it is told that somebody wants the disc). */
+bool ide_drive_set_media(IdeDrive *d, Block *block, bool force, GError **error);
+
 void ide_raise_irq(IdeDrive *d);
 /* Ends a command: status DRDY|DSC and an interrupt, or an error. */
 void ide_command_ok(IdeDrive *d);
 void ide_command_error(IdeDrive *d, guint8 error);
 /* Offers the next DRQ block of buf to the host; drq_end follows pos. */
 void ide_begin_block(IdeDrive *d, IdeXfer xfer, bool irq);
+/* A DRQ block was moved: what comes next. */
+void ide_block_moved(IdeDrive *d);
 /* Task file after a reset, a diagnostic or a refused IDENTIFY. */
 void ide_set_signature(IdeDrive *d);
 /* Forgets transfer and request; the status is the caller's business. */
@@ -204,14 +273,28 @@ void ide_submit_iov(IdeDrive *d, BlockOp op, guint64 offset, guint64 bytes);
 /* Tells the log why a request failed, once. */
 void ide_log_error(IdeDrive *d, int result);
 
+/* -- ide-regions.c: no lock, a cursor has one user at a time ------------- */
+
+/* Copies up to len bytes between buf and the guest's regions. The bytes moved,
+ * fewer when the table ends, or -errno. */
+int ide_regions_copy(Dma *dma, IdeCursor *c, guint8 *buf, guint32 len,
+                     bool to_mem);
+/* Pins regions for whole units of at most want bytes, max_segs pieces of
+ * memory; iov has room for twice as many. The bytes; 0: the table ended;
+ * -ENOBUFS: regions and units do not match here, go by a buffer; else
+ * -errno. */
+gint64 ide_regions_pin(Dma *dma, IdeCursor *c, guint64 want, guint32 unit,
+                       bool to_mem, unsigned max_segs, struct iovec *iov,
+                       unsigned *ret_n_iov);
+
 /* -- ide-dma.c --------------------------------------------------------- */
 
-/* If the bus master is started and the drive waits for it: go on. */
-void ide_dma_kick(IdeChannel *ch);
+/* If the bus master is ready and the drive waits for it: go on. */
+void ide_dma_go(IdeDrive *d);
 /* A request of a DMA command has come back. */
 void ide_dma_io_done(IdeDrive *d, int result);
 
-/* -- ata.c, ata-identify.c --------------------------------------------- */
+/* -- ata.c, ata-identify.c, ata-smart.c --------------------------------------------- */
 
 void ata_command(IdeDrive *d);         /* s->command, now */
 bool ata_runs_at_once(guint8 command); /* need not be deferred */
@@ -237,6 +320,8 @@ void atapi_ok(IdeDrive *d);
 void atapi_error(IdeDrive *d, guint8 key, guint8 asc, guint8 ascq);
 /* Sends buf[0..len), at most limit bytes of it, by PIO or DMA. */
 void atapi_reply(IdeDrive *d, guint32 len, guint32 limit);
+/* tray_open or locked may have changed. */
+void atapi_show_tray(IdeDrive *d);
 bool atapi_has_disc(const IdeDrive *d);
 void atapi_set_media(IdeDrive *d, Block *block);
 

@@ -5,7 +5,6 @@
  * data transfers, are left out. */
 #include "devices/storage/ide-internal.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "vmm/io/io.h"
@@ -65,8 +64,8 @@ wanted_irq(IdeChannel *ch)
     return d != NULL && d->s->irq && !(ch->s->control & IDE_CONTROL_NIEN);
 }
 
-void
-ide_update_irq(IdeChannel *ch)
+static void
+update_irq(IdeChannel *ch)
 {
     bool level = wanted_irq(ch);
 
@@ -75,157 +74,7 @@ ide_update_irq(IdeChannel *ch)
     irq_line_set(ch->line, level);
 }
 
-void
-ide_raise_irq(IdeDrive *d)
-{
-    d->s->irq = 1;
-    ide_update_irq(d->ch);
-}
-
-void
-ide_command_ok(IdeDrive *d)
-{
-    d->s->xfer = IDE_XFER_NONE;
-    d->s->op = IDE_OP_NONE;
-    d->s->status = IDE_STATUS_OK;
-    ide_raise_irq(d);
-}
-
-void
-ide_command_error(IdeDrive *d, guint8 error)
-{
-    d->s->xfer = IDE_XFER_NONE;
-    d->s->op = IDE_OP_NONE;
-    d->s->error = error;
-    d->s->status = IDE_STATUS_OK | IDE_STATUS_ERR;
-    ide_raise_irq(d);
-}
-
-void
-ide_begin_block(IdeDrive *d, IdeXfer xfer, bool irq)
-{
-    IdeDriveState *s = d->s;
-
-    s->xfer = (guint8) xfer;
-    s->drq_end = s->pos + MIN(s->block, s->len - s->pos);
-    s->status = IDE_STATUS_OK | IDE_STATUS_DRQ;
-    if (irq)
-        ide_raise_irq(d);
-}
-
-void
-ide_set_signature(IdeDrive *d)
-{
-    IdeDriveState *s = d->s;
-
-    s->count[0] = s->lba_low[0] = 1;
-    s->lba_mid[0] = d->kind == IDE_CD ? 0x14 : 0;
-    s->lba_high[0] = d->kind == IDE_CD ? 0xeb : 0;
-}
-
-void
-ide_abort(IdeDrive *d)
-{
-    d->generation++;
-    d->s->deferred = 0;
-    d->s->xfer = IDE_XFER_NONE;
-    d->s->op = IDE_OP_NONE;
-    d->s->pos = d->s->drq_end = d->s->len = 0;
-    d->s->left = 0;
-}
-
-void
-ide_log_error(IdeDrive *d, int result)
-{
-    DeviceEnv *env = d->ch->dev->env;
-
-    if (d->error_logged || result == -ECANCELED)
-        return;
-    d->error_logged = true;
-    g_autofree char *line = g_strdup_printf(
-        "%s: %s; the guest sees a drive error%s",
-        d->req_block != NULL ? block_path(d->req_block) : "empty drive",
-        g_strerror(-result),
-        result == -ENOSPC ? "; free space on the host's file system" : "");
-    if (env->log != NULL)
-        env->log(env, d->ch->dev->id, line);
-}
-
-/* -- Requests ---------------------------------------------------------- */
-
-static void
-run_deferred(IdeDrive *d)
-{
-    if (d->kind == IDE_ABSENT || !d->s->deferred || d->req_busy)
-        return;
-    d->s->deferred = 0;
-    if (d->kind == IDE_CD && d->s->command == CMD_PACKET)
-        atapi_run_packet(d);
-    else
-        ata_command(d);
-}
-
-static void
-dispatch_done(IdeDrive *d, int result)
-{
-    if (result == 0)
-        d->error_logged = false;
-    if (d->s->op == IDE_OP_READ_DMA || d->s->op == IDE_OP_WRITE_DMA)
-        ide_dma_io_done(d, result);
-    else if (d->kind == IDE_CD)
-        atapi_io_done(d, result);
-    else
-        ata_io_done(d, result);
-}
-
-/* Loop thread. */
-static void
-request_done(BlockReq *req, int result)
-{
-    IdeDrive *d =
-        (IdeDrive *) (void *) ((char *) req - G_STRUCT_OFFSET(IdeDrive, req));
-    GMutex *lock = &d->ch->dev->lock;
-
-    g_mutex_lock(lock);
-    d->req_busy = false;
-    if (d->pinned) {
-        dma_unpin(d->ch->dma, d->iov, d->n_iov, result == 0 ? d->req_bytes : 0);
-        d->pinned = false;
-    }
-    if (d->req_generation == d->generation)
-        dispatch_done(d, result);
-    else
-        run_deferred(d); /* forgotten by a reset; a new command may wait */
-    g_mutex_unlock(lock);
-}
-
-void
-ide_submit_iov(IdeDrive *d, BlockOp op, guint64 offset, guint64 bytes)
-{
-    BlockReq *reqs[1] = {&d->req};
-
-    d->req = (BlockReq){
-        .op = op,
-        .offset = offset,
-        .iov = d->iov,
-        .n_iov = op == BLOCK_FLUSH ? 0 : d->n_iov,
-        .done = request_done,
-    };
-    d->req_busy = true;
-    d->req_generation = d->generation;
-    d->req_bytes = bytes;
-    d->req_block = d->block;
-    block_submit(d->block, reqs, 1);
-}
-
-void
-ide_submit_buf(IdeDrive *d, BlockOp op, guint64 offset, guint32 buf_pos,
-               guint32 bytes)
-{
-    d->iov[0] = (struct iovec){d->s->buf + buf_pos, bytes};
-    d->n_iov = 1;
-    ide_submit_iov(d, op, offset, bytes);
-}
+/* -- What drives ask of it --------------------------------------------- */
 
 /* Loop thread: the channel's timer. */
 static void
@@ -234,8 +83,8 @@ deferred_fire(void *data)
     IdeChannel *ch = data;
 
     g_mutex_lock(&ch->dev->lock);
-    run_deferred(&ch->drive[0]);
-    run_deferred(&ch->drive[1]);
+    ide_drive_run(&ch->drive[0]);
+    ide_drive_run(&ch->drive[1]);
     g_mutex_unlock(&ch->dev->lock);
 }
 
@@ -247,27 +96,26 @@ arm_deferred(IdeChannel *ch)
     timer_arm(ch->timer, now + DEFER_NS);
 }
 
-void
-ide_defer(IdeDrive *d)
+static void
+defer(IdeDrive *d)
 {
-    d->s->status = IDE_STATUS_BSY;
-    d->s->deferred = 1;
     arm_deferred(d->ch);
 }
 
-/* -- Resets ------------------------------------------------------------ */
-
-/* What SRST, power-on and the diagnostic leave behind. */
 static void
-drive_reset(IdeDrive *d)
+irq_raised(IdeDrive *d)
 {
-    ide_abort(d);
-    d->s->irq = 0;
-    d->s->sleeping = 0;
-    d->s->error = IDE_DIAG_PASSED;
-    d->s->status = d->kind == IDE_CD ? 0 : IDE_STATUS_OK;
-    ide_set_signature(d);
+    update_irq(d->ch);
 }
+
+static const IdeBus ide_bus = {
+    .irq = irq_raised,
+    .defer = defer,
+    .dma_ready = ide_bm_ready,
+    .dma_end = ide_bm_end,
+};
+
+/* -- Resets ------------------------------------------------------------ */
 
 static void
 both_reset(IdeChannel *ch)
@@ -275,8 +123,8 @@ both_reset(IdeChannel *ch)
     ch->s->select = 0;
     for (unsigned i = 0; i < 2; i++)
         if (ch->drive[i].kind != IDE_ABSENT)
-            drive_reset(&ch->drive[i]);
-    ide_update_irq(ch);
+            ide_drive_reset(&ch->drive[i]);
+    update_irq(ch);
 }
 
 static void
@@ -292,7 +140,7 @@ write_control(IdeChannel *ch, guint8 value)
     } else if ((old & IDE_CONTROL_SRST) && !(value & IDE_CONTROL_SRST)) {
         both_reset(ch);
     }
-    ide_update_irq(ch);
+    update_irq(ch);
 }
 
 /* -- Command block ----------------------------------------------------- */
@@ -313,8 +161,8 @@ write_command(IdeChannel *ch, guint8 value)
     if (d == NULL || (ch->s->control & IDE_CONTROL_SRST))
         return;
     if (value == CMD_DEVICE_RESET && d->kind == IDE_CD) {
-        drive_reset(d);
-        ide_update_irq(ch);
+        ide_drive_reset(d);
+        update_irq(ch);
         return;
     }
     if (is_engaged(d)) {
@@ -323,7 +171,7 @@ write_command(IdeChannel *ch, guint8 value)
         return;
     }
     d->s->irq = 0;
-    ide_update_irq(ch);
+    update_irq(ch);
     if (value == CMD_DIAGNOSTIC) {
         run_diagnostic(d);
         return;
@@ -378,7 +226,7 @@ write_reg(IdeChannel *ch, unsigned reg, guint8 value)
         write_command(ch, value);
     } else if (reg == REG_DEVICE) {
         ch->s->select = value;
-        ide_update_irq(ch); /* INTRQ is the selected drive's */
+        update_irq(ch); /* INTRQ is the selected drive's */
     } else {
         write_task_file(&ch->drive[0], reg, value);
         write_task_file(&ch->drive[1], reg, value);
@@ -414,28 +262,19 @@ read_status(IdeChannel *ch)
 
     if (d != NULL && d->s->irq) {
         d->s->irq = 0;
-        ide_update_irq(ch);
+        update_irq(ch);
     }
     return status;
 }
 
 /* -- Data port --------------------------------------------------------- */
 
-/* The block in buf has been moved; whose it is decides what comes next. */
 static void
 block_moved(IdeDrive *d)
 {
     d->s->irq = 0;
-    ide_update_irq(d->ch);
-    if (d->s->xfer == IDE_XFER_PACKET) {
-        memcpy(d->s->packet, d->s->buf, IDE_PACKET_SIZE);
-        d->s->xfer = IDE_XFER_NONE;
-        ide_defer(d);
-    } else if (d->kind == IDE_CD && d->s->command == CMD_PACKET) {
-        atapi_block_done(d);
-    } else {
-        ata_block_done(d);
-    }
+    update_irq(d->ch);
+    ide_block_moved(d);
 }
 
 /* Bytes of the current block, at most len of them; 0: no transfer goes on. */
@@ -580,8 +419,14 @@ ide_channel_realize(IdeChannel *ch, Device *dev, unsigned number, Dma *dma,
     ch->number = number;
     ch->dma = dma;
     for (unsigned i = 0; i < 2; i++) {
-        ch->drive[i].ch = ch;
-        ch->drive[i].s = &ch->s->drive[i];
+        IdeDrive *d = &ch->drive[i];
+        d->ch = ch;
+        d->bus = &ide_bus;
+        d->dev = dev;
+        d->dma = dma;
+        d->cursor = &ch->cursor;
+        d->select = &ch->s->select;
+        d->s = &ch->s->drive[i];
     }
     ch->line = irq_line_new(dev->env, legacy[number].irq);
     ch->timer = timer_new(dev->env->loop, CLOCK_GUEST, deferred_fire, ch);
@@ -607,37 +452,15 @@ ide_channel_map(IdeChannel *ch, bool decode)
            io_map(ports, ch->control_block, legacy[ch->number].control, 0) == 0;
 }
 
-/* Normally quiet by now; a test or a failed start may not be. */
-static void
-wait_for_request(IdeDrive *d)
-{
-    if (d->ch == NULL)
-        return;
-    d->generation++;
-    if (d->req_busy)
-        block_cancel_all(d->req_block);
-    while (d->req_busy)
-        g_main_context_iteration(loop_context(d->ch->dev->env->loop), TRUE);
-}
-
 void
 ide_channel_unrealize(IdeChannel *ch)
 {
     g_clear_pointer(&ch->control_block, io_region_free);
     g_clear_pointer(&ch->command_block, io_region_free);
     g_clear_pointer(&ch->timer, timer_free);
-    wait_for_request(&ch->drive[0]);
-    wait_for_request(&ch->drive[1]);
+    ide_drive_wait(&ch->drive[0]);
+    ide_drive_wait(&ch->drive[1]);
     g_clear_pointer(&ch->line, irq_line_free);
-}
-
-/* Four drives with 64 KiB each are half of what a start would have to write. */
-static void
-clear_state(IdeDrive *d)
-{
-    memset(d->s, 0,
-           d->buf_written ? sizeof *d->s : G_STRUCT_OFFSET(IdeDriveState, buf));
-    d->buf_written = false;
 }
 
 void
@@ -648,10 +471,7 @@ ide_channel_reset(IdeChannel *ch)
     ch->s->bm_prdt = 0;
     timer_arm(ch->timer, -1);
     for (unsigned i = 0; i < 2; i++) {
-        clear_state(&ch->drive[i]);
-        ch->drive[i].s->unit = ch->drive[i].s->block = IDE_SECTOR;
-        if (ch->drive[i].kind != IDE_ABSENT)
-            ata_reset(&ch->drive[i]);
+        ide_drive_power_on(&ch->drive[i]);
     }
     both_reset(ch);
 }
@@ -663,6 +483,7 @@ ide_channel_restored(IdeChannel *ch)
     for (unsigned i = 0; i < 2; i++) {
         ch->drive[i].generation++;
         ch->drive[i].buf_written = true;
+        atapi_show_tray(&ch->drive[i]);
     }
     arm_deferred(ch);
 }

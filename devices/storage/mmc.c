@@ -22,6 +22,17 @@
 #define TRACK_CONTROL_DATA 0x14 /* ADR 1, data track */
 #define LEAD_OUT           0xaa
 
+void
+mmc_log_tray(Device *dev, const char *path, bool open)
+{
+    g_autofree char *line = g_strdup_printf(
+        "the guest has %s the tray%s%s", open ? "opened" : "closed",
+        path != NULL ? " with " : "", path != NULL ? path : "");
+
+    if (dev->env->log != NULL)
+        dev->env->log(dev->env, dev->id, line);
+}
+
 /* An address as the host wants it: block number, or 0, M, S, F. */
 static void
 put_address(guint8 *p, guint64 lba, bool msf)

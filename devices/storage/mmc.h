@@ -3,6 +3,7 @@
  * that may read what the drive's owner put into MmcDrive. */
 #pragma once
 
+#include "vmm/core/device.h"
 #include "vmm/types.h"
 
 #define MMC_SECTOR 2048u
@@ -19,6 +20,14 @@ typedef struct {
 #define MMC_EVENT_EJECT_REQUEST 1u
 #define MMC_EVENT_NEW_MEDIA     2u
 #define MMC_EVENT_REMOVAL       3u
+
+/* A drive's tray, for people. */
+#define MMC_TRAY_LOCKED 1u /* the guest holds it shut */
+#define MMC_TRAY_OPEN   2u
+
+/* The guest has moved it: a line for the machine's log. path: of the disc, NULL:
+ * none. Any thread. */
+void mmc_log_tray(Device *dev, const char *path, bool open);
 
 /* cdb: the command, 12 bytes. Fills b (MMC_MAX_ANSWER bytes) and returns the
  * answer's full length, before the allocation length cuts it; negative: the

@@ -10,19 +10,15 @@
 
 #include "devices/bus/pci.h"
 #include "devices/storage/ide-internal.h"
-#include "vmm/core/error.h"
 #include "vmm/io/io.h"
 
 /* Configuration registers, section 2.3 */
-#define CFG_IDETIM          0x40 /* 16 bits per channel */
-#define CFG_SIDETIM         0x44
-#define IDETIM_DECODE       0x8000
-#define BMIDE_BAR           4
-#define BMIDE_SIZE          16
-#define BMIDE_CHANNEL       8 /* bytes of registers per channel */
-
-#define MAX_CYLINDERS       16383
-#define EVENT_EJECT_REQUEST 1
+#define CFG_IDETIM    0x40 /* 16 bits per channel */
+#define CFG_SIDETIM   0x44
+#define IDETIM_DECODE 0x8000
+#define BMIDE_BAR     4
+#define BMIDE_SIZE    16
+#define BMIDE_CHANNEL 8 /* bytes of registers per channel */
 
 typedef struct {
     PciState pci;
@@ -132,58 +128,15 @@ pick_kind(const DriveOptions *o)
     return block_info(o->block)->is_cdrom ? IDE_CD : IDE_DISK;
 }
 
-static bool
-check_disk(const DriveOptions *o, unsigned n, GError **error)
-{
-    if (o->block == NULL) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "drive%u: a disk needs an image; give it one or make it "
-                    "a cd",
-                    n);
-        return false;
-    }
-    const BlockInfo *info = block_info(o->block);
-    if (info->logical_size > IDE_SECTOR) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "%s: an IDE disk has sectors of %u bytes, this one is "
-                    "accessed in units of %u; if that is because of direct "
-                    "access, turn direct off",
-                    block_path(o->block), IDE_SECTOR, info->logical_size);
-        return false;
-    }
-    if (info->bytes < IDE_SECTOR) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "%s: an IDE disk needs at least one 512-byte sector, this "
-                    "has %" G_GUINT64_FORMAT " bytes",
-                    block_path(o->block), info->bytes);
-        return false;
-    }
-    return true;
-}
-
-static bool
-check_disc(Block *block, GError **error)
-{
-    const BlockInfo *info = block_info(block);
-
-    if (IDE_CD_SECTOR % info->logical_size == 0)
-        return true;
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                "%s: has sectors of %u bytes, a CD has 2048; use it without "
-                "direct access",
-                block_path(block), info->logical_size);
-    return false;
-}
-
 static void
 fill_geometry(IdeDrive *drive, const DriveOptions *o)
 {
-    drive->def_heads = o->heads ? o->heads : 16;
-    drive->def_sectors = o->sectors ? o->sectors : 63;
+    drive->def_heads = o->heads ? o->heads : drive->def_heads;
+    drive->def_sectors = o->sectors ? o->sectors : drive->def_sectors;
     guint64 fit = drive->n_units / (drive->def_heads * drive->def_sectors);
     drive->def_cylinders =
         o->cylinders ? o->cylinders
-                     : (guint32) CLAMP(fit, 1, (guint64) MAX_CYLINDERS);
+                     : (guint32) CLAMP(fit, 1, (guint64) IDE_MAX_CYLINDERS);
 }
 
 static bool
@@ -191,25 +144,16 @@ fill_drive(Piix3Ide *d, unsigned n, GError **error)
 {
     DriveOptions *o = &d->option[n];
     IdeDrive *drive = drive_of(d, n);
+    IdeKind kind = pick_kind(o);
 
-    drive->kind = pick_kind(o);
-    if (drive->kind == IDE_ABSENT)
+    if (kind == IDE_ABSENT)
         return true;
-    if (drive->kind == IDE_DISK && !check_disk(o, n, error))
-        return false;
-    if (drive->kind == IDE_CD && o->block != NULL &&
-        !check_disc(o->block, error))
-        return false;
-    guint32 unit = drive->kind == IDE_CD ? IDE_CD_SECTOR : IDE_SECTOR;
-    drive->block = o->block;
-    drive->n_units = o->block != NULL ? block_info(o->block)->bytes / unit : 0;
     if (o->serial == NULL)
         o->serial = g_strdup_printf("CR%05u", n + 1);
-    if (o->model == NULL)
-        o->model =
-            g_strdup(drive->kind == IDE_CD ? "CARREL CD-ROM" : "CARREL DISK");
-    drive->serial = o->serial;
-    drive->model = o->model;
+    if (!ide_drive_init(drive, kind, o->block, o->serial, o->model, error)) {
+        g_prefix_error(error, "drive%u: ", n);
+        return false;
+    }
     fill_geometry(drive, o);
     return true;
 }
@@ -228,38 +172,19 @@ bool
 piix3_ide_set_media(Device *dev, unsigned n, Block *block, bool force,
                     GError **error)
 {
-    Piix3Ide *d = DEVICE_OF(Piix3Ide, dev);
-    IdeDrive *drive = find_cd(d, n, error);
+    IdeDrive *drive = find_cd(DEVICE_OF(Piix3Ide, dev), n, error);
 
-    if (drive == NULL || (block != NULL && !check_disc(block, error)))
-        return false;
-    g_mutex_lock(&dev->lock);
-    bool locked = drive->s->locked && !force;
-    if (locked)
-        drive->s->event = EVENT_EJECT_REQUEST;
-    else
-        atapi_set_media(drive, block);
-    g_mutex_unlock(&dev->lock);
-    if (locked)
-        g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
-                    "drive%u: the guest has locked the tray; eject the disc "
-                    "in the guest, or force it",
-                    n);
-    return !locked;
+    return drive != NULL && ide_drive_set_media(drive, block, force, error);
 }
 
-bool
-piix3_ide_is_locked(Device *dev, unsigned n)
+unsigned
+piix3_ide_tray(Device *dev, unsigned n)
 {
     Piix3Ide *d = DEVICE_OF(Piix3Ide, dev);
-    IdeDrive *drive = find_cd(d, n, NULL);
 
-    if (drive == NULL)
-        return false;
-    g_mutex_lock(&dev->lock);
-    bool locked = drive->s->locked;
-    g_mutex_unlock(&dev->lock);
-    return locked;
+    return n < PIIX3_IDE_DRIVES
+               ? (unsigned) g_atomic_int_get(&drive_of(d, n)->tray)
+               : 0;
 }
 
 /* -- Life -------------------------------------------------------------- */
@@ -371,7 +296,7 @@ static const char *const kind_names[] = { "auto", "none", "disk", "cd", NULL };
     PROP_DEF_STRING(Piix3Ide, option[i].model, "model" n, NULL, \
                     "model name, up to 40 characters"), \
     PROP_DEF_U32(Piix3Ide, option[i].cylinders, "cylinders" n, 0, 0, \
-                 MAX_CYLINDERS, NULL, "of the default CHS geometry; 0: fit"), \
+                 IDE_MAX_CYLINDERS, NULL, "of the default CHS geometry; 0: fit"), \
     PROP_DEF_U32(Piix3Ide, option[i].heads, "heads" n, 0, 0, 16, NULL, \
                  "of the default CHS geometry; 0: 16"), \
     PROP_DEF_U32(Piix3Ide, option[i].sectors, "sectors" n, 0, 0, 63, NULL, \

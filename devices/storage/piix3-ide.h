@@ -17,5 +17,5 @@ extern const DeviceClass piix3_ide_class;
 bool piix3_ide_set_media(Device *dev, unsigned drive, Block *block, bool force,
                          GError **error);
 
-/* Whether the guest holds the tray shut. Loop thread. */
-bool piix3_ide_is_locked(Device *dev, unsigned drive);
+/* MMC_TRAY_... of a CD drive, else 0. Any thread. */
+unsigned piix3_ide_tray(Device *dev, unsigned drive);

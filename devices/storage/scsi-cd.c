@@ -105,7 +105,7 @@ run_mode_select(ScsiTask *t)
 static bool
 run_start_stop(ScsiTask *t)
 {
-    const ScsiUnit *u = t->unit;
+    ScsiUnit *u = t->unit;
     ScsiUnitState *s = u->s;
     bool load_eject = t->cdb[4] & 2, start = t->cdb[4] & 1;
 
@@ -121,6 +121,9 @@ run_start_stop(ScsiTask *t)
             s->attention_asc = SCSI_ASC_MEDIUM_CHANGED >> 8;
             s->attention_ascq = 0;
         }
+        scsi_unit_show_tray(u);
+        if (u->tray_moved != NULL)
+            u->tray_moved(u->owner, u);
     }
     return scsi_good(t);
 }
@@ -129,6 +132,7 @@ static bool
 run_prevent_allow(ScsiTask *t)
 {
     t->unit->s->locked = t->cdb[4] & 1;
+    scsi_unit_show_tray(t->unit);
     return scsi_good(t);
 }
 

@@ -98,6 +98,14 @@ scsi_unit_reset(ScsiUnit *u)
 {
     *u->s = (ScsiUnitState){.attention = 0};
     set_attention(u, SCSI_ASC_POWER_ON);
+    scsi_unit_show_tray(u);
+}
+
+void
+scsi_unit_show_tray(ScsiUnit *u)
+{
+    g_atomic_int_set(&u->tray, (u->s->locked ? MMC_TRAY_LOCKED : 0) |
+                                   (u->s->tray_open ? MMC_TRAY_OPEN : 0));
 }
 
 void
@@ -120,13 +128,14 @@ scsi_unit_set_media(ScsiUnit *u, Block *block, bool force, GError **error)
     if (u->s->locked && !force) {
         u->s->event = MMC_EVENT_EJECT_REQUEST;
         g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
-                    "the guest has locked the tray; eject the disc in the "
-                    "guest, or force it");
+                    "the guest has locked the tray and has been asked to let "
+                    "the disc go; eject it in the guest, or use --force");
         return false;
     }
     scsi_unit_cancel_all(u, SCSI_MEDIUM_GONE);
     take_image(u, block);
     u->s->tray_open = 0;
+    scsi_unit_show_tray(u);
     u->s->stopped = 0;
     u->s->event = block != NULL ? MMC_EVENT_NEW_MEDIA : MMC_EVENT_REMOVAL;
     if (block != NULL)

@@ -41,7 +41,8 @@ bool scsi_unit_check(const ScsiUnitState *s, GError **error);
 
 typedef struct ScsiTask ScsiTask;
 
-typedef struct {
+typedef struct ScsiUnit ScsiUnit;
+struct ScsiUnit {
     ScsiKind kind;
     ScsiUnitState *s;
     Block *block; /* borrowed; NULL: a CD drive without a disc */
@@ -50,7 +51,11 @@ typedef struct {
     guint32 block_size; /* bytes of a block, multiple of info.logical_size */
     const char *serial;
     ScsiTask *tasks; /* submitted and not done */
-} ScsiUnit;
+    gint tray;       /* atomic: MMC_TRAY_..., to be read by any thread */
+    /* The guest has moved the tray. NULL: nobody wants to know. Loop. */
+    void (*tray_moved)(void *owner, const ScsiUnit *u);
+    void *owner;
+};
 
 /* Makes it a unit of this kind, with or without an image, as if powered off;
  * serial is the caller's and stays. False and error set: the image is no disk
@@ -60,6 +65,8 @@ bool scsi_unit_init(ScsiUnit *u, ScsiUnitState *s, ScsiKind kind, Block *block,
 /* Power-on and bus reset: everything is as at first, and the next command is
  * told so. */
 void scsi_unit_reset(ScsiUnit *u);
+/* The state was replaced. */
+void scsi_unit_show_tray(ScsiUnit *u);
 /* The target has other units than before: the next command is told so, unless
  * it is to hear something else first. */
 void scsi_unit_luns_changed(ScsiUnit *u);

@@ -8,6 +8,7 @@
  * Left out: changed parameters, for nothing changes a disk that is in use. */
 #include <string.h>
 
+#include "devices/storage/mmc.h"
 #include "devices/storage/scsi-bytes.h"
 #include "devices/virtio/virtio-scsi-internal.h"
 #include "vmm/block/block.h"
@@ -128,6 +129,7 @@ virtio_scsi_add_unit(Device *dev, unsigned n, ScsiKind kind, Block *block,
     }
     place->block = block;
     place->cdrom = kind == SCSI_CD;
+    vscsi_watch_tray(d, n);
     scsi_unit_reset(&d->unit[n]);
     vscsi_adopt_block(d, block);
     tell_units(d, n, VSCSI_RESET_RESCAN);
@@ -159,6 +161,32 @@ notify_subscriber(VirtioScsi *d, unsigned n, guint16 what)
 {
     if ((d->s.subscribed[n] & what) != 0)
         tell(d, 0, VSCSI_T_ASYNC_NOTIFY, n, what);
+}
+
+static void
+tray_moved(void *owner, const ScsiUnit *u)
+{
+    VirtioScsi *d = owner;
+
+    mmc_log_tray(&d->virtio.pci.dev,
+                 u->block != NULL ? block_path(u->block) : NULL,
+                 u->s->tray_open != 0);
+}
+
+void
+vscsi_watch_tray(VirtioScsi *d, unsigned n)
+{
+    d->unit[n].tray_moved = tray_moved;
+    d->unit[n].owner = d;
+}
+
+unsigned
+virtio_scsi_tray(Device *dev, unsigned n)
+{
+    VirtioScsi *d = VIRTIO_OF(VirtioScsi, dev);
+
+    g_assert(n < VIRTIO_SCSI_UNITS);
+    return (unsigned) g_atomic_int_get(&d->unit[n].tray);
 }
 
 bool

@@ -115,3 +115,5 @@ void vscsi_task_ended(VirtioScsi *d, const ScsiTask *task);
 /* ---- virtio-scsi-event.c ---- */
 
 void vscsi_serve_event(VirtioScsi *d);
+/* The log is told of what the guest does with that unit's tray. */
+void vscsi_watch_tray(VirtioScsi *d, unsigned n);

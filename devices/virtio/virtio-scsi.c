@@ -548,6 +548,7 @@ make_unit(VirtioScsi *d, unsigned n, GError **error)
         d->unit[n].kind = SCSI_ABSENT;
         return false;
     }
+    vscsi_watch_tray(d, n);
     vscsi_adopt_block(d, place->block);
     return true;
 }
@@ -629,6 +630,9 @@ virtio_scsi_restored(Device *dev)
     VirtioScsi *d = VIRTIO_OF(VirtioScsi, dev);
 
     d->reset_owed = false;
+    for (unsigned n = 0; n < VIRTIO_SCSI_UNITS; n++)
+        if (d->unit[n].kind != SCSI_ABSENT)
+            scsi_unit_show_tray(&d->unit[n]);
     virtio_class_restored(dev);
 }
 

@@ -20,3 +20,5 @@ void virtio_scsi_remove_unit(Device *dev, unsigned n);
 /* Another disc (NULL: none) for CD drive n, see scsi_unit_set_media(). */
 bool virtio_scsi_set_media(Device *dev, unsigned n, Block *block, bool force,
                            GError **error);
+/* MMC_TRAY_... of a CD drive, else 0. Any thread. */
+unsigned virtio_scsi_tray(Device *dev, unsigned n);

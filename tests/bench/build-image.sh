@@ -1,6 +1,6 @@
 #!/bin/sh
 # build-image.sh SOURCE-DIR OBJECT OUTPUT MODE COMPILER... - assembles one of
-# the benchmark's guests: a ROM (MODE is FIRST, EXIT or DISK), or a boot sector
+# the benchmark's guests: a ROM (MODE is FIRST, EXIT, DISK or SATA), or a boot sector
 # in a disk of 1 MiB (BOOT; PAINT and PAINT-KEYS: the one that paints).
 set -eu
 src=$1 object=$2.o out=$3 mode=$4

@@ -4,8 +4,9 @@
  * The instructions at the reset vector send Y: the guest runs. Then come the
  * phases of -DMODE_EXIT (ways to leave the guest, in 32-bit protected mode) or
  * -DMODE_DISK (the IDE disk by bus-master DMA, in real mode: KVM's instruction
- * emulator returns from interrupts only there), then Z and a stop. Everything
- * is linked where the CPU finds it: below 4 GiB. */
+ * emulator returns from interrupts only there) or -DMODE_SATA (the same of a
+ * SATA disk by a queued command), then Z and a stop. Everything is linked where
+ * the CPU finds it: below 4 GiB. */
 #include "disk-pattern.h"
 
 #define COM1      0x3f8
@@ -36,7 +37,7 @@
 	.code16
 real_mode:
 	cli
-#ifdef MODE_DISK
+#if defined(MODE_DISK) || defined(MODE_SATA)
 	ljmp $0xf000, $(disk - real_mode)
 #endif
 	lgdtl %cs:(gdtr - real_mode)
@@ -118,24 +119,16 @@ phases:
 	ret
 #endif
 
-#ifdef MODE_DISK
-/* The first IDE channel: PIIX3 data sheet, SFF-8038i for the bus master */
-#define PCI_IDE    0x80000900 /* 00:01.1 */
-#define BM_BASE    0xc000
-#define BM_COMMAND BM_BASE
-#define BM_STATUS  (BM_BASE + 2)
-#define BM_TABLE   (BM_BASE + 4)
-#define READ_DMA   0xc8
-#define IRQ14      0x2e
-#define TABLE      0x2000
-#define DONE       0x2100
-#define BUFFER     0x10000 /* a region may not cross 64 KiB */
-#define APIC_BASE  0x1b    /* MSR */
-#define NO_APIC    0xfee00100 /* the 8259s reach the CPU directly */
+#if defined(MODE_DISK) || defined(MODE_SATA)
+#define TABLE     0x2000
+#define DONE      0x2100
+#define BUFFER    0x10000 /* a region of IDE may not cross 64 KiB */
+#define APIC_BASE 0x1b    /* MSR */
+#define NO_APIC   0xfee00100 /* the 8259s reach the CPU directly */
 
-	.macro PCI_WRITE register, value
+	.macro PCI_WRITE function, register, value
 	movw $0xcf8, %dx
-	movl $(PCI_IDE + \register), %eax
+	movl $(\function + \register), %eax
 	outl %eax, %dx
 	movw $0xcfc, %dx
 	movl $\value, %eax
@@ -146,6 +139,25 @@ phases:
 	movw $\port, %dx
 	movb $\value, %al
 	outb %al, %dx
+	.endm
+
+	/* vectors 20 and 28; mask: of the second 8259, of the first only the
+	 * cascade is open */
+	.macro SET_UP_PIC mask
+	movl $APIC_BASE, %ecx
+	movl $NO_APIC, %eax
+	xorl %edx, %edx
+	wrmsr
+	OUT 0x20, ICW1
+	OUT 0xa0, ICW1
+	OUT 0x21, 0x20
+	OUT 0xa1, 0x28
+	OUT 0x21, 4
+	OUT 0xa1, 2
+	OUT 0x21, 1
+	OUT 0xa1, 1
+	OUT 0x21, 0xfb
+	OUT 0xa1, \mask
 	.endm
 
 	.code16
@@ -177,25 +189,27 @@ disk:
 stop:	cli
 	hlt
 	jmp stop
+failed:
+	PUTC 'X'
+	jmp stop
+#endif
 
+#ifdef MODE_DISK
+/* The first IDE channel: PIIX3 data sheet, SFF-8038i for the bus master */
+#define PCI_IDE    0x80000900 /* 00:01.1 */
+#define BM_BASE    0xc000
+#define BM_COMMAND BM_BASE
+#define BM_STATUS  (BM_BASE + 2)
+#define BM_TABLE   (BM_BASE + 4)
+#define READ_DMA   0xc8
+#define IRQ14      0x2e
+
+	.code16
 set_up:
-	PCI_WRITE 0x20, (BM_BASE + 1)
-	PCI_WRITE 0x04, 5 /* ports and bus master on */
-	PCI_WRITE 0x40, 0x80008000 /* both channels decode */
-	movl $APIC_BASE, %ecx
-	movl $NO_APIC, %eax
-	xorl %edx, %edx
-	wrmsr
-	OUT 0x20, ICW1
-	OUT 0xa0, ICW1
-	OUT 0x21, 0x20 /* vectors 20 and 28 */
-	OUT 0xa1, 0x28
-	OUT 0x21, 4
-	OUT 0xa1, 2
-	OUT 0x21, 1
-	OUT 0xa1, 1
-	OUT 0x21, 0xfb /* the cascade and IRQ 14 only */
-	OUT 0xa1, 0xbf
+	PCI_WRITE PCI_IDE, 0x20, (BM_BASE + 1)
+	PCI_WRITE PCI_IDE, 0x04, 5 /* ports and bus master on */
+	PCI_WRITE PCI_IDE, 0x40, 0x80008000 /* both channels decode */
+	SET_UP_PIC 0xbf /* IRQ 14 */
 	movw $(irq14 - real_mode), IRQ14 * 4
 	movw $0xf000, IRQ14 * 4 + 2
 	movl $BUFFER, TABLE
@@ -264,9 +278,118 @@ read:
 	testb $0x21, DONE + 1 /* error or fault */
 	jnz failed
 	ret
-failed:
-	PUTC 'X'
-	jmp stop
+
+	.code32
+phases:
+	ret
+#endif
+
+#ifdef MODE_SATA
+/* Port 0 of an AHCI controller at 00:1f.0, whose INTA# the PIIX3 routes to
+ * IRQ 11; AHCI 1.3. The same accesses as Linux's driver. */
+#define PCI_SATA   0x8000f800
+#define PCI_ISA    0x80000800
+#define ABAR       0xe0000000
+#define IS         0x08
+#define PX_IS      0x110
+#define PX_SACT    0x134
+#define PX_CI      0x138
+#define LIST       0x3000
+#define FRAMES     0x3400
+#define IRQ11      0x2b
+#define TFES       0x40000000
+#define READ_FPDMA 0x60
+
+	.macro REGISTER offset, value
+	movl $\value, %eax
+	movl %eax, %fs:\offset(%ebx)
+	.endm
+
+	.code16
+set_up:
+	lgdtl %cs:(gdtr - real_mode)
+	movl %cr0, %eax
+	orb $1, %al
+	movl %eax, %cr0
+	movw $0x10, %cx
+	movw %cx, %fs /* 4 GiB, which it keeps */
+	andb $0xfe, %al
+	movl %eax, %cr0
+	PCI_WRITE PCI_SATA, 0x24, ABAR
+	PCI_WRITE PCI_SATA, 0x04, 6 /* memory and bus master on */
+	PCI_WRITE PCI_ISA, 0x60, 0x0b0b0b0b
+	OUT 0x4d1, 0x08 /* IRQ 11 is a level */
+	SET_UP_PIC 0xf7
+	movw $(irq11 - real_mode), IRQ11 * 4
+	movw $0xf000, IRQ11 * 4 + 2
+	movl $(5 | 1 << 16), LIST
+	movl $TABLE, LIST + 8
+	movl $BUFFER, TABLE + 0x80
+	movl $ABAR, %ebx
+	REGISTER 0x04, 0x80000002
+	REGISTER 0x100, LIST
+	REGISTER 0x108, FRAMES
+	REGISTER 0x118, 0x16 /* receive frames */
+	REGISTER 0x130, 0xffffffff
+	REGISTER PX_IS, 0xffffffff
+	REGISTER 0x114, 0x7dc0007f
+	REGISTER 0x118, 0x17 /* start */
+	ret
+
+irq11:
+	pushl %eax
+	pushl %ebx
+	movl $ABAR, %ebx
+	movl %fs:IS(%ebx), %eax
+	movl %fs:PX_IS(%ebx), %eax
+	movl %eax, %fs:PX_IS(%ebx)
+	andl $TFES, %eax
+	movl %eax, DONE + 4
+	movl %fs:PX_SACT(%ebx), %eax
+	notl %eax
+	andb $1, %al
+	movb %al, DONE
+	movl $1, %eax
+	movl %eax, %fs:IS(%ebx)
+	movb $0x20, %al
+	outb %al, $0xa0
+	outb %al, $0x20
+	popl %ebx
+	popl %eax
+	iret
+
+/* Reads %ecx sectors from %ebp on. */
+read:
+	movl %ecx, %eax
+	shll $9, %eax
+	decl %eax
+	movl %eax, TABLE + 0x8c
+	movl %ecx, %eax
+	shll $24, %eax
+	orl $(READ_FPDMA << 16 | 0x8027), %eax
+	movl %eax, TABLE
+	movl %ebp, %eax
+	andl $0xffffff, %eax
+	orl $0x40000000, %eax
+	movl %eax, TABLE + 4
+	movl $0, TABLE + 8
+	movl $0, TABLE + 12
+	movl $0, LIST + 4
+	movb $0, DONE
+	movl $ABAR, %ebx
+	movl $1, %eax
+	movl %eax, %fs:PX_SACT(%ebx)
+	movl %eax, %fs:PX_CI(%ebx)
+2:	cli
+	testb $1, DONE
+	jnz 3f
+	cmpl $0, DONE + 4
+	jne failed
+	sti /* takes effect after the next instruction */
+	hlt
+	jmp 2b
+3:	sti
+	ret
 
 	.code32
 phases:

@@ -13,6 +13,7 @@ set -u
 cd "$(dirname "$0")" || exit 1
 . ./vmms.sh
 
+disk_model=ide
 seconds=${seconds:-2} blk_mib=${blk_mib:-256}
 scratch=$(mktemp -d /dev/shm/carrel-bench.XXXXXX)
 export CARREL_RUNTIME_DIR=$scratch/run CARREL_STATE_DIR=$scratch/state \
@@ -90,29 +91,37 @@ i 2000 byte over the serial port
 PHASES
 }
 
-# ---- the IDE disk by DMA ----
+# ---- the IDE disk by DMA, a SATA disk by queued commands ----
 
-disk_result() { # PROGRAM REPETITION SEQUENTIAL-US RANDOM-US
-    record disk "64 KiB reads, sequential" "$1" "$2" \
-        "$(awk -v t="$3" 'BEGIN { printf "%.1f", 67108864 / t }')" MB/s
-    record disk "4 KiB reads, random" "$1" "$2" \
-        "$(awk -v t="$4" 'BEGIN { printf "%.0f", 4000 * 1e6 / t }')" IOPS
+disk_result() { # ROW PROGRAM REPETITION SEQUENTIAL-US RANDOM-US
+    record "$1" "64 KiB reads, sequential" "$2" "$3" \
+        "$(awk -v t="$4" 'BEGIN { printf "%.1f", 67108864 / t }')" MB/s
+    record "$1" "4 KiB reads, random" "$2" "$3" \
+        "$(awk -v t="$5" 'BEGIN { printf "%.0f", 4000 * 1e6 / t }')" IOPS
 }
 
 phase() { echo $(($(letter "$2" 2) - $(letter "$1" 2))); }
 
-disk() {
-    vmm_rom "$tools/disk.bin" 64 "$scratch/disk.raw"
+disk_row() { # ROW PROGRAM REPETITION
+    vmm_rom "$tools/$1.bin" 64 "$scratch/disk.raw"
     stamps || return
-    disk_result "$1" "$2" "$(phase s S)" "$(phase r R)"
-    record disk-cpu "64 KiB read" "$1" "$2" \
+    disk_result "$1" "$2" "$3" "$(phase s S)" "$(phase r R)"
+    record "$1-cpu" "64 KiB read" "$2" "$3" \
         $((($(letter S 3) - $(letter s 3)) / 1024)) us
-    record disk-cpu "4 KiB read" "$1" "$2" \
+    record "$1-cpu" "4 KiB read" "$2" "$3" \
         $((($(letter R 3) - $(letter r 3)) / 4000)) us
-    if [ "$1" = carrel ]; then # once a repetition
+    if [ "$2" = carrel ]; then # once a repetition
         "$tools/native-disk" "$scratch/disk.raw" >"$scratch/stamps" &&
-            disk_result native "$2" "$(letter s 2)" "$(letter r 2)"
+            disk_result "$1" native "$3" "$(letter s 2)" "$(letter r 2)"
     fi
+}
+
+disk() { disk_row disk "$@"; }
+
+sata() {
+    disk_model=ahci
+    disk_row sata "$@"
+    disk_model=ide
 }
 
 # ---- SeaBIOS to the boot sector ----
@@ -261,6 +270,7 @@ for row in $rows; do
     first) each first first ;;
     exit) each exit exit_costs ;;
     disk) each disk disk ;;
+    sata) each sata sata ;;
     boot) each boot boot ;;
     linux) each linux linux ;;
     blk | blk-qcow2)

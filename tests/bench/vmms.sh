@@ -27,7 +27,7 @@ use_minivmm() {
 
 # The process of a machine: what `carrel start` starts.
 use_carrel() {
-    CAN='first exit disk boot memory linux blk blk-qcow2 net'
+    CAN='first exit disk sata boot memory linux blk blk-qcow2 net'
     LINK=$scratch/com1
     vmm_io() {
         local folder=$CARREL_MACHINES_DIR/bench
@@ -75,7 +75,8 @@ carrel_machine() { # MIB MACHINE-LINE DISPLAY DISK
         printf '[machine]\nmemory=%sM\n%s\nboot=disk\n' "$1" "$2"
         printf '[display]\nmodel=%s\n' "$3"
         printf '[serial0]\nkind=pty\npath=%s\n' "$LINK"
-        [ -z "$4" ] || printf '[disk0]\nformat=raw\npath=%s\n' "$4"
+        [ -z "$4" ] || printf '[disk0]\nmodel=%s\nformat=raw\npath=%s\n' \
+            "$disk_model" "$4"
     } >"$folder/machine.ini"
     CMD=("$carrel" __machine bench)
 }
@@ -107,7 +108,7 @@ use_kvmtool() {
 # ---- qemu-pc: the same machine type ----
 
 use_qemu_pc() {
-    CAN='first exit disk boot memory blk blk-qcow2 net'
+    CAN='first exit disk sata boot memory blk blk-qcow2 net'
     aio=threads
     machine=pc
     vmm_io() {
@@ -132,7 +133,7 @@ use_qemu_pc() {
 # Disk by io_uring, QEMU's fastest way, as Carrel has it.
 use_qemu_pc_uring() {
     use_qemu_pc
-    CAN='disk blk'
+    CAN='disk sata blk'
     aio=io_uring
 }
 
@@ -148,8 +149,13 @@ qemu_machine() { # MIB DISK ARGUMENT...
     shift 2
     CMD=("$qemu" -M "$machine" -accel kvm -cpu host -m "$mib" -nodefaults
         -no-user-config -display none -serial stdio "$@")
-    [ -z "$disk" ] ||
-        CMD+=(-drive "file=$disk,format=raw,if=ide,cache=writeback,aio=$aio")
+    local drive="file=$disk,format=raw,cache=writeback,aio=$aio"
+    if [ -n "$disk" ] && [ "$disk_model" = ahci ]; then
+        CMD+=(-drive "$drive,if=none,id=d" -device ich9-ahci,id=sata,addr=0x1f
+            -device ide-hd,drive=d,bus=sata.0)
+    elif [ -n "$disk" ]; then
+        CMD+=(-drive "$drive,if=ide")
+    fi
 }
 
 # ---- rows-linux.sh and rows-vnc.sh: what more each program can do ----

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Debian's GRUB rescue images from floppy and CD: a prompt that answers.
+# Debian's GRUB rescue images from floppy and CD, on IDE and SATA: a prompt that
+# answers.
 . "$(dirname "$0")/lib.sh"
 need_kvm
 need_processor
@@ -28,8 +29,11 @@ floppy)
     starts floppy --memory 64M "floppy=$home/floppy.img"
     answers floppy
     ;;
-cd)
-    starts cd --memory 64M "cd=$images/grub-rescue-cdrom.iso"
+cd | cd-ahci)
+    model=${3#cd}
+    model=${model:--ide}
+    starts cd --memory 64M --set cd0.model="${model#-}" \
+        "cd=$images/grub-rescue-cdrom.iso"
     answers cd
     ;;
 esac

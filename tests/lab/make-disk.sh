@@ -56,7 +56,7 @@ applets() { # ROOT
 initramfs() {
     local root=$work/initramfs
     applets "$root"
-    copy_modules "$root" ata_piix sd_mod sr_mod ext4 button evdev \
+    copy_modules "$root" ata_piix ahci sd_mod sr_mod ext4 button evdev \
         virtio_pci virtio_blk virtio_scsi virtio_rng virtio_console virtio_balloon \
         virtio_input virtio_net af_packet
     mkdir "$root/disk"
@@ -91,8 +91,9 @@ system() {
     ln -s bin "$root/sbin"
     cp "$kernel" "$root/boot/vmlinuz"
     initramfs >"$root/boot/initrd.img"
-    # For a card that is passed through; loaded by whoever has one.
-    copy_modules "$root" snd_hda_intel snd_hda_codec_generic
+    # For a card that is passed through, and for who wants to wait for floppy
+    # drives; loaded by whoever has one.
+    copy_modules "$root" snd_hda_intel snd_hda_codec_generic floppy
     # Emulated network cards, likewise.
     copy_modules "$root" e1000 8139cp 8139too pcnet32 ne2k-pci
     echo 'root::0:0:root:/root:/bin/sh' >"$root/etc/passwd"

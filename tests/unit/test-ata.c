@@ -8,6 +8,7 @@
 #define LBA  0xe0
 #define OK   0x50 /* DRDY, DSC */
 #define DRQ  0x58
+#define ERR  0x51
 
 static guint16
 identify_word(const guint8 *data, unsigned word)
@@ -328,6 +329,75 @@ test_busy_ignores(void)
     ide_rig_free(rig);
 }
 
+/* A SMART command with its key; the status. */
+static guint8
+smart(IdeRig *rig, guint8 what, guint8 log)
+{
+    fake_out8(rig->vm, 0x1f1, what);
+    rig_command(rig, BASE, 0xa0, 0xc24f00u | log, 1, 0xb0);
+    return rig_wait(rig, BASE);
+}
+
+static guint8
+read_sum(IdeRig *rig, guint8 data[512])
+{
+    guint8 sum = 0;
+
+    rig_read_data(rig, BASE, data, 512);
+    for (unsigned i = 0; i < 512; i++)
+        sum = (guint8) (sum + data[i]);
+    return sum;
+}
+
+static void
+test_smart(void)
+{
+    IdeRig *rig = ide_rig_new(NULL);
+    guint8 data[512];
+
+    CU_ASSERT_EQUAL(smart(rig, 0xda, 0), OK);
+    CU_ASSERT_EQUAL(fake_in16(rig->vm, 0x1f4), 0xc24f); /* healthy */
+    CU_ASSERT_EQUAL(smart(rig, 0xd0, 0), DRQ);
+    CU_ASSERT_EQUAL(read_sum(rig, data), 0);
+    CU_ASSERT_EQUAL(data[362], 2);
+    CU_ASSERT_EQUAL(data[370], 1);
+    CU_ASSERT_EQUAL(smart(rig, 0xd5, 0), DRQ);
+    rig_read_data(rig, BASE, data, 512);
+    CU_ASSERT_EQUAL(data[2], 1);
+    CU_ASSERT_EQUAL(data[12], 1);
+    CU_ASSERT_EQUAL(smart(rig, 0xd5, 1), DRQ);
+    CU_ASSERT_EQUAL(read_sum(rig, data), 0);
+    CU_ASSERT_EQUAL(data[0], 1);
+    CU_ASSERT_EQUAL(smart(rig, 0xd5, 9), ERR);
+    CU_ASSERT_EQUAL(smart(rig, 0xd4, 1), OK);
+    CU_ASSERT_EQUAL(smart(rig, 0xd9, 0), OK);
+    CU_ASSERT_EQUAL(smart(rig, 0xda, 0), ERR);
+    CU_ASSERT_EQUAL(smart(rig, 0xd8, 0), OK);
+    CU_ASSERT_EQUAL(smart(rig, 0xda, 0), OK);
+    ide_rig_free(rig);
+}
+
+static void
+test_transfer_mode(void)
+{
+    IdeRig *rig = ide_rig_new(NULL);
+    guint8 data[512];
+
+    fake_out8(rig->vm, 0x1f1, 0x03);
+    rig_command(rig, BASE, 0xa0, 0, 0x45, 0xef); /* UDMA 5 */
+    CU_ASSERT_EQUAL(rig_wait(rig, BASE), OK);
+    rig_command(rig, BASE, 0xa0, 0, 0, 0xec);
+    rig_wait(rig, BASE);
+    rig_read_data(rig, BASE, data, 512);
+    CU_ASSERT_EQUAL(identify_word(data, 88), 0x203f);
+    CU_ASSERT_EQUAL(identify_word(data, 63), 0x0007);
+    CU_ASSERT_EQUAL(identify_word(data, 93) & 0x2000, 0x2000); /* 80 wires */
+    fake_out8(rig->vm, 0x1f1, 0x03);
+    rig_command(rig, BASE, 0xa0, 0, 0x47, 0xef); /* there is no 7 */
+    CU_ASSERT_EQUAL(rig_wait(rig, BASE), ERR);
+    ide_rig_free(rig);
+}
+
 static void
 test_nien(void)
 {
@@ -389,6 +459,8 @@ CU_MAIN("ata", {"reset_shows_the_signatures_of_disk_and_cd", test_signature},
         {"a_read_only_image_aborts_writes_and_is_logged", test_write_protected},
         {"an_address_past_the_end_is_not_found", test_past_the_end},
         {"verify_flush_power_and_smart_answer", test_verify_flush_power},
+        {"smart_says_that_all_is_well", test_smart},
+        {"transfer_modes_are_set", test_transfer_mode},
         {"every_opcode_leaves_the_drive_alive", test_opcode_sweep},
         {"unsupported_commands_are_aborted", test_unsupported},
         {"a_busy_drive_ignores_commands_and_registers", test_busy_ignores},

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "devices/storage/ide-internal.h"
+#include "devices/storage/mmc.h"
 #include "devices/storage/piix3-ide.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/ide-rig.h"
@@ -246,7 +247,7 @@ test_lock(void)
     g_autoptr(GError) error = NULL;
 
     CU_ASSERT_EQUAL(PACKET(rig, 8, 0x1e, 0, 0, 0, 1), OK);
-    CU_ASSERT_TRUE(piix3_ide_is_locked(rig->ide, 2));
+    CU_ASSERT_TRUE(piix3_ide_tray(rig->ide, 2) == MMC_TRAY_LOCKED);
     CU_ASSERT_EQUAL(PACKET(rig, 8, 0x1b, 0, 0, 0, 2), ERR);
     CU_ASSERT_EQUAL(sense(rig), 0x055302);
     CU_ASSERT_FALSE(piix3_ide_set_media(rig->ide, 2, NULL, false, &error));

@@ -294,6 +294,17 @@ drives_on_other_controllers_do_not_count_for_ide(void)
 }
 
 static void
+two_drives_cannot_have_one_sata_port(void)
+{
+    CU_ASSERT_FALSE(complains("[disk0]\npath=a\nmodel=ahci\n[disk3]\npath=b\n"
+                              "model=ahci\n[cd0]\nmodel=ahci\n[cd3]\n"
+                              "model=ahci\n",
+                              ""));
+    CU_ASSERT_TRUE(complains("[disk3]\npath=b\nmodel=ahci\n[cd2]\nmodel=ahci\n",
+                             "/m/machine.ini:4: cd2: "));
+}
+
+static void
 a_screen_for_other_hosts_needs_a_password(void)
 {
     CU_ASSERT_TRUE(complains("[vnc]\nlisten=tcp:0.0.0.0:5900\n",
@@ -565,6 +576,7 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(a_later_format_is_refused_as_a_whole),
         CASE(too_many_drives_and_one_file_twice_are_found),
         CASE(drives_on_other_controllers_do_not_count_for_ide),
+        CASE(two_drives_cannot_have_one_sata_port),
         CASE(a_screen_for_other_hosts_needs_a_password),
         CASE(comments_order_and_unknown_keys_survive_a_change),
         CASE(a_bad_change_changes_nothing),

@@ -1,0 +1,113 @@
+/* devices/storage/ide-bm.c - the bus master of an IDE channel, SFF-8038i
+ * revision 1.0. */
+#include "devices/storage/ide-internal.h"
+
+#include <errno.h>
+
+/* Registers of one channel, SFF-8038i section 3 */
+enum { BM_COMMAND = 0, BM_STATUS = 2, BM_PRDT = 4 };
+
+#define PRD_EOT         0x80000000u
+#define PRD_MAX_BYTES   0x10000u /* what a count of zero means */
+#define MAX_DESCRIPTORS 8192u    /* 64 KiB of table is the format's limit */
+
+static IdeDrive *
+selected(IdeChannel *ch)
+{
+    return &ch->drive[ch->s->select & IDE_DEVICE_1 ? 1 : 0];
+}
+
+static bool
+is_started(const IdeChannel *ch)
+{
+    return (ch->s->bm_command & IDE_BM_START) != 0 &&
+           (ch->s->bm_status & IDE_BM_ACTIVE) != 0;
+}
+
+bool
+ide_bm_ready(IdeDrive *d)
+{
+    return is_started(d->ch);
+}
+
+/* Active goes away when the table is used up exactly, SFF-8038i section 3.1,
+ * table of status bits, and when the transfer cannot go on. */
+void
+ide_bm_end(IdeDrive *d, IdeDmaEnd how)
+{
+    IdeChannelState *s = d->ch->s;
+    const IdeCursor *c = d->cursor;
+
+    if (how == IDE_DMA_BAD)
+        s->bm_status |= IDE_BM_ERROR;
+    if (how != IDE_DMA_DONE || (c->left == 0 && c->last))
+        s->bm_status &= (guint8) ~IDE_BM_ACTIVE;
+}
+
+static int
+read_descriptor(Dma *dma, IdeCursor *c)
+{
+    guint8 raw[8];
+    int ret = dma_read(dma, c->next, raw, sizeof raw);
+
+    if (ret < 0)
+        return ret;
+    guint32 addr = raw[0] | raw[1] << 8 | raw[2] << 16 | (guint32) raw[3] << 24;
+    guint32 count = raw[4] | raw[5] << 8;
+    c->addr = addr & ~1u;
+    c->left = (count & 0xfffe) != 0 ? count & 0xfffe : PRD_MAX_BYTES;
+    c->last = (raw[7] & PRD_EOT >> 24) != 0;
+    c->next = (guint32) (c->next + sizeof raw);
+    return 0;
+}
+
+guint8
+ide_bm_read(IdeChannel *ch, unsigned offset)
+{
+    switch (offset) {
+    case BM_COMMAND: return ch->s->bm_command;
+    case BM_STATUS: return ch->s->bm_status;
+    case BM_PRDT:
+    case BM_PRDT + 1:
+    case BM_PRDT + 2:
+    case BM_PRDT + 3:
+        return (guint8) (ch->s->bm_prdt >> (8 * (offset - BM_PRDT)));
+    default: return 0;
+    }
+}
+
+static void
+write_command(IdeChannel *ch, guint8 value)
+{
+    guint8 old = ch->s->bm_command;
+
+    ch->s->bm_command = value & (IDE_BM_START | IDE_BM_TO_MEM);
+    if (!(value & IDE_BM_START)) {
+        ch->s->bm_status &= (guint8) ~IDE_BM_ACTIVE;
+    } else if (!(old & IDE_BM_START)) {
+        ch->s->bm_status |= IDE_BM_ACTIVE;
+        ch->cursor = (IdeCursor){.read = read_descriptor,
+                                 .next = ch->s->bm_prdt,
+                                 .entries = MAX_DESCRIPTORS};
+        ide_dma_go(selected(ch));
+    }
+}
+
+void
+ide_bm_write(IdeChannel *ch, unsigned offset, guint8 value)
+{
+    unsigned shift = 8 * (offset - BM_PRDT);
+
+    if (offset == BM_COMMAND) {
+        write_command(ch, value);
+    } else if (offset == BM_STATUS) {
+        /* error and interrupt: writing 1 clears; capable bits: plain */
+        ch->s->bm_status &= (guint8) ~(value & (IDE_BM_ERROR | IDE_BM_IRQ));
+        ch->s->bm_status = (guint8) ((ch->s->bm_status & ~IDE_BM_CAPABLE) |
+                                     (value & IDE_BM_CAPABLE));
+    } else if (offset >= BM_PRDT && offset < BM_PRDT + 4) {
+        ch->s->bm_prdt = (ch->s->bm_prdt & ~(0xffu << shift)) | (guint32) value
+                                                                    << shift;
+        ch->s->bm_prdt &= ~3u;
+    }
+}
