@@ -39,6 +39,7 @@ typedef struct VfioContainer VfioContainer;
 struct Machine {
     char *name, *runtime_dir;
     bool snapshot;
+    MemPages pages; /* of the RAM */
     NetSpawn spawn;
     Vm *vm;
     Display *display;

@@ -17,6 +17,7 @@ enum {
     MAX_PORT_NAME = 64, /* of a virtio console's port */
     MAX_SERIAL = 20,    /* ATA IDENTIFY words 10-19 */
     MAX_CMDLINE = 2047, /* Linux' COMMAND_LINE_SIZE without the zero */
+    MAX_VENDOR = 12,    /* three registers of a CPUID leaf */
     MAX_PASSWORD = 8,   /* the VNC challenge uses a 56-bit key: 8 bytes */
     SCHEMA_VERSION = 1  /* of the file format */
 };
@@ -75,6 +76,16 @@ check_tsc(const char *text)
     if (schema_parse_u64(text, &khz) && khz != 0 && khz < 1000)
         return "0 (the host's), or 1000 kHz and more";
     return NULL;
+}
+
+static const char *
+check_pins(const char *text)
+{
+    g_autoptr(GArray) list = schema_parse_cpus(text);
+
+    return strcmp(text, "off") == 0 || strcmp(text, "auto") == 0 || list != NULL
+               ? NULL
+               : "off, auto, or processors of the host such as 2,3,8-11";
 }
 
 static const char *
@@ -204,6 +215,9 @@ check_forwards(const char *text)
 /* clang-format off */
 static const SchemaSection sections[] = {
     { "machine",      0, 0, "the machine as a whole" },
+    { "cpu",          0, 0, "the processors: how many of what, where they run, what they show of the hypervisor" },
+    { "clock",        0, 0, "what the guest counts time by" },
+    { "memory",       0, 0, "what the host puts behind the guest's RAM" },
     { "display",      0, 0, "the graphics card" },
     { "vnc",          0, 0, "the screen over the network" },
     { "floppy#",      2, 0, "floppy drives A: and B:; the section makes the drive, path is the disk in it" },
@@ -251,6 +265,18 @@ static const SchemaKey keys[] = {
     { "machine", "usb", SCHEMA_ENUM, 0, 0, 0, "none|xhci", "none", NULL, "0.2", "USB controller; xhci is USB 3 with eight ports, for Linux and Windows 8 and later", NULL },
     { "machine", "debug-exit", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "add a port by which a test program in the guest ends the machine", NULL },
     { "machine", "protected", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "refuse to delete, rename or overwrite the machine", NULL },
+
+    { "cpu", "sockets", SCHEMA_INT, 0, 1, 8, NULL, "1", NULL, "0.2", "sockets that the guest's processors are spread over; desktop Windows uses two at most", NULL },
+    { "cpu", "threads", SCHEMA_ENUM, 0, 0, 0, "auto|1|2", "auto", NULL, "0.2", "threads of each core that the guest sees; auto: 2 where cpu.pin=auto gives it both threads of the host's cores, else 1", NULL },
+    { "cpu", "pin", SCHEMA_STRING, 0, 1, MAX_TEXT, NULL, "off", NULL, "0.2", "where the guest's processors run: off is anywhere; auto chooses whole cores below one cache (carrel show says which); or one of the host's for each, such as 2,10,3,11", check_pins },
+    { "cpu", "io-pin", SCHEMA_STRING, 0, 1, MAX_TEXT, NULL, "auto", NULL, "0.2", "where the threads of devices run: auto is what cpu.pin leaves over, off is anywhere; or a list", check_pins },
+    { "cpu", "hyperv", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "speak Hyper-V's interface, by which Windows keeps time, waits for locks and sends interrupts at a fraction of the cost; Linux knows it too", NULL },
+    { "cpu", "hv-vendor", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_VENDOR, NULL, "", NULL, "0.2", "with hyperv: another name than 'Microsoft Hv' for the hypervisor, for drivers that refuse that one; Linux then does not know it", NULL },
+    { "cpu", "kvm", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "show KVM's own interface, by which Linux finds its clock and locks; false hides KVM, and with hyperv leaves Hyper-V's", NULL },
+    { "clock", "kvmclock", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "show KVM's clock, which Linux and BSD use; false: they count by the time stamp counter or another timer", NULL },
+    { "clock", "invariant-tsc", SCHEMA_ENUM, 0, 0, 0, "auto|on|off", "auto", NULL, "0.2", "tell the guest that the time stamp counter never changes its speed; auto: when the host's does not and the processor's model knows of it; on: or the machine does not start", NULL },
+
+    { "memory", "hugepages", SCHEMA_ENUM, 0, 0, 0, "off|transparent|2M|1G", "transparent", NULL, "0.2", "size of the host's pages: transparent is large ones where the host finds some; 2M and 1G are reserved when the machine starts (carrel start asks for root) and given back when it ends", NULL },
 
     { "display", "model", SCHEMA_ENUM, 0, 0, 0, "vga|none", "vga", NULL, "0.1", "graphics card; none leaves the serial ports only", NULL },
     { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 64 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600", NULL },

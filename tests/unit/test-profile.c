@@ -551,6 +551,46 @@ every_key_with_every_bad_form_is_handled(void)
 #name, name                                                            \
     }
 
+static void
+hyper_v_that_nobody_sees_is_a_warning(void)
+{
+    g_autoptr(Profile) p =
+        parse("[machine]\nhide-hypervisor=true\n[cpu]\nhyperv=true\n");
+    g_autoptr(GPtrArray) findings = profile_check(p);
+
+    CU_ASSERT_EQUAL_FATAL(findings->len, 1);
+    CU_ASSERT_FALSE(finding(findings, 0)->is_error);
+    CU_ASSERT_EQUAL(finding(findings, 0)->line, 4);
+    CU_ASSERT_STRING_EQUAL(finding(findings, 0)->key, "cpu.hyperv");
+    CU_ASSERT_TRUE(complains("[cpu]\nhv-vendor=0123456789abc\n",
+                             "/m/machine.ini:2: cpu.hv-vendor"));
+}
+
+static void
+sockets_and_threads_divide_the_processors(void)
+{
+    CU_ASSERT_TRUE(complains("[machine]\ncpus=3\n[cpu]\nthreads=2\n",
+                             "/m/machine.ini:2: machine.cpus: must be a "
+                             "multiple of 2"));
+    CU_ASSERT_TRUE(complains("[machine]\ncpus=6\n[cpu]\nsockets=2\n",
+                             "/m/machine.ini:4: cpu.sockets: gives each "
+                             "socket 3 processors"));
+    CU_ASSERT_FALSE(
+        complains("[machine]\ncpus=8\n[cpu]\nsockets=2\nthreads=2\n", "/"));
+}
+
+static void
+pins_are_one_for_each_processor(void)
+{
+    CU_ASSERT_TRUE(complains("[machine]\ncpus=4\n[cpu]\npin=2,3\n",
+                             "/m/machine.ini:4: cpu.pin: names 2 processors"));
+    CU_ASSERT_TRUE(complains("[cpu]\npin=2,2\n", "/m/machine.ini:2: cpu.pin"));
+    CU_ASSERT_TRUE(complains("[cpu]\npin=1-\n", "/m/machine.ini:2: cpu.pin"));
+    CU_ASSERT_TRUE(
+        complains("[cpu]\nio-pin=1024\n", "/m/machine.ini:2: cpu.io-pin"));
+    CU_ASSERT_FALSE(complains("[machine]\ncpus=4\n[cpu]\npin=0, 4-6\n", "/"));
+}
+
 CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(an_empty_profile_has_every_default),
         CASE(values_are_read_with_their_types),
@@ -578,4 +618,7 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(what_is_no_file_or_too_big_is_refused),
         CASE(missing_and_wrong_media_are_found),
         CASE(what_a_network_boot_lacks_is_found),
-        CASE(every_key_with_every_bad_form_is_handled))
+        CASE(every_key_with_every_bad_form_is_handled),
+        CASE(hyper_v_that_nobody_sees_is_a_warning),
+        CASE(sockets_and_threads_divide_the_processors),
+        CASE(pins_are_one_for_each_processor))
