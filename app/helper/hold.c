@@ -14,6 +14,7 @@
 
 #include "app/helper/elevate.h"
 #include "passthrough-wizard/host-pci.h"
+#include "passthrough-wizard/huge-pages.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -209,16 +210,38 @@ all_bound(char **devices)
     return held_by(devices) == 0; /* it would go in a moment */
 }
 
+/* "2048kB:512": the pages that the RAM needs, when not so many are free. NULL:
+ * nothing to do. g_free. */
+static char *
+missing_pages(const Profile *profile)
+{
+    const char *word = profile_get_string(profile, "memory.hugepages");
+    guint64 memory = profile_get_u64(profile, "machine.memory");
+    const char *size = strcmp(word, "2M") == 0   ? "2048kB"
+                       : strcmp(word, "1G") == 0 ? "1048576kB"
+                                                 : NULL;
+    g_autoptr(HostRoot) root = size != NULL ? host_root_open(NULL, NULL) : NULL;
+
+    if (root == NULL)
+        return NULL;
+    guint64 bytes = g_ascii_strtoull(size, NULL, 10) * 1024;
+    guint64 need = (memory + bytes - 1) / bytes;
+    if (huge_pages_free(root, size) >= need)
+        return NULL;
+    return g_strdup_printf("%s:%" G_GUINT64_FORMAT, size, need);
+}
+
 bool
 hold_is_needed(const Profile *profile)
 {
     g_auto(GStrv) devices = devices_of(profile);
-    return !all_bound(devices);
+    g_autofree char *pages = missing_pages(profile);
+    return pages != NULL || !all_bound(devices);
 }
 
 /* The helper binds and stays behind; what it says goes to the terminal. */
 static int
-ask_helper(const App *app, char **devices, const char *fifo)
+ask_helper(const App *app, char **devices, const char *pages, const char *fifo)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     g_autofree char *where = g_strdup_printf("--fifo=%s", fifo);
@@ -227,6 +250,10 @@ ask_helper(const App *app, char **devices, const char *fifo)
     g_ptr_array_add(words, (char *) "hold");
     for (gsize i = 0; devices[i] != NULL; i++)
         g_ptr_array_add(words, devices[i]);
+    g_autofree char *more =
+        pages != NULL ? g_strdup_printf("--pages=%s", pages) : NULL;
+    if (more != NULL)
+        g_ptr_array_add(words, more);
     g_ptr_array_add(words, where);
     g_ptr_array_add(words, user);
     g_ptr_array_add(words, NULL);
@@ -237,10 +264,13 @@ int
 hold_machine(const App *app, const Profile *profile, int *ret_fd)
 {
     g_auto(GStrv) devices = devices_of(profile);
+    g_autofree char *pages = missing_pages(profile);
     g_autoptr(GError) error = NULL;
+    char *none[] = {NULL};
+    bool bound = all_bound(devices);
 
     *ret_fd = -1;
-    if (all_bound(devices))
+    if (bound && pages == NULL)
         return EXIT_OK;
     g_autofree char *dir = g_dir_make_tmp("carrel-hold-XXXXXX", &error);
     if (dir == NULL)
@@ -252,7 +282,7 @@ hold_machine(const App *app, const Profile *profile, int *ret_fd)
     if (fd >= 0 && !sys_write_all(fd, "", 1)) /* see hold_open() */
         (void) close(sys_steal_fd(&fd));
     int code = fd >= 0
-                   ? ask_helper(app, devices, fifo)
+                   ? ask_helper(app, bound ? none : devices, pages, fifo)
                    : app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
                               "no FIFO in '%s': %s", dir, g_strerror(errno));
     (void) g_unlink(fifo); /* both ends are open now, or of no use */

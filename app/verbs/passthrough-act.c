@@ -9,6 +9,7 @@
 #include "app/helper/hold.h"
 #include "app/verbs/passthrough.h"
 #include "passthrough-wizard/boot-config.h"
+#include "passthrough-wizard/huge-pages.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -16,7 +17,7 @@ typedef struct {
     char *root, *when, *expect, *memory;
     int user, huge_pages;
     gboolean unsafe, consent;
-    char *fifo; /* of hold */
+    char *fifo, *pages; /* of hold */
     gint64 uid;
     BindOptions bind;
 } Options;
@@ -29,6 +30,7 @@ options_clear(Options *o)
     g_free(o->expect);
     g_free(o->memory);
     g_free(o->fifo);
+    g_free(o->pages);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -53,6 +55,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
          "Only if the plan has this sum", "SUM"},
         {"fifo", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &o->fifo,
          "Give back when nobody writes to it any more", "PATH"},
+        {"pages", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &o->pages,
+         "hold: have N free huge pages of that size", "SIZE:N"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     guint64 bytes = 0;
 
@@ -201,6 +205,31 @@ hold_plan(const App *app, HostHand *hand, Plan *plan, int fd)
     return code;
 }
 
+/* What is held: devices, huge pages, or both. */
+static Plan *
+make_hold_plan(HostHand *hand, const HostPci *host, char **bdfs,
+               const Options *o, GError **error)
+{
+    g_autoptr(Plan) plan =
+        bdfs[0] != NULL ? vfio_bind_plan(hand, host, (const char *const *) bdfs,
+                                         &o->bind, error)
+                        : plan_new("huge pages for a machine");
+    char size[16];
+    guint64 need;
+
+    if (plan == NULL || o->pages == NULL)
+        return g_steal_pointer(&plan);
+    if (!huge_pages_parse(o->pages, size, &need)) {
+        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
+                    "hold: --pages is such as 2048kB:512, not '%.40s'",
+                    o->pages);
+        return NULL;
+    }
+    return huge_pages_plan(plan, hand, size, need, error)
+               ? g_steal_pointer(&plan)
+               : NULL;
+}
+
 /* Bound for as long as somebody has the FIFO open: what `carrel start` runs. */
 int
 passthrough_hold(App *app, int argc, char **argv)
@@ -209,10 +238,13 @@ passthrough_hold(App *app, int argc, char **argv)
     g_auto(GStrv) args = NULL;
     g_autoptr(HostRoot) root = NULL;
     g_autoptr(GError) error = NULL;
-    int code = read_options(app, argv, 2, &o, &args);
+    int code = read_options(app, argv, 1, &o, &args);
 
     if (code >= 0)
         return code;
+    if (args[1] == NULL && o.pages == NULL)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "hold: name a device, or --pages");
     if (o.fifo == NULL)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "hold: --fifo is missing");
@@ -230,8 +262,7 @@ passthrough_hold(App *app, int argc, char **argv)
     if (host == NULL)
         return code;
     HostHand hand = transaction_hand(root);
-    g_autoptr(Plan) plan = vfio_bind_plan(
-        &hand, host, (const char *const *) args + 1, &o.bind, &error);
+    g_autoptr(Plan) plan = make_hold_plan(&hand, host, args + 1, &o, &error);
     if (plan == NULL)
         return transaction_fail(app, error);
     char *title = g_strconcat(JOURNAL_HOLD, plan->title, NULL);

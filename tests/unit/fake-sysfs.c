@@ -238,6 +238,11 @@ sim_write(HostHand *hand, const char *path, const char *text)
     }
     if (strcmp(name, "sriov_numvfs") == 0)
         return set_count(fake, above, (unsigned) atoi(plain));
+    if (strcmp(name, "nr_hugepages") == 0 && fake->max_pages != 0 &&
+        (unsigned) atoi(plain) > fake->max_pages) {
+        g_free(plain);
+        plain = g_strdup_printf("%u", fake->max_pages);
+    }
     g_autofree char *line = g_strdup_printf(
         "%s\n", *plain == '\0' && strcmp(name, "driver_override") == 0
                     ? "(null)"
