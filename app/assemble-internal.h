@@ -39,7 +39,8 @@ typedef struct VfioContainer VfioContainer;
 struct Machine {
     char *name, *runtime_dir;
     bool snapshot;
-    MemPages pages; /* of the RAM */
+    MemPages pages;      /* of the RAM */
+    struct Evdev *evdev; /* of the host, for the guest; NULL: none */
     NetSpawn spawn;
     Vm *vm;
     Display *display;
@@ -153,6 +154,11 @@ bool machine_open_net(Machine *m, const Profile *p, const char *section,
 void machine_close_net(Machine *m, const char *section);
 /* All, when nobody can hold one. */
 void machine_close_nets(Machine *m);
+
+/* assemble-evdev.c: opens what the profile hands over; blocks. Closing: on the
+ * loop thread. */
+bool machine_open_evdevs(Machine *m, const Profile *p, GError **error);
+void machine_close_evdevs(Machine *m);
 
 /* assemble-pci.c: devices of the host that the guest has to itself. The profile
  * names them; before the devices are made. */

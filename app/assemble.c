@@ -473,7 +473,8 @@ machine_new(const Profile *profile, const MachineOptions *options,
         machine_open_pcis(m, profile, error) &&
         (machine_is_minimal(profile) ? machine_build_minimal(m, profile, error)
                                      : build_pc(m, profile, error)) &&
-        machine_show_ram(m, error) && machine_plug_usb(m, profile, error))
+        machine_show_ram(m, error) && machine_plug_usb(m, profile, error) &&
+        machine_open_evdevs(m, profile, error))
         return m;
     machine_free(m);
     return NULL;
@@ -486,6 +487,7 @@ close_backends(void *data)
     Machine *m = data;
 
     g_clear_pointer(&m->pc.pci, pci_bus_free);
+    machine_close_evdevs(m);
     for (unsigned i = 0; i < PC_SERIALS; i++)
         char_close(m->serial[i]);
     char_close(m->firmware_log);

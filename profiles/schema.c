@@ -317,6 +317,12 @@ static const SchemaKey keys[] = {
 
     { "input", "keyboard", SCHEMA_ENUM, 0, 0, 0, "ps2|virtio", "ps2", NULL, "0.2", "virtio adds a keyboard beside the PS/2 one, which firmware needs; it gets the keys once the guest has a driver for it", NULL },
     { "input", "pointer", SCHEMA_ENUM, 0, 0, 0, "ps2|virtio-tablet|virtio-mouse", "ps2", NULL, "0.2", "virtio-tablet points where the viewer points; it gets the events once the guest has a driver for it", NULL },
+    { "input", "evdev0", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "a keyboard or mouse of this host that the guest can have to itself, such as /dev/input/by-id/usb-...-event-kbd; see evdev-toggle", NULL },
+    { "input", "evdev1", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "a second one", NULL },
+    { "input", "evdev2", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "a third one", NULL },
+    { "input", "evdev3", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "a fourth one", NULL },
+    { "input", "evdev-toggle", SCHEMA_ENUM, 0, 0, 0, "ctrl-ctrl|alt-alt|shift-shift|meta-meta|ctrl-scrolllock|scrolllock", "ctrl-ctrl", NULL, "0.2", "keys that hand evdev0 and the others to the guest and back, held together and let go; ctrl-ctrl are both Ctrl keys", NULL },
+    { "input", "evdev-start", SCHEMA_ENUM, 0, 0, 0, "host|guest", "host", NULL, "0.2", "who has evdev0 and the others when the machine starts", NULL },
 
     { "serial#", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|pty|socket|file|null", "pane", NULL, "0.1", "the other end: pane (carrel console --serial), a pty, a Unix socket, a file, or nothing", NULL },
     { "serial#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "file: where the output goes; socket: its path; pty: a link to it", NULL },
