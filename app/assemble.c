@@ -471,6 +471,7 @@ machine_new(const Profile *profile, const MachineOptions *options,
         open_drives(m, profile, error) && open_chars(m, profile, error) &&
         machine_open_nets(m, profile, error) &&
         machine_open_pcis(m, profile, error) &&
+        machine_open_shared(m, profile, error) &&
         (machine_is_minimal(profile) ? machine_build_minimal(m, profile, error)
                                      : build_pc(m, profile, error)) &&
         machine_show_ram(m, error) && machine_plug_usb(m, profile, error) &&
@@ -496,6 +497,7 @@ close_backends(void *data)
     machine_close_nets(m);
     machine_close_usbs(m);
     machine_close_pcis(m);
+    machine_close_shared(m);
     for (unsigned i = 0; i < m->n_drives; i++) {
         block_close(m->drives[i].block);
         g_free(m->drives[i].name);

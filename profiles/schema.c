@@ -218,6 +218,7 @@ static const SchemaSection sections[] = {
     { "cpu",          0, 0, "the processors: how many of what, where they run, what they show of the hypervisor" },
     { "clock",        0, 0, "what the guest counts time by" },
     { "memory",       0, 0, "what the host puts behind the guest's RAM" },
+    { "ivshmem",      0, 0, "memory that the guest shares with a program of the host, such as Looking Glass" },
     { "display",      0, 0, "the graphics card" },
     { "vnc",          0, 0, "the screen over the network" },
     { "floppy#",      2, 0, "floppy drives A: and B:; the section makes the drive, path is the disk in it" },
@@ -277,6 +278,12 @@ static const SchemaKey keys[] = {
     { "clock", "invariant-tsc", SCHEMA_ENUM, 0, 0, 0, "auto|on|off", "auto", NULL, "0.2", "tell the guest that the time stamp counter never changes its speed; auto: when the host's does not and the processor's model knows of it; on: or the machine does not start", NULL },
 
     { "memory", "hugepages", SCHEMA_ENUM, 0, 0, 0, "off|transparent|2M|1G", "transparent", NULL, "0.2", "size of the host's pages: transparent is large ones where the host finds some; 2M and 1G are reserved when the machine starts (carrel start asks for root) and given back when it ends", NULL },
+
+    { "ivshmem", "model", SCHEMA_ENUM, 0, 0, 0, "none|ivshmem-plain", "none", NULL, "0.2", "ivshmem-plain is a PCI card whose memory is a file below /dev/shm", NULL },
+    { "ivshmem", "name", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "looking-glass", NULL, "0.2", "name of the file below /dev/shm; empty is the machine's name. One that is there stays, one that is made goes with the machine", check_interface },
+    { "ivshmem", "size", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 1 * GIB, NULL, "32M", NULL, "0.2", "size of the memory, a power of two; Looking Glass needs 32M for 1920x1080, 64M for 2560x1440, 128M for 3840x2160", NULL },
+    { "ivshmem", "mode", SCHEMA_ENUM, 0, 0, 0, "0600|0660|0666", "0600", NULL, "0.2", "who may open the file: its owner, also its group, or everybody", NULL },
+    { "ivshmem", "group", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.2", "group of a file that is made; empty is the user's own", check_interface },
 
     { "display", "model", SCHEMA_ENUM, 0, 0, 0, "vga|none", "vga", NULL, "0.1", "graphics card; none leaves the serial ports only", NULL },
     { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 64 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600", NULL },

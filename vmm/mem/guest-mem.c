@@ -2,6 +2,7 @@
 #include "vmm/mem/guest-mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -259,6 +260,21 @@ mem_backing_new_private(GuestMem *mem, const char *name, guint64 len,
 {
     g_assert(len > 0 && len % MEM_PAGE == 0);
     return backing_add(mem, name, len, -1, MEM_PAGES_TRANSPARENT, error);
+}
+
+MemBacking *
+mem_backing_new_file(GuestMem *mem, const char *name, int fd, guint64 len,
+                     GError **error)
+{
+    CARREL_AUTO_FD int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    g_assert(len > 0 && len % MEM_PAGE == 0);
+    if (own < 0) {
+        sys_error(error, errno, "cannot keep the file of '%s'", name);
+        return NULL;
+    }
+    return backing_add(mem, name, len, sys_steal_fd(&own),
+                       MEM_PAGES_TRANSPARENT, error);
 }
 
 /* ---- pages of a size of one's own choice ---- */

@@ -67,6 +67,10 @@ void mem_backing_fill(MemBacking *backing, guint64 offset, const void *data,
  * what is written later. Set-up thread, before it is mapped. False and error
  * set: no memory. */
 bool mem_backing_fill_bytes(MemBacking *backing, guint8 value, GError **error);
+/* Memory that is a file, which other programs have mapped as well; fd is
+ * borrowed for the call. NULL and error set. */
+MemBacking *mem_backing_new_file(GuestMem *mem, const char *name, int fd,
+                                 guint64 len, GError **error);
 /* Memory of a device of the host, mapped at host by somebody who keeps it
  * until mem_backing_free(): a BAR that a guest reaches without an exit. No
  * model's DMA and no guest_mem_...() ever touches it. Set-up or loop thread. */
