@@ -265,6 +265,7 @@ static const SchemaKey keys[] = {
     { "machine", "rtc", SCHEMA_ENUM, 0, 0, 0, "utc|localtime", "utc", NULL, "0.1", "what the guest's clock shows; DOS and Windows want localtime", NULL },
     { "machine", "usb", SCHEMA_ENUM, 0, 0, 0, "none|xhci", "none", NULL, "0.2", "USB controller; xhci is USB 3 with eight ports, for Linux and Windows 8 and later", NULL },
     { "machine", "debug-exit", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "add a port by which a test program in the guest ends the machine", NULL },
+    { "machine", "host-sleep", SCHEMA_ENUM, 0, 0, 0, "pause|block|ignore", "pause", NULL, "0.2", "when the host goes to sleep: pause the machine until it is awake; block: keep the host from sleeping while the machine runs; ignore: do nothing", NULL },
     { "machine", "protected", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "refuse to delete, rename or overwrite the machine", NULL },
 
     { "cpu", "sockets", SCHEMA_INT, 0, 1, 8, NULL, "1", NULL, "0.2", "sockets that the guest's processors are spread over; desktop Windows uses two at most", NULL },
