@@ -245,6 +245,7 @@ static const StepKind kinds[] = {
     { "vf-autoprobe",      false, false, step_is_bdf,      zero_or_one,     step_read_sysfs,    step_write_sysfs,    say_sysfs },
     { "huge-pages",        false, false, step_is_page_size, any_number,     step_read_sysfs,    step_write_sysfs,    say_sysfs },
     { "huge-pages-more",   false, false, step_is_page_size, any_number,     step_read_sysfs,    step_write_pages,    say_sysfs },
+    { "bar-size",          false, false, step_is_bar,      up_to_65535,     step_read_bar,      step_write_bar,      say_sysfs },
     { "unsafe-interrupts", false, false, is_iommu,         yes_or_no,       step_read_sysfs,    step_write_sysfs,    say_sysfs },
     { "owner",             false, false, is_group_node,    owner_or_none,   step_read_owner,    step_write_owner,    say_owner },
     { "vf-mac",            false, false, step_is_vf,       step_vf_value_ok, step_read_vf,      step_write_vf,       say_vf, VF_MAC },

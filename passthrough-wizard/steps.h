@@ -60,6 +60,12 @@ char *step_sysfs_path(const Step *step);
 bool step_write_pages(HostHand *hand, const Step *step, const char *value,
                       GError **error);
 
+/* rebar.c */
+bool step_is_bar(const char *text); /* "BDF N" */
+char *step_read_bar(HostHand *hand, const Step *step, GError **error);
+bool step_write_bar(HostHand *hand, const Step *step, const char *value,
+                    GError **error);
+
 /* steps-node.c */
 char *step_read_owner(HostHand *hand, const Step *step, GError **error);
 bool step_write_owner(HostHand *hand, const Step *step, const char *value,

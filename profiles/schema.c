@@ -79,6 +79,18 @@ check_tsc(const char *text)
 }
 
 static const char *
+check_rebar(const char *text)
+{
+    guint64 bytes;
+
+    return *text == '\0' || strcmp(text, "max") == 0 ||
+                   (schema_parse_size(text, &bytes) && bytes >= MIB &&
+                    (bytes & (bytes - 1)) == 0)
+               ? NULL
+               : "max, or a power of two of 1M at least, such as 256M or 8G";
+}
+
+static const char *
 check_pins(const char *text)
 {
     g_autoptr(GArray) list = schema_parse_cpus(text);
@@ -359,6 +371,7 @@ static const SchemaKey keys[] = {
     { "pci#", "host", SCHEMA_STRING, 0, 0, 12, NULL, "", NULL, "0.2", "address of the device on this host, such as 0000:01:00.0; it is to be bound to vfio-pci", check_pci_address },
     { "pci#", "functions", SCHEMA_ENUM, 0, 0, 0, "all|one", "all", NULL, "0.2", "all: the card's other functions go along, such as the sound of a graphics card; one: only this", NULL },
     { "pci#", "rom", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file with the expansion ROM that the guest sees; empty for the device's own", NULL },
+    { "pci#", "rebar", SCHEMA_STRING, 0, 0, 16, NULL, "", NULL, "0.2", "size of the device's largest resizable BAR while the guest has it, such as 256M, 8G or max; empty: as it is. carrel start sets it when it binds the device", check_rebar },
     { "pci#", "device-rom", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "whether the guest sees the device's own expansion ROM", NULL },
 
     { "console#", "kind", SCHEMA_ENUM, 0, 0, 0, "pty|socket|file|null", "socket", NULL, "0.2", "the other end: a pty, a Unix socket (in the machine's runtime folder when it has no path), a file, or nothing", NULL },

@@ -231,6 +231,24 @@ missing_pages(const Profile *profile)
     return g_strdup_printf("%s:%" G_GUINT64_FORMAT, size, need);
 }
 
+/* "--rebar=0000:01:00.0=8G" for each device that the profile has one for. */
+static void
+add_rebars(const Profile *profile, GPtrArray *words)
+{
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        g_autofree char *host = g_strdup_printf("pci%u.host", i);
+        g_autofree char *size = g_strdup_printf("pci%u.rebar", i);
+        if (schema_find_full(size) == NULL ||
+            *profile_get_string(profile, size) == '\0' ||
+            *profile_get_string(profile, host) == '\0')
+            continue;
+        g_ptr_array_add(words,
+                        g_strdup_printf("--rebar=%s=%s",
+                                        profile_get_string(profile, host),
+                                        profile_get_string(profile, size)));
+    }
+}
+
 bool
 hold_is_needed(const Profile *profile)
 {
@@ -241,9 +259,11 @@ hold_is_needed(const Profile *profile)
 
 /* The helper binds and stays behind; what it says goes to the terminal. */
 static int
-ask_helper(const App *app, char **devices, const char *pages, const char *fifo)
+ask_helper(const App *app, const Profile *profile, char **devices,
+           const char *pages, const char *fifo)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
+    g_autoptr(GPtrArray) rebars = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *where = g_strdup_printf("--fifo=%s", fifo);
     g_autofree char *user = g_strdup_printf("--user=%u", getuid());
 
@@ -254,6 +274,10 @@ ask_helper(const App *app, char **devices, const char *pages, const char *fifo)
         pages != NULL ? g_strdup_printf("--pages=%s", pages) : NULL;
     if (more != NULL)
         g_ptr_array_add(words, more);
+    if (devices[0] != NULL)
+        add_rebars(profile, rebars);
+    for (guint i = 0; i < rebars->len; i++)
+        g_ptr_array_add(words, rebars->pdata[i]);
     g_ptr_array_add(words, where);
     g_ptr_array_add(words, user);
     g_ptr_array_add(words, NULL);
@@ -281,10 +305,10 @@ hold_machine(const App *app, const Profile *profile, int *ret_fd)
         fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0 && !sys_write_all(fd, "", 1)) /* see hold_open() */
         (void) close(sys_steal_fd(&fd));
-    int code = fd >= 0
-                   ? ask_helper(app, bound ? none : devices, pages, fifo)
-                   : app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
-                              "no FIFO in '%s': %s", dir, g_strerror(errno));
+    int code =
+        fd >= 0 ? ask_helper(app, profile, bound ? none : devices, pages, fifo)
+                : app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
+                           "no FIFO in '%s': %s", dir, g_strerror(errno));
     (void) g_unlink(fifo); /* both ends are open now, or of no use */
     (void) g_rmdir(dir);
     if (code == EXIT_OK)

@@ -75,8 +75,8 @@ got_lock(sd_bus_message *m, HostSleep *s, int *fd)
 
     if (e != NULL)
         say(s,
-            "logind does not hold the host's sleep up for us (%s); the "
-            "guest's clock will jump when the host wakes",
+            "logind does not hold the host's sleep up for us (%s); it "
+            "may sleep before the machine is paused",
             e->message != NULL ? e->message : e->name);
     else if (s->lib.message_read(m, "h", &borrowed) >= 0) {
         sys_close(fd);

@@ -10,6 +10,7 @@
 #include "app/verbs/passthrough.h"
 #include "passthrough-wizard/boot-config.h"
 #include "passthrough-wizard/huge-pages.h"
+#include "passthrough-wizard/rebar.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -17,7 +18,7 @@ typedef struct {
     char *root, *when, *expect, *memory;
     int user, huge_pages;
     gboolean unsafe, consent;
-    char *fifo, *pages; /* of hold */
+    char *fifo, *pages, **rebars; /* of hold */
     gint64 uid;
     BindOptions bind;
 } Options;
@@ -31,6 +32,7 @@ options_clear(Options *o)
     g_free(o->memory);
     g_free(o->fifo);
     g_free(o->pages);
+    g_strfreev(o->rebars);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -57,6 +59,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
          "Give back when nobody writes to it any more", "PATH"},
         {"pages", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &o->pages,
          "hold: have N free huge pages of that size", "SIZE:N"},
+        {"rebar", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY,
+         &o->rebars, "hold: the size of its largest BAR", "ADDRESS=SIZE"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     guint64 bytes = 0;
 
@@ -205,6 +209,21 @@ hold_plan(const App *app, HostHand *hand, Plan *plan, int fd)
     return code;
 }
 
+/* "0000:01:00.0=8G", "0000:01:00.0=max" */
+static bool
+add_rebar(Plan *plan, HostHand *hand, const char *text, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(text, "=", 2);
+    guint64 bytes = 0;
+
+    if (g_strv_length(words) == 2 &&
+        (strcmp(words[1], "max") == 0 || schema_parse_size(words[1], &bytes)))
+        return rebar_plan(plan, hand, words[0], bytes, error);
+    g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
+                "hold: --rebar is such as 0000:01:00.0=8G, not '%.40s'", text);
+    return false;
+}
+
 /* What is held: devices, huge pages, or both. */
 static Plan *
 make_hold_plan(HostHand *hand, const HostPci *host, char **bdfs,
@@ -217,6 +236,10 @@ make_hold_plan(HostHand *hand, const HostPci *host, char **bdfs,
     char size[16];
     guint64 need;
 
+    for (gsize i = 0; plan != NULL && o->rebars != NULL && o->rebars[i] != NULL;
+         i++)
+        if (!add_rebar(plan, hand, o->rebars[i], error))
+            return NULL;
     if (plan == NULL || o->pages == NULL)
         return g_steal_pointer(&plan);
     if (!huge_pages_parse(o->pages, size, &need)) {

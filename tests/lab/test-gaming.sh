@@ -12,6 +12,18 @@ kernel=$(find /boot -name 'vmlinuz-*-amd64' ! -name '*cloud*' | sort -V | tail -
 root=$home/root
 mkdir -p "$root"/{bin,proc,sys,dev}
 cp "$(command -v busybox)" "$root/bin/busybox"
+here=$(dirname "$0")
+peer=$home/shm-peer
+if cc -static -O1 -o "$peer" "$here/shm-peer.c" 2>/dev/null; then
+    cp "$peer" "$root/bin/shm-peer"
+fi
+for module in virtio_pci virtio_input evdev; do
+    modprobe --show-depends "$module" | sed -n 's/^insmod //p'
+done | awk '!seen[$1]++ { print $1 }' >"$home/paths"
+while read -r path; do
+    cp "$path" "$root/"
+    echo "/${path##*/}" >>"$root/modules"
+done <"$home/paths"
 cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -20,6 +32,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 echo 3 >/proc/sys/kernel/printk
+for m in $(cat /modules); do insmod $m 2>/dev/null; done
 echo "up: ready=$((6 * 7))"
 exec setsid cttyhack sh
 INIT
@@ -93,6 +106,59 @@ asks plain 'dmesg | grep -ci "hypervisor detected: kvm"' '^0' "KVM is hidden"
 asks plain 'cat /sys/devices/system/cpu/cpu0/topology/thread_siblings_list' \
     '^0-1' "two threads are one core"
 ends plain
+
+# ---- shared memory ----
+
+if [ -x "$peer" ]; then
+    starts shared ivshmem.model=ivshmem-plain ivshmem.name=lab-shm \
+        ivshmem.size=1M ivshmem.mode=0660
+    check "shared: the file is there" test "$(stat -c '%s %a' /dev/shm/lab-shm)" = '1048576 660'
+    asks shared 'for d in /sys/bus/pci/devices/*; do grep -q 0x1110 $d/device && echo 1 >$d/enable && echo card=$d && shm=$d; done' \
+        'card=/sys' "the card is there"
+    "$carrel" send shared serial $'shm-peer $shm/resource2 answer\n'
+    check "shared: the guest answers" "$peer" /dev/shm/lab-shm ask
+    check "shared: and says so" "$carrel" expect shared 'answered 200' \
+        --serial --timeout 60
+    ends shared
+    check "shared: the file has gone" test ! -e /dev/shm/lab-shm
+fi
+
+# ---- a keyboard of the host ----
+
+if modprobe uinput && [ -c /dev/uinput ]; then
+    mkfifo "$home/keys"
+    exec 7<>"$home/keys"
+    python3 "$here/keyboard.py" <"$home/keys" >"$home/keyboard" &
+    keyboard=$!
+    within 30 test -s "$home/keyboard"
+    event=$(head -n 1 "$home/keyboard")
+    is_now() {
+        echo grab >&7
+        sleep 1
+        [ "$(tail -n 1 "$home/keyboard")" = "$1" ]
+    }
+    both() { printf '+29\n+97\n-97\n-29\n' >&7; }
+    starts keys "input.evdev0=$event" input.keyboard=virtio
+    check "keys: they are the host's" is_now free
+    "$carrel" send keys serial $'dd if=/dev/input/event0 bs=24 count=1 2>/dev/null | hexdump -v -e \'24/1 "%02x" "\\n"\' &\n'
+    sleep 3
+    both
+    check "keys: both Ctrl keys hand them over" within 20 is_now taken
+    printf '+30\n-30\n' >&7
+    check "keys: the guest sees an A" "$carrel" expect keys \
+        '01001e0001000000' --serial --timeout 60
+    both
+    check "keys: and they go back" within 20 is_now free
+    both
+    check "keys: and are taken again" within 20 is_now taken
+    kill "$keyboard"
+    check "keys: a keyboard that is unplugged is missed" within 20 grep -q \
+        'it was unplugged' <("$carrel" logs keys --lines 20)
+    exec 7>&-
+    ends keys
+else
+    echo "# no uinput in this kernel: not tried"
+fi
 
 # ---- processors and pages ----
 
