@@ -493,6 +493,31 @@ missing_and_wrong_media_are_found(void)
     remove_folder(folder);
 }
 
+static void
+a_keyboard_that_is_not_there_is_found(void)
+{
+    g_autoptr(Profile) p =
+        parse("[input]\nevdev0=/dev/null\nevdev2=/dev/input/none\n");
+    g_autoptr(GPtrArray) f = profile_check_files(p);
+
+    CU_ASSERT_EQUAL_FATAL(f->len, 1);
+    CU_ASSERT_STRING_EQUAL(finding(f, 0)->key, "input.evdev2");
+    CU_ASSERT_EQUAL(finding(f, 0)->line, 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(finding(f, 0)->message, "is not there"));
+}
+
+static void
+a_bar_has_a_power_of_two(void)
+{
+    CU_ASSERT_FALSE(complains("[pci0]\nrebar=8G\n", "/"));
+    CU_ASSERT_FALSE(complains("[pci0]\nrebar=max\n", "/"));
+    CU_ASSERT_FALSE(complains("[pci0]\nrebar=\n", "/"));
+    CU_ASSERT_TRUE(
+        complains("[pci0]\nrebar=3G\n", "/m/machine.ini:2: pci0.rebar"));
+    CU_ASSERT_TRUE(
+        complains("[pci0]\nrebar=512K\n", "/m/machine.ini:2: pci0.rebar"));
+}
+
 /* The bad forms of a value; NULL ends. What is valid for some key is sorted
  * out by the schema itself. */
 static const char *const bad_forms[] = {"",
@@ -621,4 +646,6 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(every_key_with_every_bad_form_is_handled),
         CASE(hyper_v_that_nobody_sees_is_a_warning),
         CASE(sockets_and_threads_divide_the_processors),
-        CASE(pins_are_one_for_each_processor))
+        CASE(pins_are_one_for_each_processor),
+        CASE(a_keyboard_that_is_not_there_is_found),
+        CASE(a_bar_has_a_power_of_two))
