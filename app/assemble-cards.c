@@ -18,6 +18,7 @@ enum {
     SLOT_BALLOON = 25,
     SLOT_KEYBOARD = 26,
     SLOT_POINTER = 27,
+    SLOT_SHARED = 28,
     SLOT_SATA = 31, /* as the ICH9's, 00:1f.2 but for the function */
 };
 
@@ -313,6 +314,17 @@ plug_input(const Plugging *g)
                          SLOT_POINTER);
 }
 
+static bool
+plug_shared(const Plugging *g)
+{
+    if (g->only != NULL || g->m->shared == NULL)
+        return true;
+    Device *dev = device_create("ivshmem-plain", "ivshmem");
+    device_set_link(dev, "shared", &g->m->shared->file);
+    pc_cards_add(g->cards, dev, SLOT_SHARED);
+    return true;
+}
+
 /* A card of the host keeps its functions together: firmware and drivers expect
  * the sound of a graphics card beside the picture. */
 static bool
@@ -330,7 +342,7 @@ plug_host_pci(const Plugging *g)
 /* One row a kind of card, whether it is there from the start or comes later. */
 static bool (*const kinds[])(const Plugging *g) = {
     plug_drives,  plug_units,   plug_usb,   plug_rng,      plug_nics,
-    plug_console, plug_balloon, plug_input, plug_host_pci,
+    plug_console, plug_balloon, plug_input, plug_host_pci, plug_shared,
 };
 
 static bool

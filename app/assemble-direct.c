@@ -44,6 +44,7 @@ machine_build_minimal(Machine *m, const Profile *p, GError **error)
         return false;
     PcVirtioSpec spec = {
         .memory = profile_get_u64(p, "machine.memory"),
+        .pages = m->pages,
         .cpus = (unsigned) profile_get_u64(p, "machine.cpus"),
         .serial = m->serial[0],
         .kernel = m->kernel,

@@ -4,6 +4,7 @@
 #include "app/assemble.h"
 #include "devices/machine/pc-i440fx.h"
 #include "devices/machine/pc-virtio.h"
+#include "devices/memory/ivshmem-plain.h"
 #include "devices/usb/usb-bus.h"
 
 typedef enum { DRIVE_FLOPPY, DRIVE_DISK, DRIVE_CD, DRIVE_USB } DriveKind;
@@ -45,9 +46,19 @@ typedef struct VfioContainer VfioContainer;
 
 #define MACHINE_DRIVES (PC_FLOPPIES + 2 * PC_IDE + USB_PORTS)
 
+/* The memory behind the card "ivshmem". */
+typedef struct {
+    char *path;
+    bool made; /* by us: it goes with the machine */
+    IvshmemFile file;
+} SharedFile;
+
 struct Machine {
     char *name, *runtime_dir;
     bool snapshot;
+    MemPages pages;      /* of the RAM */
+    SharedFile *shared;  /* NULL: none */
+    struct Evdev *evdev; /* of the host, for the guest; NULL: none */
     NetSpawn spawn;
     Vm *vm;
     Display *display;
@@ -166,6 +177,16 @@ bool machine_open_net(Machine *m, const Profile *p, const char *section,
 void machine_close_net(Machine *m, const char *section);
 /* All, when nobody can hold one. */
 void machine_close_nets(Machine *m);
+
+/* assemble-shmem.c: opens the file of ivshmem.name, before the devices are made;
+ * closing after them, or after a failure. */
+bool machine_open_shared(Machine *m, const Profile *p, GError **error);
+void machine_close_shared(Machine *m);
+
+/* assemble-evdev.c: opens what the profile hands over; blocks. Closing: on the
+ * loop thread. */
+bool machine_open_evdevs(Machine *m, const Profile *p, GError **error);
+void machine_close_evdevs(Machine *m);
 
 /* assemble-pci.c: devices of the host that the guest has to itself. The profile
  * names them; before the devices are made. */

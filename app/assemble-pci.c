@@ -11,6 +11,8 @@
 #include "app/assemble-internal.h"
 #include "devices/registry.h"
 #include "devices/vfio/vfio-pci.h"
+#include "passthrough-wizard/rebar.h"
+#include "profiles/schema.h"
 #include "vmm/core/error.h"
 
 #define DEVICES   "/sys/bus/pci/devices"
@@ -196,6 +198,34 @@ full_address(const char *text)
                : g_steal_pointer(&lower);
 }
 
+/* It is set when `carrel start` binds the device; one that was bound before
+ * keeps what it has. */
+static void
+look_at_size(Machine *m, const OpenPci *o, const Profile *p,
+             const char *address)
+{
+    g_autofree char *key = g_strconcat(o->section, ".rebar", NULL);
+    const char *word = profile_get_string(p, key);
+    DeviceEnv *env = vm_env(m->vm);
+    guint64 bytes = 0;
+
+    if (*word == '\0')
+        return;
+    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
+    int bar = root != NULL ? rebar_bar(root, address) : -1;
+    g_autofree char *text = bar >= 0 ? rebar_describe(root, address)
+                                     : g_strdup("no BAR can change");
+    bool fits = schema_parse_size(word, &bytes) && bar >= 0 &&
+                rebar_now(root, address, (unsigned) bar) == bytes;
+    g_autofree char *line = g_strdup_printf(
+        "%s=%s: %s%s", key, word, text,
+        fits || strcmp(word, "max") == 0
+            ? ""
+            : "; give the device back ('carrel passthrough unbind') and let "
+              "'carrel start' bind it");
+    env->log(env, o->section, line);
+}
+
 /* KVM would keep the group open, so that nobody could open it again. */
 static void
 group_leaves(void *data, int fd)
@@ -224,6 +254,7 @@ open_card(Machine *m, OpenPci *o, const Profile *p, GError **error)
     }
     if (m->vfio == NULL || !open_functions(m, o, address, all, error))
         return machine_blame(error, o->section, "host");
+    look_at_size(m, o, p, address);
     return load_rom(o, p, error);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/assemble-internal.h"
+#include "app/placement.h"
 #include "vmm/block/block.h"
 #include "vmm/boot/firmware.h"
 #include "vmm/loop/loop.h"
@@ -315,6 +316,7 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
 {
     *spec = (PcSpec){
         .memory = profile_get_u64(p, "machine.memory"),
+        .pages = m->pages,
         .cpus = (unsigned) profile_get_u64(p, "machine.cpus"),
         .bios = m->bios,
         .vga_bios = m->vga_bios,
@@ -338,10 +340,64 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
 
 /* ---- life ---- */
 
+static MemPages
+read_pages(const Profile *p)
+{
+    const char *word = profile_get_string(p, "memory.hugepages");
+
+    return strcmp(word, "off") == 0  ? MEM_PAGES_SMALL
+           : strcmp(word, "2M") == 0 ? MEM_PAGES_2M
+           : strcmp(word, "1G") == 0 ? MEM_PAGES_1G
+                                     : MEM_PAGES_TRANSPARENT;
+}
+
+static CpuTsc
+read_tsc(const char *word)
+{
+    return strcmp(word, "on") == 0    ? CPU_TSC_INVARIANT
+           : strcmp(word, "off") == 0 ? CPU_TSC_PLAIN
+                                      : CPU_TSC_AS_HOST;
+}
+
+static bool
+place_threads(const Profile *p, Placement *placement, GError **error)
+{
+    g_autoptr(HostRoot) root = NULL;
+    g_autofree char *allowed = NULL;
+    g_autoptr(GArray) host = NULL;
+
+    if (!placement_is_wanted(p)) { /* spares every start a walk below /sys */
+        host = g_array_new(FALSE, FALSE, sizeof(HostCpu));
+        return placement_read(p, host, placement, error);
+    }
+    root = host_root_open(NULL, error);
+    if (root == NULL)
+        return false;
+    allowed = placement_allowed();
+    host = placement_host_cpus(root, allowed);
+    return placement_read(p, host, placement, error);
+}
+
+static void
+tell_placement(Machine *m, const Placement *placement, unsigned n)
+{
+    DeviceEnv *env = vm_env(m->vm);
+
+    if (!placement->pinned && placement->n_io == 0 && *placement->why == '\0')
+        return;
+    g_autofree char *text = placement_say(placement, n);
+    g_autofree char *line = g_strconcat("threads: ", text, NULL);
+    env->log(env, "machine", line);
+}
+
 static bool
 create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
           GError **error)
 {
+    Placement place;
+
+    if (!place_threads(p, &place, error))
+        return false;
     VmConfig config = {
         .name = m->name,
         .cpu =
@@ -351,12 +407,25 @@ create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
                 .tsc_khz = (guint32) profile_get_u64(p, "machine.tsc-khz"),
                 .hide_hypervisor =
                     profile_get_bool(p, "machine.hide-hypervisor"),
+                .hide_backend = !profile_get_bool(p, "cpu.kvm"),
+                .hide_clock = !profile_get_bool(p, "clock.kvmclock"),
+                .hyperv = profile_get_bool(p, "cpu.hyperv"),
+                .hv_vendor = profile_get_string(p, "cpu.hv-vendor"),
+                .invariant_tsc =
+                    read_tsc(profile_get_string(p, "clock.invariant-tsc")),
+                .sockets = (unsigned) profile_get_u64(p, "cpu.sockets"),
+                .threads = place.threads,
             },
+        .vcpu_cpus = place.pinned ? place.vcpus : NULL,
+        .io_cpus = place.io,
+        .n_io_cpus = place.n_io,
     };
 
     m->vm = vm_new(&config, events, data, error);
     if (m->vm == NULL)
         return false;
+    tell_placement(m, &place, config.cpu.n_vcpus);
+    m->pages = read_pages(p);
     m->input = input_new(vm_loop(m->vm));
     if (!machine_is_minimal(p) &&
         strcmp(profile_get_string(p, "display.model"), "none") != 0)
@@ -402,9 +471,11 @@ machine_new(const Profile *profile, const MachineOptions *options,
         open_drives(m, profile, error) && open_chars(m, profile, error) &&
         machine_open_nets(m, profile, error) &&
         machine_open_pcis(m, profile, error) &&
+        machine_open_shared(m, profile, error) &&
         (machine_is_minimal(profile) ? machine_build_minimal(m, profile, error)
                                      : build_pc(m, profile, error)) &&
-        machine_show_ram(m, error) && machine_plug_usb(m, profile, error))
+        machine_show_ram(m, error) && machine_plug_usb(m, profile, error) &&
+        machine_open_evdevs(m, profile, error))
         return m;
     machine_free(m);
     return NULL;
@@ -417,6 +488,7 @@ close_backends(void *data)
     Machine *m = data;
 
     g_clear_pointer(&m->pc.pci, pci_bus_free);
+    machine_close_evdevs(m);
     for (unsigned i = 0; i < PC_SERIALS; i++)
         char_close(m->serial[i]);
     char_close(m->firmware_log);
@@ -425,6 +497,7 @@ close_backends(void *data)
     machine_close_nets(m);
     machine_close_usbs(m);
     machine_close_pcis(m);
+    machine_close_shared(m);
     for (unsigned i = 0; i < m->n_drives; i++) {
         block_close(m->drives[i].block);
         g_free(m->drives[i].name);

@@ -42,6 +42,9 @@ extern const DeviceClass piix3_ide_class;
 /* display */
 extern const DeviceClass vga_class;
 
+/* memory */
+extern const DeviceClass ivshmem_plain_class;
+
 /* usb */
 #if CARREL_HAVE_LIBUSB
 extern const DeviceClass usb_host_class;
@@ -99,6 +102,9 @@ static const DeviceClass *const registry[] = {
 
     /* display */
     &vga_class,
+
+    /* memory */
+    &ivshmem_plain_class,
 
 /* usb */
 #if CARREL_HAVE_LIBUSB

@@ -89,6 +89,25 @@ plan_apply(HostHand *hand, const Plan *plan, const PlanScribe *scribe,
 
 /* ---- back ---- */
 
+/* The number that is left without what the step added. */
+static bool
+undo_share(HostHand *hand, guint i, const Step *step, StepState state,
+           const PlanScribe *scribe, GError **error)
+{
+    g_autofree char *now = step_read(hand, step, error);
+    if (now == NULL)
+        return false;
+    g_autofree char *left = step_share_left(step, now, state == STEP_DONE);
+    if (!scribe->record(scribe->ctx, i, STEP_UNDOING, error))
+        return false;
+    tell(scribe, i, step, STEP_UNDOING);
+    if ((strcmp(left, now) != 0 && !step_write(hand, step, left, error)) ||
+        !scribe->record(scribe->ctx, i, STEP_UNDONE, error))
+        return false;
+    tell(scribe, i, step, STEP_UNDONE);
+    return true;
+}
+
 /* Nothing is written over a value that is neither ours nor the old one, except
  * where we may have stopped half-way. */
 static bool
@@ -99,6 +118,8 @@ undo_step(HostHand *hand, const Plan *plan, guint i, StepState state,
 
     if (!step_check(step, error))
         return false;
+    if (step_is_share(step))
+        return undo_share(hand, i, step, state, scribe, error);
     if (!step_is_action(step)) {
         g_autofree char *now = step_read(hand, step, error);
         if (now == NULL)
@@ -155,7 +176,8 @@ verify(HostHand *hand, const Plan *plan, const StepState *states,
         const Step *step = plan_step(plan, i);
         g_autoptr(GError) e = NULL;
         if (had_effect(step, states[i], restarted) && is_first(plan, i) &&
-            !step_is_action(step) && !is_now(hand, step, step->before, &e))
+            !step_is_action(step) && !step_is_share(step) &&
+            !is_now(hand, step, step->before, &e))
             add_reason(reasons, e);
     }
 }

@@ -47,6 +47,12 @@ char *step_say_undo(const Step *step);
 bool step_is_lasting(const Step *step);
 /* A step that runs a program: there is no value to compare. */
 bool step_is_action(const Step *step);
+/* A number that others add to as well: what is taken back is what the step
+ * added. */
+bool step_is_share(const Step *step);
+/* What is left of such a number without the step's share. done: the step had
+ * its whole effect. g_free. */
+char *step_share_left(const Step *step, const char *now, bool done);
 /* The value now. NULL: unreadable. g_free. */
 char *step_read(HostHand *hand, const Step *step, GError **error);
 /* Makes the value be so. */

@@ -100,6 +100,8 @@ static const char *const fn_files[] = {
     "resource", "reset_method", "driver_override", "max_link_speed",
     "sriov_totalvfs", "sriov_numvfs", "sriov_offset", "sriov_stride",
     "sriov_vf_device", "sriov_drivers_autoprobe",
+    "resource0_resize", "resource1_resize", "resource2_resize",
+    "resource3_resize", "resource4_resize", "resource5_resize",
 };
 static const char *const fn_links[] = {"driver", "physfn", "iommu_group"};
 /* clang-format on */

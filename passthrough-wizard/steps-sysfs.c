@@ -190,7 +190,14 @@ step_sysfs_path(const Step *s)
     if (strcmp(s->kind, "vf-autoprobe") == 0)
         return g_strdup_printf(
             "/sys/bus/pci/devices/%s/sriov_drivers_autoprobe", s->target);
-    if (strcmp(s->kind, "huge-pages") == 0)
+    if (strcmp(s->kind, "bar-size") == 0) {
+        char bdf[HOST_BDF_SIZE] = "";
+        unsigned bar = 0;
+        (void) step_vf_split(s->target, bdf, &bar); /* it was checked */
+        return g_strdup_printf("/sys/bus/pci/devices/%s/resource%u_resize", bdf,
+                               bar);
+    }
+    if (g_str_has_prefix(s->kind, "huge-pages"))
         return g_strdup_printf(
             "/sys/kernel/mm/hugepages/hugepages-%s/nr_hugepages", s->target);
     return g_strdup_printf("/sys/module/%s/parameters/allow_unsafe_interrupts",

@@ -73,8 +73,8 @@ is_module(const char *text)
     return false;
 }
 
-static bool
-is_page_size(const char *text)
+bool
+step_is_page_size(const char *text)
 {
     return strcmp(text, "2048kB") == 0 || strcmp(text, "1048576kB") == 0;
 }
@@ -243,7 +243,9 @@ static const StepKind kinds[] = {
     { "driver",            false, false, step_is_bdf,      word_or_none,    step_read_driver,   step_write_driver,   say_driver },
     { "vf-count",          false, false, step_is_bdf,      up_to_65535,     step_read_sysfs,    step_write_sysfs,    say_sysfs },
     { "vf-autoprobe",      false, false, step_is_bdf,      zero_or_one,     step_read_sysfs,    step_write_sysfs,    say_sysfs },
-    { "huge-pages",        false, false, is_page_size,     any_number,      step_read_sysfs,    step_write_sysfs,    say_sysfs },
+    { "huge-pages",        false, false, step_is_page_size, any_number,     step_read_sysfs,    step_write_sysfs,    say_sysfs },
+    { "huge-pages-more",   false, false, step_is_page_size, any_number,     step_read_sysfs,    step_write_pages,    say_sysfs },
+    { "bar-size",          false, false, step_is_bar,      up_to_65535,     step_read_bar,      step_write_bar,      say_sysfs },
     { "unsafe-interrupts", false, false, is_iommu,         yes_or_no,       step_read_sysfs,    step_write_sysfs,    say_sysfs },
     { "owner",             false, false, is_group_node,    owner_or_none,   step_read_owner,    step_write_owner,    say_owner },
     { "vf-mac",            false, false, step_is_vf,       step_vf_value_ok, step_read_vf,      step_write_vf,       say_vf, VF_MAC },
@@ -314,6 +316,12 @@ step_is_action(const Step *step)
 {
     const StepKind *kind = step_kind(step->kind);
     return kind != NULL && kind->action;
+}
+
+bool
+step_is_share(const Step *step)
+{
+    return strcmp(step->kind, "huge-pages-more") == 0;
 }
 
 char *

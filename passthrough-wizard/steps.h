@@ -27,6 +27,7 @@ bool step_is_bdf(const char *text);
 bool step_is_vf(const char *text);
 bool step_vf_split(const char *text, char ret_bdf[HOST_BDF_SIZE],
                    unsigned *ret_vf);
+bool step_is_page_size(const char *text); /* "2048kB" */
 bool step_is_number(const char *text, guint64 max);
 /* Names of drivers, modules and interfaces: a short word of [A-Za-z0-9_.-]. */
 bool step_is_word(const char *text);
@@ -54,6 +55,16 @@ bool step_write_sysfs(HostHand *hand, const Step *step, const char *value,
                       GError **error);
 /* The path behind the target of a kind that is one value of sysfs; g_free. */
 char *step_sysfs_path(const Step *step);
+
+/* huge-pages.c */
+bool step_write_pages(HostHand *hand, const Step *step, const char *value,
+                      GError **error);
+
+/* rebar.c */
+bool step_is_bar(const char *text); /* "BDF N" */
+char *step_read_bar(HostHand *hand, const Step *step, GError **error);
+bool step_write_bar(HostHand *hand, const Step *step, const char *value,
+                    GError **error);
 
 /* steps-node.c */
 char *step_read_owner(HostHand *hand, const Step *step, GError **error);

@@ -114,6 +114,30 @@ check_kernel(const Profile *profile, GPtrArray *findings)
     }
 }
 
+/* Devices of the host come and go, and are not everybody's to read. */
+static void
+check_evdevs(const Profile *profile, GPtrArray *findings)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        g_autofree char *key = g_strdup_printf("input.evdev%u", i);
+        g_autofree char *path = profile_get_path(profile, key);
+        char *problem = NULL;
+        if (path == NULL || access(path, R_OK | W_OK) == 0)
+            continue;
+        if (errno == EACCES)
+            problem = g_strdup_printf("'%s' is not for this user to open; "
+                                      "'sudo usermod -aG input $USER' and a "
+                                      "new login allow it",
+                                      path);
+        else
+            problem = g_strdup_printf("'%s' is not there; 'ls /dev/input/by-id'"
+                                      " shows what is",
+                                      path);
+        profile_report(findings, true, profile_get_line(profile, key), key,
+                       problem);
+    }
+}
+
 static void
 check_tftp(const Profile *profile, GPtrArray *findings)
 {
@@ -183,6 +207,7 @@ profile_check_files(const Profile *profile)
     check_kernel(profile, findings);
     check_firmware(profile, findings);
     check_tftp(profile, findings);
+    check_evdevs(profile, findings);
     check_permissions(profile, findings);
     return findings;
 }

@@ -17,6 +17,7 @@ enum {
     MAX_PORT_NAME = 64, /* of a virtio console's port */
     MAX_SERIAL = 20,    /* ATA IDENTIFY words 10-19 */
     MAX_CMDLINE = 2047, /* Linux' COMMAND_LINE_SIZE without the zero */
+    MAX_VENDOR = 12,    /* three registers of a CPUID leaf */
     MAX_PASSWORD = 8,   /* the VNC challenge uses a 56-bit key: 8 bytes */
     SCHEMA_VERSION = 1  /* of the file format */
 };
@@ -75,6 +76,28 @@ check_tsc(const char *text)
     if (schema_parse_u64(text, &khz) && khz != 0 && khz < 1000)
         return "0 (the host's), or 1000 kHz and more";
     return NULL;
+}
+
+static const char *
+check_rebar(const char *text)
+{
+    guint64 bytes;
+
+    return *text == '\0' || strcmp(text, "max") == 0 ||
+                   (schema_parse_size(text, &bytes) && bytes >= MIB &&
+                    (bytes & (bytes - 1)) == 0)
+               ? NULL
+               : "max, or a power of two of 1M at least, such as 256M or 8G";
+}
+
+static const char *
+check_pins(const char *text)
+{
+    g_autoptr(GArray) list = schema_parse_cpus(text);
+
+    return strcmp(text, "off") == 0 || strcmp(text, "auto") == 0 || list != NULL
+               ? NULL
+               : "off, auto, or processors of the host such as 2,3,8-11";
 }
 
 static const char *
@@ -204,6 +227,10 @@ check_forwards(const char *text)
 /* clang-format off */
 static const SchemaSection sections[] = {
     { "machine",      0, 0, "the machine as a whole" },
+    { "cpu",          0, 0, "the processors: how many of what, where they run, what they show of the hypervisor" },
+    { "clock",        0, 0, "what the guest counts time by" },
+    { "memory",       0, 0, "what the host puts behind the guest's RAM" },
+    { "ivshmem",      0, 0, "memory that the guest shares with a program of the host, such as Looking Glass" },
     { "display",      0, 0, "the graphics card" },
     { "vnc",          0, 0, "the screen over the network" },
     { "floppy#",      2, 0, "floppy drives A: and B:; the section makes the drive, path is the disk in it" },
@@ -250,7 +277,26 @@ static const SchemaKey keys[] = {
     { "machine", "rtc", SCHEMA_ENUM, 0, 0, 0, "utc|localtime", "utc", NULL, "0.1", "what the guest's clock shows; DOS and Windows want localtime", NULL },
     { "machine", "usb", SCHEMA_ENUM, 0, 0, 0, "none|xhci", "none", NULL, "0.2", "USB controller; xhci is USB 3 with eight ports, for Linux and Windows 8 and later", NULL },
     { "machine", "debug-exit", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "add a port by which a test program in the guest ends the machine", NULL },
+    { "machine", "host-sleep", SCHEMA_ENUM, 0, 0, 0, "pause|block|ignore", "pause", NULL, "0.2", "when the host goes to sleep: pause the machine until it is awake; block: keep the host from sleeping while the machine runs; ignore: do nothing", NULL },
     { "machine", "protected", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "refuse to delete, rename or overwrite the machine", NULL },
+
+    { "cpu", "sockets", SCHEMA_INT, 0, 1, 8, NULL, "1", NULL, "0.2", "sockets that the guest's processors are spread over; desktop Windows uses two at most", NULL },
+    { "cpu", "threads", SCHEMA_ENUM, 0, 0, 0, "auto|1|2", "auto", NULL, "0.2", "threads of each core that the guest sees; auto: 2 where cpu.pin=auto gives it both threads of the host's cores, else 1", NULL },
+    { "cpu", "pin", SCHEMA_STRING, 0, 1, MAX_TEXT, NULL, "off", NULL, "0.2", "where the guest's processors run: off is anywhere; auto chooses whole cores below one cache (carrel show says which); or one of the host's for each, such as 2,10,3,11", check_pins },
+    { "cpu", "io-pin", SCHEMA_STRING, 0, 1, MAX_TEXT, NULL, "auto", NULL, "0.2", "where the threads of devices run: auto is what cpu.pin leaves over, off is anywhere; or a list", check_pins },
+    { "cpu", "hyperv", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "speak Hyper-V's interface, by which Windows keeps time, waits for locks and sends interrupts at a fraction of the cost; Linux knows it too", NULL },
+    { "cpu", "hv-vendor", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_VENDOR, NULL, "", NULL, "0.2", "with hyperv: another name than 'Microsoft Hv' for the hypervisor, for drivers that refuse that one; Linux then does not know it", NULL },
+    { "cpu", "kvm", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "show KVM's own interface, by which Linux finds its clock and locks; false hides KVM, and with hyperv leaves Hyper-V's", NULL },
+    { "clock", "kvmclock", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "show KVM's clock, which Linux and BSD use; false: they count by the time stamp counter or another timer", NULL },
+    { "clock", "invariant-tsc", SCHEMA_ENUM, 0, 0, 0, "auto|on|off", "auto", NULL, "0.2", "tell the guest that the time stamp counter never changes its speed; auto: when the host's does not and the processor's model knows of it; on: or the machine does not start", NULL },
+
+    { "memory", "hugepages", SCHEMA_ENUM, 0, 0, 0, "off|transparent|2M|1G", "transparent", NULL, "0.2", "size of the host's pages: transparent is large ones where the host finds some; 2M and 1G are reserved when the machine starts (carrel start asks for root) and given back when it ends", NULL },
+
+    { "ivshmem", "model", SCHEMA_ENUM, 0, 0, 0, "none|ivshmem-plain", "none", NULL, "0.2", "ivshmem-plain is a PCI card whose memory is a file below /dev/shm", NULL },
+    { "ivshmem", "name", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "looking-glass", NULL, "0.2", "name of the file below /dev/shm; empty is the machine's name. One that is there stays, one that is made goes with the machine", check_interface },
+    { "ivshmem", "size", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 1 * GIB, NULL, "32M", NULL, "0.2", "size of the memory, a power of two; Looking Glass needs 32M for 1920x1080, 64M for 2560x1440, 128M for 3840x2160", NULL },
+    { "ivshmem", "mode", SCHEMA_ENUM, 0, 0, 0, "0600|0660|0666", "0600", NULL, "0.2", "who may open the file: its owner, also its group, or everybody", NULL },
+    { "ivshmem", "group", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.2", "group of a file that is made; empty is the user's own", check_interface },
 
     { "display", "model", SCHEMA_ENUM, 0, 0, 0, "vga|none", "vga", NULL, "0.1", "graphics card; none leaves the serial ports only", NULL },
     { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 64 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600", NULL },
@@ -291,6 +337,12 @@ static const SchemaKey keys[] = {
 
     { "input", "keyboard", SCHEMA_ENUM, 0, 0, 0, "ps2|virtio", "ps2", NULL, "0.2", "virtio adds a keyboard beside the PS/2 one, which firmware needs; it gets the keys once the guest has a driver for it", NULL },
     { "input", "pointer", SCHEMA_ENUM, 0, 0, 0, "ps2|virtio-tablet|virtio-mouse", "ps2", NULL, "0.2", "virtio-tablet points where the viewer points; it gets the events once the guest has a driver for it", NULL },
+    { "input", "evdev0", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "a keyboard or mouse of this host that the guest can have to itself, such as /dev/input/by-id/usb-...-event-kbd; see evdev-toggle", NULL },
+    { "input", "evdev1", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "a second one", NULL },
+    { "input", "evdev2", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "a third one", NULL },
+    { "input", "evdev3", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "a fourth one", NULL },
+    { "input", "evdev-toggle", SCHEMA_ENUM, 0, 0, 0, "ctrl-ctrl|alt-alt|shift-shift|meta-meta|ctrl-scrolllock|scrolllock", "ctrl-ctrl", NULL, "0.2", "keys that hand evdev0 and the others to the guest and back, held together and let go; ctrl-ctrl are both Ctrl keys", NULL },
+    { "input", "evdev-start", SCHEMA_ENUM, 0, 0, 0, "host|guest", "host", NULL, "0.2", "who has evdev0 and the others when the machine starts", NULL },
 
     { "serial#", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|pty|socket|file|null", "pane", NULL, "0.1", "the other end: pane (carrel console --serial), a pty, a Unix socket, a file, or nothing", NULL },
     { "serial#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "file: where the output goes; socket: its path; pty: a link to it", NULL },
@@ -319,6 +371,7 @@ static const SchemaKey keys[] = {
     { "pci#", "host", SCHEMA_STRING, 0, 0, 12, NULL, "", NULL, "0.2", "address of the device on this host, such as 0000:01:00.0; it is to be bound to vfio-pci", check_pci_address },
     { "pci#", "functions", SCHEMA_ENUM, 0, 0, 0, "all|one", "all", NULL, "0.2", "all: the card's other functions go along, such as the sound of a graphics card; one: only this", NULL },
     { "pci#", "rom", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file with the expansion ROM that the guest sees; empty for the device's own", NULL },
+    { "pci#", "rebar", SCHEMA_STRING, 0, 0, 16, NULL, "", NULL, "0.2", "size of the device's largest resizable BAR while the guest has it, such as 256M, 8G or max; empty: as it is. carrel start sets it when it binds the device", check_rebar },
     { "pci#", "device-rom", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "whether the guest sees the device's own expansion ROM", NULL },
 
     { "console#", "kind", SCHEMA_ENUM, 0, 0, 0, "pty|socket|file|null", "socket", NULL, "0.2", "the other end: a pty, a Unix socket (in the machine's runtime folder when it has no path), a file, or nothing", NULL },

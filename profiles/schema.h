@@ -84,5 +84,8 @@ unsigned schema_distance(const char *a, const char *b);
 bool schema_parse_bool(const char *text, bool *ret_value);
 bool schema_parse_u64(const char *text, guint64 *ret_value);
 bool schema_parse_size(const char *text, guint64 *ret_bytes);
+/* "2,3,8-11": numbers below 1024 in the order in which they stand, each once;
+ * unsigned. NULL when it is no such list. Free with g_array_unref. */
+GArray *schema_parse_cpus(const char *text);
 /* "128M": the shortest exact notation. Free with g_free. */
 char *schema_format_size(guint64 bytes);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define MAX_HOST_CPUS 1024u /* CPU_SETSIZE */
+
 const char *
 schema_type_name(SchemaType type)
 {
@@ -312,4 +314,38 @@ schema_check_value(const SchemaKey *key, const char *value)
     g_autofree char *hint = guess(key, value);
     return g_strdup_printf("%s %s; allowed is %s%s", shown, problem, allowed,
                            hint);
+}
+
+/* "8" or "8-11" onto the list. */
+static bool
+add_cpus(const char *word, GArray *list)
+{
+    const char *dash = strchr(word, '-');
+    g_autofree char *low =
+        dash != NULL ? g_strndup(word, (gsize) (dash - word)) : g_strdup(word);
+    guint64 first, last;
+
+    if (!schema_parse_u64(low, &first) ||
+        !schema_parse_u64(dash != NULL ? dash + 1 : word, &last) ||
+        first > last || last >= MAX_HOST_CPUS)
+        return false;
+    for (unsigned cpu = (unsigned) first; cpu <= last; cpu++) {
+        for (guint i = 0; i < list->len; i++)
+            if (g_array_index(list, unsigned, i) == cpu)
+                return false;
+        g_array_append_val(list, cpu);
+    }
+    return true;
+}
+
+GArray *
+schema_parse_cpus(const char *text)
+{
+    g_auto(GStrv) words = g_strsplit(text, ",", -1);
+    g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(unsigned));
+
+    for (gsize i = 0; words[i] != NULL; i++)
+        if (!add_cpus(g_strstrip(words[i]), list))
+            return NULL;
+    return list->len > 0 ? g_steal_pointer(&list) : NULL;
 }

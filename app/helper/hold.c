@@ -14,6 +14,7 @@
 
 #include "app/helper/elevate.h"
 #include "passthrough-wizard/host-pci.h"
+#include "passthrough-wizard/huge-pages.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -209,24 +210,74 @@ all_bound(char **devices)
     return held_by(devices) == 0; /* it would go in a moment */
 }
 
+/* "2048kB:512": the pages that the RAM needs, when not so many are free. NULL:
+ * nothing to do. g_free. */
+static char *
+missing_pages(const Profile *profile)
+{
+    const char *word = profile_get_string(profile, "memory.hugepages");
+    guint64 memory = profile_get_u64(profile, "machine.memory");
+    const char *size = strcmp(word, "2M") == 0   ? "2048kB"
+                       : strcmp(word, "1G") == 0 ? "1048576kB"
+                                                 : NULL;
+    g_autoptr(HostRoot) root = size != NULL ? host_root_open(NULL, NULL) : NULL;
+
+    if (root == NULL)
+        return NULL;
+    guint64 bytes = g_ascii_strtoull(size, NULL, 10) * 1024;
+    guint64 need = (memory + bytes - 1) / bytes;
+    if (huge_pages_free(root, size) >= need)
+        return NULL;
+    return g_strdup_printf("%s:%" G_GUINT64_FORMAT, size, need);
+}
+
+/* "--rebar=0000:01:00.0=8G" for each device that the profile has one for. */
+static void
+add_rebars(const Profile *profile, GPtrArray *words)
+{
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        g_autofree char *host = g_strdup_printf("pci%u.host", i);
+        g_autofree char *size = g_strdup_printf("pci%u.rebar", i);
+        if (schema_find_full(size) == NULL ||
+            *profile_get_string(profile, size) == '\0' ||
+            *profile_get_string(profile, host) == '\0')
+            continue;
+        g_ptr_array_add(words,
+                        g_strdup_printf("--rebar=%s=%s",
+                                        profile_get_string(profile, host),
+                                        profile_get_string(profile, size)));
+    }
+}
+
 bool
 hold_is_needed(const Profile *profile)
 {
     g_auto(GStrv) devices = devices_of(profile);
-    return !all_bound(devices);
+    g_autofree char *pages = missing_pages(profile);
+    return pages != NULL || !all_bound(devices);
 }
 
 /* The helper binds and stays behind; what it says goes to the terminal. */
 static int
-ask_helper(const App *app, char **devices, const char *fifo)
+ask_helper(const App *app, const Profile *profile, char **devices,
+           const char *pages, const char *fifo)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
+    g_autoptr(GPtrArray) rebars = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *where = g_strdup_printf("--fifo=%s", fifo);
     g_autofree char *user = g_strdup_printf("--user=%u", getuid());
 
     g_ptr_array_add(words, (char *) "hold");
     for (gsize i = 0; devices[i] != NULL; i++)
         g_ptr_array_add(words, devices[i]);
+    g_autofree char *more =
+        pages != NULL ? g_strdup_printf("--pages=%s", pages) : NULL;
+    if (more != NULL)
+        g_ptr_array_add(words, more);
+    if (devices[0] != NULL)
+        add_rebars(profile, rebars);
+    for (guint i = 0; i < rebars->len; i++)
+        g_ptr_array_add(words, rebars->pdata[i]);
     g_ptr_array_add(words, where);
     g_ptr_array_add(words, user);
     g_ptr_array_add(words, NULL);
@@ -237,10 +288,13 @@ int
 hold_machine(const App *app, const Profile *profile, int *ret_fd)
 {
     g_auto(GStrv) devices = devices_of(profile);
+    g_autofree char *pages = missing_pages(profile);
     g_autoptr(GError) error = NULL;
+    char *none[] = {NULL};
+    bool bound = all_bound(devices);
 
     *ret_fd = -1;
-    if (all_bound(devices))
+    if (bound && pages == NULL)
         return EXIT_OK;
     g_autofree char *dir = g_dir_make_tmp("carrel-hold-XXXXXX", &error);
     if (dir == NULL)
@@ -251,10 +305,10 @@ hold_machine(const App *app, const Profile *profile, int *ret_fd)
         fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0 && !sys_write_all(fd, "", 1)) /* see hold_open() */
         (void) close(sys_steal_fd(&fd));
-    int code = fd >= 0
-                   ? ask_helper(app, devices, fifo)
-                   : app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
-                              "no FIFO in '%s': %s", dir, g_strerror(errno));
+    int code =
+        fd >= 0 ? ask_helper(app, profile, bound ? none : devices, pages, fifo)
+                : app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
+                           "no FIFO in '%s': %s", dir, g_strerror(errno));
     (void) g_unlink(fifo); /* both ends are open now, or of no use */
     (void) g_rmdir(dir);
     if (code == EXIT_OK)

@@ -19,6 +19,7 @@ struct MachineHost {
     MachineLog *log;
     struct VncServer *vnc; /* NULL: none */
     struct MachineLadder *ladder;
+    struct MachineSleep *sleep; /* NULL: the host's sleep is ignored */
     SerialTap *taps[MACHINE_MAX_SERIAL];
     SerialTap *firmware_tap;
     GMainLoop *main_loop;

@@ -19,6 +19,7 @@
 #include "app/session/machine-host-internal.h"
 #include "app/session/machine-ladder.h"
 #include "app/session/machine-log.h"
+#include "app/session/machine-sleep.h"
 #include "app/session/machine-vnc.h"
 #include "app/session/session-dir.h"
 #include "app/session/session-error.h"
@@ -220,6 +221,7 @@ build_machine(MachineHost *host, const MachineHostOptions *options,
     else
         g_setenv("CARREL_SANDBOX", "off", TRUE); /* for its networks */
     host->ram = profile_get_u64(profile, "machine.memory");
+    host->sleep = machine_sleep_new(host, profile);
     host->machine =
         machine_new(profile, &machine_options, &host_events, host, error);
     bool ok = host->machine != NULL && machine_vnc_start(host, profile, error);
@@ -290,6 +292,7 @@ machine_host_new(const MachineHostOptions *options, GError **error)
         machine_host_free(host);
         return NULL;
     }
+    machine_sleep_start(host->sleep);
     open_taps(host); /* the guest runs; what it has said is replayed */
     machine_ladder_watch(host->ladder);
     return host;
@@ -352,6 +355,7 @@ machine_host_free(MachineHost *host)
         control_server_state(host->server, host->end_state, host->end_reason);
     /* Notes that arrive from here on have nobody to tell. */
     g_clear_pointer(&host->server, control_server_free);
+    machine_sleep_stop(host->sleep);
     machine_vnc_stop(host);
     /* before the workers: the process may end without them */
     machine_ladder_end(g_steal_pointer(&host->ladder));
@@ -364,6 +368,7 @@ machine_host_free(MachineHost *host)
      * notes of the loop thread are in the context. */
     while (g_main_context_iteration(NULL, FALSE)) {
     }
+    machine_sleep_free(host->sleep);
     for (unsigned i = 0; i < MACHINE_MAX_SERIAL; i++)
         serial_tap_free(host->taps[i]);
     serial_tap_free(host->firmware_tap);

@@ -9,6 +9,8 @@
 #include "app/helper/hold.h"
 #include "app/verbs/passthrough.h"
 #include "passthrough-wizard/boot-config.h"
+#include "passthrough-wizard/huge-pages.h"
+#include "passthrough-wizard/rebar.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -16,7 +18,7 @@ typedef struct {
     char *root, *when, *expect, *memory;
     int user, huge_pages;
     gboolean unsafe, consent;
-    char *fifo; /* of hold */
+    char *fifo, *pages, **rebars; /* of hold */
     gint64 uid;
     BindOptions bind;
 } Options;
@@ -29,6 +31,8 @@ options_clear(Options *o)
     g_free(o->expect);
     g_free(o->memory);
     g_free(o->fifo);
+    g_free(o->pages);
+    g_strfreev(o->rebars);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -53,6 +57,10 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
          "Only if the plan has this sum", "SUM"},
         {"fifo", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &o->fifo,
          "Give back when nobody writes to it any more", "PATH"},
+        {"pages", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &o->pages,
+         "hold: have N free huge pages of that size", "SIZE:N"},
+        {"rebar", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY,
+         &o->rebars, "hold: the size of its largest BAR", "ADDRESS=SIZE"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     guint64 bytes = 0;
 
@@ -201,6 +209,50 @@ hold_plan(const App *app, HostHand *hand, Plan *plan, int fd)
     return code;
 }
 
+/* "0000:01:00.0=8G", "0000:01:00.0=max" */
+static bool
+add_rebar(Plan *plan, HostHand *hand, const char *text, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(text, "=", 2);
+    guint64 bytes = 0;
+
+    if (g_strv_length(words) == 2 &&
+        (strcmp(words[1], "max") == 0 || schema_parse_size(words[1], &bytes)))
+        return rebar_plan(plan, hand, words[0], bytes, error);
+    g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
+                "hold: --rebar is such as 0000:01:00.0=8G, not '%.40s'", text);
+    return false;
+}
+
+/* What is held: devices, huge pages, or both. */
+static Plan *
+make_hold_plan(HostHand *hand, const HostPci *host, char **bdfs,
+               const Options *o, GError **error)
+{
+    g_autoptr(Plan) plan =
+        bdfs[0] != NULL ? vfio_bind_plan(hand, host, (const char *const *) bdfs,
+                                         &o->bind, error)
+                        : plan_new("huge pages for a machine");
+    char size[16];
+    guint64 need;
+
+    for (gsize i = 0; plan != NULL && o->rebars != NULL && o->rebars[i] != NULL;
+         i++)
+        if (!add_rebar(plan, hand, o->rebars[i], error))
+            return NULL;
+    if (plan == NULL || o->pages == NULL)
+        return g_steal_pointer(&plan);
+    if (!huge_pages_parse(o->pages, size, &need)) {
+        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
+                    "hold: --pages is such as 2048kB:512, not '%.40s'",
+                    o->pages);
+        return NULL;
+    }
+    return huge_pages_plan(plan, hand, size, need, error)
+               ? g_steal_pointer(&plan)
+               : NULL;
+}
+
 /* Bound for as long as somebody has the FIFO open: what `carrel start` runs. */
 int
 passthrough_hold(App *app, int argc, char **argv)
@@ -209,10 +261,13 @@ passthrough_hold(App *app, int argc, char **argv)
     g_auto(GStrv) args = NULL;
     g_autoptr(HostRoot) root = NULL;
     g_autoptr(GError) error = NULL;
-    int code = read_options(app, argv, 2, &o, &args);
+    int code = read_options(app, argv, 1, &o, &args);
 
     if (code >= 0)
         return code;
+    if (args[1] == NULL && o.pages == NULL)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "hold: name a device, or --pages");
     if (o.fifo == NULL)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "hold: --fifo is missing");
@@ -230,8 +285,7 @@ passthrough_hold(App *app, int argc, char **argv)
     if (host == NULL)
         return code;
     HostHand hand = transaction_hand(root);
-    g_autoptr(Plan) plan = vfio_bind_plan(
-        &hand, host, (const char *const *) args + 1, &o.bind, &error);
+    g_autoptr(Plan) plan = make_hold_plan(&hand, host, args + 1, &o, &error);
     if (plan == NULL)
         return transaction_fail(app, error);
     char *title = g_strconcat(JOURNAL_HOLD, plan->title, NULL);

@@ -5,6 +5,7 @@
 
 #include "app/verbs/passthrough.h"
 #include "app/wrap.h"
+#include "passthrough-wizard/rebar.h"
 #include "passthrough-wizard/report.h"
 #include "passthrough-wizard/verdict.h"
 
@@ -382,7 +383,8 @@ passthrough_explain(App *app, int argc, char **argv)
 
     if (code >= 0)
         return code;
-    g_autoptr(HostPci) host = passthrough_look(app, dir, NULL, &code);
+    g_autoptr(HostRoot) root = NULL;
+    g_autoptr(HostPci) host = passthrough_look(app, dir, &root, &code);
     if (host == NULL)
         return code;
     const HostPciFn *fn = host_pci_require(host, args[1], &error);
@@ -395,6 +397,9 @@ passthrough_explain(App *app, int argc, char **argv)
         app_print_json(w);
     } else {
         print_explanation(app, host, fn, v);
+        g_autofree char *bar = rebar_describe(root, fn->bdf);
+        if (bar != NULL)
+            app_say_wrapped(app, "  resizable   ", bar);
     }
     return exit_code_of(host, v);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/machines.h"
+#include "app/placement.h"
 #include "app/store.h"
 #include "app/verbs/run.h"
 #include "profiles/schema.h"
@@ -116,6 +117,28 @@ show_ports(const Show *show, const char *name)
     json_end(show->w);
 }
 
+/* Where its threads would run if it started now: an automatic choice is seen
+ * before it is made, and can be written down as a list. */
+static void
+show_placement(const Show *show)
+{
+    g_autofree char *allowed = placement_allowed();
+    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
+    g_autoptr(GError) error = NULL;
+    Placement place;
+
+    if (root == NULL || !placement_is_wanted(show->profile))
+        return;
+    g_autoptr(GArray) host = placement_host_cpus(root, allowed);
+    unsigned n = (unsigned) profile_get_u64(show->profile, "machine.cpus");
+    bool ok = placement_read(show->profile, host, &place, &error);
+    g_autofree char *text =
+        ok ? placement_say(&place, n) : g_strdup(error->message);
+    json_put_string(show->w, "threads", text);
+    if (!show->app->json)
+        printf("# threads: %s\n", text);
+}
+
 int
 verb_show(App *app, int argc, char **argv)
 {
@@ -140,6 +163,7 @@ verb_show(App *app, int argc, char **argv)
     if (!app->json)
         printf("# %s\n", profile_get_file(profile));
     show_ports(&show, args[0]);
+    show_placement(&show);
     json_begin_object(w, "settings");
     show_all(&show);
     if (app->json)

@@ -9,6 +9,7 @@
 #include "vmm/block/block.h"
 #include "vmm/char/char.h"
 #include "vmm/core/vm.h"
+#include "vmm/mem/guest-mem.h"
 
 #define PC_FLOPPIES 2
 #define PC_IDE      4
@@ -26,6 +27,7 @@ typedef struct {
 /* Everything is read during pc_i440fx_build() only, except the backends. */
 typedef struct {
     guint64 memory; /* bytes, multiple of 1 MiB */
+    MemPages pages; /* that the host puts behind it */
     unsigned cpus;
     GBytes *bios;     /* at most 1 MiB, multiple of 64 KiB */
     GBytes *vga_bios; /* NULL: none */

@@ -115,8 +115,8 @@ connect_segments(Vm *vm, Device *bridge, MemBacking *ram, MemBacking *rom)
 bool
 pc_map_memory(Vm *vm, const PcSpec *spec, Device *bridge, GError **error)
 {
-    MemBacking *ram =
-        mem_backing_new_private(vm_env(vm)->mem, "ram", spec->memory, error);
+    MemBacking *ram = mem_backing_new_ram(vm_env(vm)->mem, "ram", spec->memory,
+                                          spec->pages, error);
     MemBacking *rom = ram ? load_bios(vm, spec->bios, error) : NULL;
 
     if (rom == NULL || !map_ram(vm, ram, spec->memory, error))

@@ -70,8 +70,9 @@ static void
 build_memory(Build *b)
 {
     guint64 memory = b->spec->memory, low = MIN(memory, PCV_LOW_MAX);
-    MemBacking *ram = mem_backing_new_private(vm_env(b->build.vm)->mem, "ram",
-                                              memory, b->build.error);
+    MemBacking *ram =
+        mem_backing_new_ram(vm_env(b->build.vm)->mem, "ram", memory,
+                            b->spec->pages, b->build.error);
 
     b->build.failed = ram == NULL;
     if (!b->build.failed)

@@ -7,9 +7,11 @@
 #include "vmm/boot/kernel.h"
 #include "vmm/char/char.h"
 #include "vmm/core/vm.h"
+#include "vmm/mem/guest-mem.h"
 
 typedef struct {
     guint64 memory; /* bytes, multiple of 1 MiB, at least 2 MiB */
+    MemPages pages; /* that the host puts behind it */
     unsigned cpus;
     CharLink *serial; /* COM1; NULL: none */
     Kernel *kernel;   /* borrowed until vm_free() */

@@ -4,6 +4,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "devices/chipset/i440fx.h"
@@ -137,6 +138,16 @@ make_vfio_host(Rig *rig)
     return rig->vfio_host;
 }
 
+/* Any file of a size that does for a BAR. */
+static gpointer
+make_shared(Rig *rig)
+{
+    rig->shared.len = 1 << 20;
+    rig->shared.fd = memfd_create("contract", MFD_CLOEXEC);
+    g_assert_cmpint(ftruncate(rig->shared.fd, 1 << 20), ==, 0);
+    return &rig->shared;
+}
+
 /* clang-format off */
 static const struct {
     const char *prefix; /* of the link's name */
@@ -150,6 +161,7 @@ static const struct {
     { "net",   make_net },
     { "pm",    make_pm },
     { "rom",   make_rom },
+    { "shared", make_shared },
     { "usb",   make_usb },
 };
 /* clang-format on */
@@ -306,6 +318,8 @@ rig_free(Rig *rig)
     g_ptr_array_unref(rig->mem_slots);
     if (rig->bus != NULL)
         pci_bus_free(rig->bus);
+    if (rig->shared.len > 0)
+        g_close(rig->shared.fd, NULL);
     vfio_host_close(rig->vfio_host);
     vfio_container_free(rig->vfio_container);
     if (rig->vfio != NULL)

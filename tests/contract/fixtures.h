@@ -3,6 +3,7 @@
 #pragma once
 
 #include "devices/bus/pci.h"
+#include "devices/memory/ivshmem-plain.h"
 #include "tests/unit/fake-vm.h"
 #include "tests/unit/vfio-fake.h"
 
@@ -16,6 +17,7 @@ typedef struct {
     GPtrArray *chars;   /* CharLink * */
     GPtrArray *nets;    /* NetLink * */
     GPtrArray *roms;    /* GBytes * */
+    IvshmemFile shared; /* len 0: none was needed */
     VfioFake *vfio;     /* a card of the host; NULL: none was needed */
     VfioContainer *vfio_container;
     VfioHost *vfio_host;

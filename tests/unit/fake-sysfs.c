@@ -216,6 +216,30 @@ before_effect(FakeSysfs *fake)
         (void) raise(SIGTERM);
 }
 
+/* Only without a driver; BAR 0, above 4 GiB. */
+static int
+resize(FakeSysfs *fake, const char *bdf, const char *plain)
+{
+    g_autofree char *link =
+        g_strdup_printf("/sys/devices/pci0000:00/%s/driver", bdf);
+    g_autofree char *path =
+        g_strdup_printf("/sys/devices/pci0000:00/%s/resource", bdf);
+    g_autofree char *driver = fake_sysfs_get(fake, link);
+    guint64 base = G_GUINT64_CONSTANT(0x4000000000);
+    guint64 len = G_GUINT64_CONSTANT(1) << (20 + atoi(plain));
+
+    if (driver != NULL)
+        return -EBUSY;
+    if (fake->max_bar != 0 && len > fake->max_bar)
+        return -ENOSPC;
+    g_autofree char *text =
+        g_strdup_printf("0x%016" G_GINT64_MODIFIER "x 0x%016" G_GINT64_MODIFIER
+                        "x 0x000000000014220c\n",
+                        base, base + len - 1);
+    fake_sysfs_put(fake, path, text);
+    return 0;
+}
+
 static int
 sim_write(HostHand *hand, const char *path, const char *text)
 {
@@ -238,6 +262,13 @@ sim_write(HostHand *hand, const char *path, const char *text)
     }
     if (strcmp(name, "sriov_numvfs") == 0)
         return set_count(fake, above, (unsigned) atoi(plain));
+    if (g_str_has_suffix(name, "_resize"))
+        return resize(fake, above, plain);
+    if (strcmp(name, "nr_hugepages") == 0 && fake->max_pages != 0 &&
+        (unsigned) atoi(plain) > fake->max_pages) {
+        g_free(plain);
+        plain = g_strdup_printf("%u", fake->max_pages);
+    }
     g_autofree char *line = g_strdup_printf(
         "%s\n", *plain == '\0' && strcmp(name, "driver_override") == 0
                     ? "(null)"

@@ -9,11 +9,13 @@ typedef struct {
     char *dir;
     HostRoot *root;
     HostHand hand;
-    unsigned writes;   /* effects so far */
-    unsigned kill_at;  /* SIGKILL before effect number N, from 1; 0: never */
-    const char *fail;  /* a path that contains this answers EIO */
-    const char *stuck; /* the same with ETIMEDOUT, with no effect yet */
-    unsigned raise_at; /* SIGTERM at effect number N, from 1; 0: never */
+    unsigned writes;    /* effects so far */
+    unsigned kill_at;   /* SIGKILL before effect number N, from 1; 0: never */
+    const char *fail;   /* a path that contains this answers EIO */
+    const char *stuck;  /* the same with ETIMEDOUT, with no effect yet */
+    unsigned max_pages; /* the kernel finds no more huge pages; 0: all */
+    guint64 max_bar;    /* no room for a larger BAR, bytes; 0: for all */
+    unsigned raise_at;  /* SIGTERM at effect number N, from 1; 0: never */
     char vf[8][VF_N_SETTINGS][32];
     guint8 nvme[4096];
 } FakeSysfs;

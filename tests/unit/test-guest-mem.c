@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/unit/cu-main.h"
+#include "vmm/core/error.h"
 #include "vmm/mem/dma.h"
 #include "vmm/mem/guest-mem.h"
 
@@ -287,6 +288,65 @@ test_cpus_only(void)
     end(&f);
 }
 
+/* The number of free huge pages is the host's: what cannot be had is refused
+ * in words, and what can is aligned and all there. */
+static void
+test_huge_pages(void)
+{
+    GuestMem *mem = guest_mem_new();
+    g_autoptr(GError) error = NULL;
+    guint64 too_many = G_GUINT64_CONSTANT(1) << 46;
+
+    CU_ASSERT_EQUAL(mem_pages_size(MEM_PAGES_TRANSPARENT), 0);
+    CU_ASSERT_EQUAL(mem_pages_size(MEM_PAGES_SMALL), 0);
+    CU_ASSERT_EQUAL(mem_pages_size(MEM_PAGES_2M), 2 << 20);
+    CU_ASSERT_EQUAL(mem_pages_size(MEM_PAGES_1G), 1 << 30);
+    CU_ASSERT_PTR_NULL(
+        mem_backing_new_ram(mem, "ram", too_many, MEM_PAGES_2M, &error));
+    CU_ASSERT_TRUE(
+        g_error_matches(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(error->message, "'ram' needs 33554432 huge pages of 2 MiB"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "memory.hugepages"));
+    CU_ASSERT_EQUAL(guest_mem_total(mem), 0);
+    guest_mem_free(mem);
+}
+
+static void
+test_huge_pages_are_kept(void)
+{
+    GuestMem *mem = guest_mem_new();
+    /* a page and a half */
+    MemBacking *ram =
+        mem_backing_new_ram(mem, "ram", 3 << 20, MEM_PAGES_2M, NULL);
+
+    if (ram != NULL) { /* the host has some */
+        MemSlot *slot = mem_slot_new(mem, "ram", ram, 0, 3 << 20);
+        guint8 *host = mem_backing_host(ram);
+        CU_ASSERT_EQUAL((guintptr) host % (2 << 20), 0);
+        CU_ASSERT_EQUAL(mem_backing_len(ram), 3 << 20);
+        CU_ASSERT_EQUAL(mem_slot_map(slot, 0, MEM_RW), 0);
+        mem_backing_fill(ram, (2 << 20) - 2, "huge", 4);
+        CU_ASSERT_NSTRING_EQUAL((char *) host + (2 << 20) - 2, "huge", 4);
+        mem_backing_allow_discard(ram); /* has no effect */
+        CU_ASSERT_EQUAL(guest_mem_discard(mem, 0, PAGE), -EACCES);
+    }
+    guest_mem_free(mem);
+    CU_PASS("with or without huge pages on this host");
+}
+
+static void
+test_small_pages(void)
+{
+    GuestMem *mem = guest_mem_new();
+    MemBacking *ram =
+        mem_backing_new_ram(mem, "ram", 16 * PAGE, MEM_PAGES_SMALL, NULL);
+
+    CU_ASSERT_EQUAL(mem_backing_fd(ram), -1);
+    CU_ASSERT_EQUAL(((guint8 *) mem_backing_host(ram))[16 * PAGE - 1], 0);
+    guest_mem_free(mem);
+}
+
 CU_MAIN("guest-mem", {"dma_reads_what_dma_wrote", test_copy},
         {"a_range_with_a_hole_copies_nothing", test_hole_copies_nothing},
         {"addresses_that_wrap_are_refused", test_wrapping_address},
@@ -300,4 +360,7 @@ CU_MAIN("guest-mem", {"dma_reads_what_dma_wrote", test_copy},
         {"private_ram_is_aligned_and_has_no_descriptor", test_private_ram},
         {"discarded_pages_and_no_others_read_as_zero", test_discard},
         {"what_is_no_free_ram_is_not_discarded", test_discard_refuses},
-        {"registers_are_no_memory_for_a_device", test_cpus_only})
+        {"registers_are_no_memory_for_a_device", test_cpus_only},
+        {"too_few_huge_pages_are_refused_in_words", test_huge_pages},
+        {"reserved_pages_are_aligned_and_kept", test_huge_pages_are_kept},
+        {"small_pages_are_private_ram", test_small_pages})

@@ -504,6 +504,31 @@ missing_and_wrong_media_are_found(void)
     remove_folder(folder);
 }
 
+static void
+a_keyboard_that_is_not_there_is_found(void)
+{
+    g_autoptr(Profile) p =
+        parse("[input]\nevdev0=/dev/null\nevdev2=/dev/input/none\n");
+    g_autoptr(GPtrArray) f = profile_check_files(p);
+
+    CU_ASSERT_EQUAL_FATAL(f->len, 1);
+    CU_ASSERT_STRING_EQUAL(finding(f, 0)->key, "input.evdev2");
+    CU_ASSERT_EQUAL(finding(f, 0)->line, 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(finding(f, 0)->message, "is not there"));
+}
+
+static void
+a_bar_has_a_power_of_two(void)
+{
+    CU_ASSERT_FALSE(complains("[pci0]\nrebar=8G\n", "/"));
+    CU_ASSERT_FALSE(complains("[pci0]\nrebar=max\n", "/"));
+    CU_ASSERT_FALSE(complains("[pci0]\nrebar=\n", "/"));
+    CU_ASSERT_TRUE(
+        complains("[pci0]\nrebar=3G\n", "/m/machine.ini:2: pci0.rebar"));
+    CU_ASSERT_TRUE(
+        complains("[pci0]\nrebar=512K\n", "/m/machine.ini:2: pci0.rebar"));
+}
+
 /* The bad forms of a value; NULL ends. What is valid for some key is sorted
  * out by the schema itself. */
 static const char *const bad_forms[] = {"",
@@ -562,6 +587,46 @@ every_key_with_every_bad_form_is_handled(void)
 #name, name                                                            \
     }
 
+static void
+hyper_v_that_nobody_sees_is_a_warning(void)
+{
+    g_autoptr(Profile) p =
+        parse("[machine]\nhide-hypervisor=true\n[cpu]\nhyperv=true\n");
+    g_autoptr(GPtrArray) findings = profile_check(p);
+
+    CU_ASSERT_EQUAL_FATAL(findings->len, 1);
+    CU_ASSERT_FALSE(finding(findings, 0)->is_error);
+    CU_ASSERT_EQUAL(finding(findings, 0)->line, 4);
+    CU_ASSERT_STRING_EQUAL(finding(findings, 0)->key, "cpu.hyperv");
+    CU_ASSERT_TRUE(complains("[cpu]\nhv-vendor=0123456789abc\n",
+                             "/m/machine.ini:2: cpu.hv-vendor"));
+}
+
+static void
+sockets_and_threads_divide_the_processors(void)
+{
+    CU_ASSERT_TRUE(complains("[machine]\ncpus=3\n[cpu]\nthreads=2\n",
+                             "/m/machine.ini:2: machine.cpus: must be a "
+                             "multiple of 2"));
+    CU_ASSERT_TRUE(complains("[machine]\ncpus=6\n[cpu]\nsockets=2\n",
+                             "/m/machine.ini:4: cpu.sockets: gives each "
+                             "socket 3 processors"));
+    CU_ASSERT_FALSE(
+        complains("[machine]\ncpus=8\n[cpu]\nsockets=2\nthreads=2\n", "/"));
+}
+
+static void
+pins_are_one_for_each_processor(void)
+{
+    CU_ASSERT_TRUE(complains("[machine]\ncpus=4\n[cpu]\npin=2,3\n",
+                             "/m/machine.ini:4: cpu.pin: names 2 processors"));
+    CU_ASSERT_TRUE(complains("[cpu]\npin=2,2\n", "/m/machine.ini:2: cpu.pin"));
+    CU_ASSERT_TRUE(complains("[cpu]\npin=1-\n", "/m/machine.ini:2: cpu.pin"));
+    CU_ASSERT_TRUE(
+        complains("[cpu]\nio-pin=1024\n", "/m/machine.ini:2: cpu.io-pin"));
+    CU_ASSERT_FALSE(complains("[machine]\ncpus=4\n[cpu]\npin=0, 4-6\n", "/"));
+}
+
 CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(an_empty_profile_has_every_default),
         CASE(values_are_read_with_their_types),
@@ -590,4 +655,9 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(what_is_no_file_or_too_big_is_refused),
         CASE(missing_and_wrong_media_are_found),
         CASE(what_a_network_boot_lacks_is_found),
-        CASE(every_key_with_every_bad_form_is_handled))
+        CASE(every_key_with_every_bad_form_is_handled),
+        CASE(hyper_v_that_nobody_sees_is_a_warning),
+        CASE(sockets_and_threads_divide_the_processors),
+        CASE(pins_are_one_for_each_processor),
+        CASE(a_keyboard_that_is_not_there_is_found),
+        CASE(a_bar_has_a_power_of_two))

@@ -1,6 +1,7 @@
 /* tests/unit/test-vm.c - life cycle, with a CPU backend that runs nothing: its
  * vCPUs wait until they are kicked or told what to report. */
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "tests/unit/cu-main.h"
@@ -41,9 +42,26 @@ fake_init(CpuBackend *b, unsigned i, GError **error)
     return true;
 }
 
+/* Where the thread may run: its only processor, -1 for several. */
+static int
+only_cpu(void)
+{
+    cpu_set_t set;
+    int only = -1;
+
+    if (sched_getaffinity(0, sizeof set, &set) < 0 || CPU_COUNT(&set) != 1)
+        return -1;
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        only = CPU_ISSET((size_t) i, &set) ? i : only;
+    return only;
+}
+
+static gint vcpu_on[2]; /* atomic: of the last run, one more than the number */
+
 static CpuExit
 fake_run(CpuBackend *b, unsigned i)
 {
+    g_atomic_int_set(&vcpu_on[i], only_cpu() + 1);
     g_mutex_lock(&b->lock);
     b->runs++;
     g_cond_broadcast(&b->cond);
@@ -642,25 +660,135 @@ test_loader_fails_at_reset(void)
     end(f);
 }
 
-CU_MAIN("vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
-        {"it_can_start_paused_and_only_once", test_start_paused},
-        {"pausing_waits_until_devices_are_quiet", test_pause_waits_for_quiet},
-        {"guest_time_stops_with_the_machine", test_guest_time_stops},
-        {"reset_by_owner_or_guest_goes_on_running", test_reset},
-        {"reset_of_a_paused_machine_leaves_it_paused", test_reset_while_paused},
-        {"power_off_by_the_guest_stops_it_for_good", test_power_off},
-        {"a_triple_fault_resets_the_machine", test_triple_fault_resets},
-        {"an_engine_error_ends_in_a_report",
-         test_engine_error_crashes_with_report},
-        {"a_call_finds_the_machine_paused", test_with_paused},
-        {"a_device_can_be_plugged_while_running", test_plug_while_running},
-        {"a_device_can_be_unplugged_while_running", test_unplug_while_running},
-        {"a_running_machine_can_be_freed", test_free_while_running},
-        {"the_cpus_hear_of_a_vfio_group", test_vfio_group},
-        {"one_machine_ends_and_the_other_runs", test_two_machines},
-        {"a_loader_runs_at_the_start_and_at_every_reset",
-         test_loader_runs_at_each_start},
-        {"a_machine_whose_loader_fails_does_not_start",
-         test_loader_fails_at_start},
-        {"a_loader_that_fails_at_a_reset_ends_the_machine",
-         test_loader_fails_at_reset})
+/* ---- processors of the host ---- */
+
+typedef struct {
+    GMutex lock; /* L2 guards log */
+    GString *log;
+} PinLog;
+
+static void
+on_log(void *data, const char *source, const char *line)
+{
+    PinLog *l = data;
+
+    g_mutex_lock(&l->lock);
+    g_string_append_printf(l->log, "%s\n", line);
+    g_mutex_unlock(&l->lock);
+}
+
+static void
+look_at_loop(void *data)
+{
+    *(int *) data = only_cpu();
+}
+
+/* Runs two CPUs until both have been seen; where the loop was. log: g_free. */
+static int
+run_pinned(const unsigned *vcpus, const unsigned *io, unsigned n_io,
+           char **ret_log)
+{
+    static const VmEvents events = {.log = on_log};
+    PinLog log = {.log = g_string_new(NULL)};
+    VmConfig config = {.name = "pinned",
+                       .cpu = {.model = "host", .n_vcpus = 2},
+                       .backend = &fake_ops,
+                       .vcpu_cpus = vcpus,
+                       .io_cpus = io,
+                       .n_io_cpus = n_io};
+    int loop_on = -1;
+
+    g_atomic_int_set(&vcpu_on[0], -1);
+    g_atomic_int_set(&vcpu_on[1], -1);
+    g_mutex_init(&log.lock);
+    Vm *vm = vm_new(&config, &events, &log, NULL);
+    CU_ASSERT_TRUE(vm_start(vm, false, NULL));
+    while (g_atomic_int_get(&vcpu_on[0]) < 0 ||
+           g_atomic_int_get(&vcpu_on[1]) < 0)
+        g_usleep(1000);
+    loop_call(vm_loop(vm), look_at_loop, &loop_on);
+    vm_free(vm);
+    g_mutex_clear(&log.lock);
+    *ret_log = g_string_free(log.log, FALSE);
+    return loop_on;
+}
+
+/* The lowest and the highest that this test may use; the same on small hosts. */
+static void
+allowed(unsigned *ret_first, unsigned *ret_last)
+{
+    cpu_set_t set;
+
+    CU_ASSERT_EQUAL(sched_getaffinity(0, sizeof set, &set), 0);
+    *ret_first = *ret_last = G_MAXUINT;
+    for (unsigned i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, &set)) {
+            *ret_first = MIN(*ret_first, i);
+            *ret_last = i;
+        }
+}
+
+static void
+test_pinned(void)
+{
+    unsigned first, last;
+    g_autofree char *log = NULL;
+
+    allowed(&first, &last);
+    const unsigned vcpus[] = {last, first};
+    CU_ASSERT_EQUAL(run_pinned(vcpus, &first, 1, &log), (int) first);
+    CU_ASSERT_EQUAL(g_atomic_int_get(&vcpu_on[0]), (int) last + 1);
+    CU_ASSERT_EQUAL(g_atomic_int_get(&vcpu_on[1]), (int) first + 1);
+    CU_ASSERT_STRING_EQUAL(log, "");
+}
+
+/* The loop's place is not that of the threads that it starts for CPUs. */
+static void
+test_only_the_loop_is_pinned(void)
+{
+    unsigned first, last;
+    g_autofree char *log = NULL;
+
+    allowed(&first, &last);
+    CU_ASSERT_EQUAL(run_pinned(NULL, &first, 1, &log), (int) first);
+    CU_ASSERT_EQUAL(g_atomic_int_get(&vcpu_on[0]),
+                    first == last ? (int) first + 1 : 0);
+}
+
+static void
+test_a_processor_that_is_refused(void)
+{
+    static const unsigned absent[] = {CPU_SETSIZE - 1, CPU_SETSIZE - 1};
+    g_autofree char *log = NULL;
+
+    (void) run_pinned(absent, absent, 1, &log);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(log, "CPU 1 cannot be kept on the host's processor 1023"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(log, "the loop cannot be kept"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(log, "cpu.io-pin"));
+}
+
+CU_MAIN(
+    "vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
+    {"it_can_start_paused_and_only_once", test_start_paused},
+    {"pausing_waits_until_devices_are_quiet", test_pause_waits_for_quiet},
+    {"guest_time_stops_with_the_machine", test_guest_time_stops},
+    {"reset_by_owner_or_guest_goes_on_running", test_reset},
+    {"reset_of_a_paused_machine_leaves_it_paused", test_reset_while_paused},
+    {"power_off_by_the_guest_stops_it_for_good", test_power_off},
+    {"a_triple_fault_resets_the_machine", test_triple_fault_resets},
+    {"an_engine_error_ends_in_a_report", test_engine_error_crashes_with_report},
+    {"a_call_finds_the_machine_paused", test_with_paused},
+    {"a_device_can_be_plugged_while_running", test_plug_while_running},
+    {"a_device_can_be_unplugged_while_running", test_unplug_while_running},
+    {"a_running_machine_can_be_freed", test_free_while_running},
+    {"the_cpus_hear_of_a_vfio_group", test_vfio_group},
+    {"one_machine_ends_and_the_other_runs", test_two_machines},
+    {"a_loader_runs_at_the_start_and_at_every_reset",
+     test_loader_runs_at_each_start},
+    {"a_machine_whose_loader_fails_does_not_start", test_loader_fails_at_start},
+    {"a_loader_that_fails_at_a_reset_ends_the_machine",
+     test_loader_fails_at_reset},
+    {"threads_are_kept_on_processors_of_the_host", test_pinned},
+    {"only_the_loop_can_be_pinned", test_only_the_loop_is_pinned},
+    {"a_processor_that_is_refused_is_logged", test_a_processor_that_is_refused})

@@ -111,6 +111,7 @@ vcpu_main(gpointer data)
     g_autoptr(GError) error = NULL;
 
     prctl(PR_SET_TIMERSLACK, 1UL);
+    vm_pin_vcpu(vm, v->index);
     v->posix = pthread_self();
     __atomic_store_n(&v->has_posix, true, __ATOMIC_RELEASE);
     if (!vm->ops->vcpu_init(vm->backend, v->index, &error)) {

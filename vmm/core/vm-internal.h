@@ -39,6 +39,8 @@ typedef struct {
     GError *error;
 } VmOp;
 
+typedef struct VmPin VmPin;
+
 struct Vm {
     DeviceEnv env; /* first: devices hold &env */
     char *name;
@@ -78,6 +80,7 @@ struct Vm {
 
     void (*press_power)(void *data); /* set-up, then constant */
     void *press_power_data;
+    VmPin *pin;  /* set-up, then constant; NULL: threads run anywhere */
     VmLoad load; /* set-up, then constant; NULL: firmware starts */
     void *load_data;
 };
@@ -85,6 +88,12 @@ struct Vm {
 /* vm-load.c: runs the loader, if there is one, and points CPU 0 at what it
  * loaded. Loop thread, parked. */
 bool vm_load(Vm *vm, GError **error);
+
+/* vm-pin.c: which of the host's processors threads run on. Where the host
+ * refuses one, that is logged, and the thread runs anywhere. */
+void vm_pin_init(Vm *vm, const VmConfig *config);
+void vm_pin_vcpu(Vm *vm, unsigned index); /* own thread */
+void vm_pin_free(VmPin *pin);
 
 /* vcpu.c. Loop thread. */
 void vm_threads_start(Vm *vm);

@@ -586,6 +586,7 @@ vm_destroy(Vm *vm)
     io_space_free(vm->env.mmio);
     timer_free(vm->quiet_timer);
     loop_free(vm->env.loop);
+    vm_pin_free(vm->pin);
     g_ptr_array_unref(vm->devices);
     g_mutex_clear(&vm->state_lock);
     g_mutex_clear(&vm->vcpu_lock);
@@ -641,6 +642,7 @@ vm_new(const VmConfig *config, const VmEvents *events, void *data,
         vm_destroy(vm);
         return NULL;
     }
+    vm_pin_init(vm, config);
     /* guest time begins with the first instruction */
     loop_guest_clock_stop(vm->env.loop);
     vm->quiet_timer = timer_new(vm->env.loop, CLOCK_HOST, op_wait_quiet, vm);

@@ -22,6 +22,11 @@ typedef struct {
     const char *name;
     CpuConfig cpu;
     const CpuBackendOps *backend; /* NULL: KVM */
+    /* One of the host's processors for each CPU of the guest; NULL: any. */
+    const unsigned *vcpu_cpus;
+    /* Those for the loop and the threads of devices; none: any. */
+    const unsigned *io_cpus;
+    unsigned n_io_cpus;
 } VmConfig;
 
 typedef struct {

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "vmm/cpu/cpu-hyperv.h"
 #include "vmm/cpu/cpu.h"
 
 G_DEFINE_QUARK(carrel - cpu - error - quark, carrel_cpu_error)
@@ -49,7 +50,12 @@ G_DEFINE_QUARK(carrel - cpu - error - quark, carrel_cpu_error)
 #define X_LAHF    (1u << 0)
 #define X_SVM     (1u << 2)
 
-#define EDX_486   (F_FPU | F_VME)
+/* leaf 80000007 EDX */
+#define P_INVARIANT_TSC (1u << 8)
+/* KVM's leaf 40000001 EAX: Linux Documentation/virt/kvm/x86/cpuid.rst */
+#define K_CLOCKS (1u << 0 | 1u << 3 | 1u << 24)
+
+#define EDX_486  (F_FPU | F_VME)
 #define EDX_PENTIUM                                                            \
     (F_FPU | F_VME | F_DE | F_PSE | F_TSC | F_MSR | F_MCE | F_CX8 | F_APIC)
 #define EDX_PENTIUM3                                                           \
@@ -201,22 +207,57 @@ log2_ceil(unsigned n)
     return n <= 1 ? 0 : g_bit_storage(n - 1);
 }
 
-static void
-topology_leaf_b(const CpuModelContext *ctx, unsigned apic_id, CpuidLeaf *leaf)
+/* APIC ids count threads, then cores, then sockets: the shape below fits
+ * because sizes are powers of two where something follows. */
+typedef struct {
+    unsigned threads;   /* of a core */
+    unsigned in_socket; /* CPUs */
+    unsigned cores;     /* of a socket */
+} Shape;
+
+static Shape
+shape_of(const CpuModelContext *ctx)
 {
-    /* level 0: one thread a core; level 1: all cores in the one package */
+    Shape s = {.threads = MAX(ctx->threads, 1)};
+
+    s.in_socket = ctx->n_vcpus / MAX(ctx->sockets, 1);
+    s.cores = s.in_socket / s.threads;
+    return s;
+}
+
+static void
+topology_leaf_b(const Shape *s, unsigned apic_id, CpuidLeaf *leaf)
+{
+    /* level 0: the threads of a core; level 1: all in the package */
+    unsigned n = leaf->index == 0   ? s->threads
+                 : leaf->index == 1 ? s->in_socket
+                                    : 0;
+
     leaf->edx = apic_id;
-    leaf->eax = leaf->index == 1 ? log2_ceil(ctx->n_vcpus) : 0;
-    leaf->ebx = leaf->index == 0 ? 1 : leaf->index == 1 ? ctx->n_vcpus : 0;
+    leaf->eax = log2_ceil(n);
+    leaf->ebx = n;
     leaf->ecx = leaf->index == 0   ? 1u << 8 | 0
                 : leaf->index == 1 ? 2u << 8 | 1
                                    : leaf->index;
 }
 
+/* Leaves 4 and 8000001D, one a cache: how many CPUs share it. The first two
+ * levels are a core's, the third is the package's. */
+static void
+share_cache(const Shape *s, CpuidLeaf *leaf)
+{
+    unsigned level = leaf->eax >> 5 & 0x7;
+    unsigned sharing = level < 3 ? s->threads : s->in_socket;
+
+    if ((leaf->eax & 0x1f) != 0)
+        leaf->eax = (leaf->eax & ~(0xfffu << 14)) | (sharing - 1) << 14;
+}
+
 static void
 apply_topology(const CpuModelContext *ctx, unsigned apic_id, CpuidLeaf *leaf)
 {
-    unsigned n = ctx->n_vcpus;
+    Shape s = shape_of(ctx);
+    unsigned n = s.in_socket;
 
     switch (leaf->function) {
     case 1:
@@ -224,19 +265,21 @@ apply_topology(const CpuModelContext *ctx, unsigned apic_id, CpuidLeaf *leaf)
                     (1u << log2_ceil(n)) << 16;
         leaf->edx = n > 1 ? leaf->edx | F_HTT : leaf->edx & ~F_HTT;
         break;
-    case 4: /* cores per package, this cache is not shared */
+    case 4:
+        share_cache(&s, leaf);
         if ((leaf->eax & 0x1f) != 0)
-            leaf->eax = (leaf->eax & 0x00003fffu) | (n - 1) << 26;
+            leaf->eax = (leaf->eax & 0x03ffffffu) | (s.cores - 1) << 26;
         break;
+    case 0x8000001du: share_cache(&s, leaf); break;
     case 0xb:
-    case 0x1f: topology_leaf_b(ctx, apic_id, leaf); break;
+    case 0x1f: topology_leaf_b(&s, apic_id, leaf); break;
     case 0x80000008u:
         leaf->ecx = (leaf->ecx & ~0xf0ffu) | log2_ceil(n) << 12 | (n - 1);
         break;
-    case 0x8000001eu:
+    case 0x8000001eu: /* core, threads of one; node, one a package */
         leaf->eax = apic_id;
-        leaf->ebx = apic_id;
-        leaf->ecx = 0;
+        leaf->ebx = apic_id >> log2_ceil(s.threads) | (s.threads - 1) << 8;
+        leaf->ecx = apic_id >> log2_ceil(n);
         break;
     default: break;
     }
@@ -273,11 +316,11 @@ add_timing_leaf(const CpuModelContext *ctx, GArray *leaves)
 }
 
 static void
-drop_leaves(const CpuModel *m, bool hide, GArray *leaves)
+drop_leaves(const CpuModel *m, bool hide_backend, GArray *leaves)
 {
     for (guint i = leaves->len; i-- > 0;) {
         guint32 f = g_array_index(leaves, CpuidLeaf, i).function;
-        if (!leaf_exists(m, f) || (hide && f >> 16 == 0x4000))
+        if (!leaf_exists(m, f) || (hide_backend && f >> 16 == 0x4000))
             g_array_remove_index(leaves, i);
     }
 }
@@ -304,7 +347,7 @@ cpu_model_apply(const CpuModel *m, const CpuModelContext *ctx, unsigned apic_id,
 {
     bool hide = m->hide_hypervisor || ctx->hide_hypervisor;
 
-    drop_leaves(m, hide, leaves);
+    drop_leaves(m, hide || ctx->hide_backend, leaves);
     for (guint i = 0; i < leaves->len; i++) {
         CpuidLeaf *leaf = &g_array_index(leaves, CpuidLeaf, i);
         if (!m->pass_through)
@@ -314,8 +357,25 @@ cpu_model_apply(const CpuModel *m, const CpuModelContext *ctx, unsigned apic_id,
         /* a guest of ours runs no guests yet */
         if (leaf->function == 0x80000001u)
             leaf->ecx &= ~X_SVM;
+        if (leaf->function == 0x80000007u && ctx->plain_tsc)
+            leaf->edx &= ~P_INVARIANT_TSC;
+        if (leaf->function == 0x40000001u && ctx->hide_clock)
+            leaf->eax &= ~K_CLOCKS;
         apply_topology(ctx, apic_id, leaf);
     }
-    if (!hide)
+    if (!hide && ctx->hyperv != NULL)
+        cpu_hyperv_apply(ctx->hyperv, ctx->hv_vendor, leaves);
+    else if (!hide)
         add_timing_leaf(ctx, leaves);
+}
+
+bool
+cpu_model_tsc_is_invariant(const GArray *leaves)
+{
+    for (guint i = 0; i < leaves->len; i++) {
+        const CpuidLeaf *leaf = &g_array_index(leaves, CpuidLeaf, i);
+        if (leaf->function == 0x80000007u)
+            return (leaf->edx & P_INVARIANT_TSC) != 0;
+    }
+    return false;
 }

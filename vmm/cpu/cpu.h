@@ -28,11 +28,23 @@ typedef enum {
     CPU_EXIT_ERROR /* cannot go on: see report() */
 } CpuExit;
 
+/* Whether the guest is told that the time stamp counter never changes its
+ * speed. */
+typedef enum { CPU_TSC_AS_HOST, CPU_TSC_INVARIANT, CPU_TSC_PLAIN } CpuTsc;
+
 typedef struct {
     const char *model; /* "host", "486", ...: a name of cpu_models[] */
     unsigned n_vcpus;  /* 1..64 */
-    guint32 tsc_khz;   /* 0: the host's; else only if the backend can */
-    bool hide_hypervisor;
+    /* Of the topology that the guest sees; 0 is 1. n_vcpus is a multiple of
+     * their product; with several sockets each has a power of two of CPUs. */
+    unsigned sockets, threads; /* threads: of a core, 1 or 2 */
+    guint32 tsc_khz;           /* 0: the host's; else only if the backend can */
+    bool hide_hypervisor;      /* no sign of one: neither the bit nor a leaf */
+    bool hide_backend;         /* no leaves of the backend's own (KVM's) */
+    bool hide_clock;           /* the backend's clock for guests is not shown */
+    bool hyperv;               /* Hyper-V's interface, which Windows uses */
+    const char *hv_vendor; /* at most 12 characters; NULL or "": Microsoft's */
+    CpuTsc invariant_tsc;
 } CpuConfig;
 
 typedef struct {

@@ -40,6 +40,21 @@ MemBacking *mem_backing_new(GuestMem *mem, const char *name, guint64 len,
  * its administrator has said so. Children of this process do not get it. */
 MemBacking *mem_backing_new_private(GuestMem *mem, const char *name,
                                     guint64 len, GError **error);
+/* What the host puts behind RAM. */
+typedef enum {
+    MEM_PAGES_TRANSPARENT, /* 2 MiB where it can, without being sure of it */
+    MEM_PAGES_SMALL,       /* 4 KiB only */
+    MEM_PAGES_2M,          /* reserved beforehand, or it fails */
+    MEM_PAGES_1G
+} MemPages;
+/* The pages' size in bytes; 0: not reserved ones. */
+guint64 mem_pages_size(MemPages pages);
+/* RAM of such pages, all of which are there when it returns where they are
+ * reserved ones; the last may be used in part. Those are never given back while
+ * the guest runs. NULL and error set: as mem_backing_new(), and
+ * CARREL_ERROR_NOT_SUPPORTED: too few are free. */
+MemBacking *mem_backing_new_ram(GuestMem *mem, const char *name, guint64 len,
+                                MemPages pages, GError **error);
 /* It is RAM, whose pages may be given back to the host. Set-up thread. */
 void mem_backing_allow_discard(MemBacking *backing);
 void *mem_backing_host(MemBacking *backing); /* host address, len bytes */
@@ -56,6 +71,10 @@ bool mem_backing_fill_bytes(MemBacking *backing, guint8 value, GError **error);
  * that is told to read or write there it is a hole. No model's DMA and no
  * guest_mem_...() touches it. Set-up thread, before it is mapped. */
 void mem_backing_set_cpus_only(MemBacking *backing);
+/* Memory that is a file, which other programs have mapped as well; fd is
+ * borrowed for the call. NULL and error set. */
+MemBacking *mem_backing_new_file(GuestMem *mem, const char *name, int fd,
+                                 guint64 len, GError **error);
 /* Memory of a device of the host, mapped at host by somebody who keeps it
  * until mem_backing_free(): a BAR that a guest reaches without an exit. For
  * CPUs only, as above. Set-up or loop thread. */

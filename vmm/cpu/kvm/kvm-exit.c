@@ -4,6 +4,9 @@
 
 #include "vmm/cpu/kvm/kvm-internal.h"
 
+/* Hypervisor Top Level Functional Specification, appendix B */
+#define HV_STATUS_INVALID_HYPERCALL_CODE 2u
+
 static void
 count(guint64 *counter)
 {
@@ -133,6 +136,16 @@ exit_msr(CpuBackend *b, KvmVcpu *v)
     return CPU_EXIT_CONTINUE;
 }
 
+/* The guest moved a page of its Hyper-V interrupts, which KVM has done already,
+ * or made a hypercall that nobody showed it. */
+static CpuExit
+exit_hyperv(CpuBackend *b, KvmVcpu *v)
+{
+    if (v->run->hyperv.type == KVM_EXIT_HYPERV_HCALL)
+        v->run->hyperv.u.hcall.result = HV_STATUS_INVALID_HYPERCALL_CODE;
+    return CPU_EXIT_CONTINUE;
+}
+
 /* A slot that is being replaced (PAM, a frame buffer's BAR) is missing for
  * some microseconds; an instruction fetched there in that time "cannot be
  * emulated". Once it is tried again. */
@@ -211,6 +224,7 @@ static const ExitHandler handlers[] = {
     [KVM_EXIT_NMI]             = exit_nothing,
     [KVM_EXIT_INTERNAL_ERROR]  = exit_internal_error,
     [KVM_EXIT_SYSTEM_EVENT]    = exit_system_event,
+    [KVM_EXIT_HYPERV]          = exit_hyperv,
     [KVM_EXIT_IOAPIC_EOI]      = exit_nothing,
     [KVM_EXIT_X86_RDMSR]       = exit_msr,
     [KVM_EXIT_X86_WRMSR]       = exit_msr,

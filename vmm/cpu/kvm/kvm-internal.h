@@ -52,7 +52,7 @@ struct CpuBackend {
     int kvm_fd, vm_fd;
     int vfio_fd; /* KVM's list of VFIO groups; -1: none was told */
     CpuConfig config;
-    char *model_name;
+    char *model_name, *hv_vendor;
     guint32 tsc_khz;
     gsize run_size;
     IoSpace *ports, *mmio;
@@ -76,7 +76,15 @@ extern const IoBackendOps kvm_io_ops;   /* kvm-irq.c */
 /* kvm-irq.c: the 8259s, IOAPIC and PIT, and the first routing table. */
 bool kvm_create_irqchip(CpuBackend *b, GError **error);
 
-/* kvm-cpuid.c: supported leaves through the model into each vCPU. */
+/* kvm-hyperv.c: before the CPUID leaves are set; nothing when it is off. */
+bool kvm_hyperv_enable(CpuBackend *b, GError **error);
+/* What KVM can do of it (CpuidLeaf). NULL and error set. */
+GArray *kvm_hyperv_leaves(CpuBackend *b, GError **error);
+
+/* kvm-cpuid.c: room for n answers; g_free. The answers as CpuidLeaf. */
+struct kvm_cpuid2 *kvm_cpuid_alloc(unsigned n);
+GArray *kvm_cpuid_leaves(const struct kvm_cpuid2 *c);
+/* Supported leaves through the model into each vCPU. */
 bool kvm_set_cpuid(CpuBackend *b, GError **error);
 
 /* kvm-reset.c */

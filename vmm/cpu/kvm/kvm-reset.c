@@ -30,22 +30,32 @@ static const guint32 reset_msrs[] = {
     0xda0, 0x48,                                    /* XSS, SPEC_CTRL */
     0x17a, 0x17b,                                   /* MCG_STATUS, MCG_CTL */
 };
+/* Hyper-V's: pages that the guest had shown are taken away before its name, its
+ * interrupts are masked, its timers stop. */
+static const guint32 reset_hyperv_msrs[] = {
+    0x40000001, 0x40000000, 0x40000021, 0x40000073, /* HYPERCALL, GUEST_OS_ID,
+                                             REFERENCE_TSC, VP_ASSIST_PAGE */
+    0x400000b0, 0x400000b1, 0x400000b2, 0x400000b3,
+    0x400000b4, 0x400000b5, 0x400000b6, 0x400000b7, /* STIMERn */
+    0x40000080, 0x40000082, 0x40000083,             /* SCONTROL, SIEFP, SIMP */
+    0x40000090, 0x40000091, 0x40000092, 0x40000093,
+    0x40000094, 0x40000095, 0x40000096, 0x40000097,
+    0x40000098, 0x40000099, 0x4000009a, 0x4000009b,
+    0x4000009c, 0x4000009d, 0x4000009e, 0x4000009f, /* SINTn */
+};
 /* clang-format on */
+G_STATIC_ASSERT(G_N_ELEMENTS(reset_hyperv_msrs) <= KVM_MAX_MSRS);
 G_STATIC_ASSERT(G_N_ELEMENTS(reset_msrs) <= KVM_MAX_MSRS);
 
 /* All in one call. KVM stops at the first that the host does not have: that one
  * is left out, and the call repeated for those behind it. */
 static void
-save_msrs(KvmVcpu *v)
+save_msrs(KvmVcpu *v, const guint32 *indices, unsigned n)
 {
-    const unsigned n = G_N_ELEMENTS(reset_msrs);
-
-    v->pristine.msrs =
-        g_array_sized_new(FALSE, TRUE, sizeof(struct kvm_msr_entry), n);
     for (unsigned first = 0; first < n;) {
         KvmMsrs all = {.head = {.nmsrs = n - first}};
         for (unsigned i = first; i < n; i++)
-            all.head.entries[i - first].index = reset_msrs[i];
+            all.head.entries[i - first].index = indices[i];
         int got = kvm_ioctl(v->fd, KVM_GET_MSRS, &all);
         if (got < 0)
             return;
@@ -68,7 +78,10 @@ save_vcpu(CpuBackend *b, KvmVcpu *v, GError **error)
     p->has_debugregs = kvm_ioctl(v->fd, KVM_GET_DEBUGREGS, &p->debugregs) == 0;
     p->has_xcrs = kvm_check(b, KVM_CAP_XCRS) &&
                   kvm_ioctl(v->fd, KVM_GET_XCRS, &p->xcrs) == 0;
-    save_msrs(v);
+    p->msrs = g_array_new(FALSE, TRUE, sizeof(struct kvm_msr_entry));
+    save_msrs(v, reset_msrs, G_N_ELEMENTS(reset_msrs));
+    if (b->config.hyperv)
+        save_msrs(v, reset_hyperv_msrs, G_N_ELEMENTS(reset_hyperv_msrs));
     return true;
 }
 
@@ -103,14 +116,14 @@ restore_msrs(KvmVcpu *v)
     const GArray *msrs = v->pristine.msrs;
 
     for (guint first = 0; first < msrs->len;) {
-        KvmMsrs all = {.head = {.nmsrs = msrs->len - first}};
+        KvmMsrs all = {.head = {.nmsrs = MIN(msrs->len - first, KVM_MAX_MSRS)}};
         memcpy(all.head.entries,
                &g_array_index(msrs, struct kvm_msr_entry, first),
                all.head.nmsrs * sizeof all.head.entries[0]);
         int set = kvm_ioctl(v->fd, KVM_SET_MSRS, &all);
         if (set < 0)
             return;
-        first += (guint) set + 1;
+        first += (guint) set + ((guint) set < all.head.nmsrs);
     }
 }
 

@@ -241,6 +241,7 @@ kvm_close(CpuBackend *b)
     sys_close(&b->kvm_fd);
     g_mutex_clear(&b->route_lock);
     g_free(b->model_name);
+    g_free(b->hv_vendor);
     g_free(b);
 }
 
@@ -255,14 +256,16 @@ kvm_open(const CpuConfig *config, IoSpace *ports, IoSpace *mmio, GError **error)
     b->config = *config;
     b->model_name = g_strdup(config->model);
     b->config.model = b->model_name;
+    b->hv_vendor = g_strdup(config->hv_vendor != NULL ? config->hv_vendor : "");
+    b->config.hv_vendor = b->hv_vendor;
     b->ports = ports;
     b->mmio = mmio;
     g_mutex_init(&b->route_lock);
     install_kick_handler();
     if (open_kvm(b, error) && set_addresses(b, error) &&
         kvm_create_irqchip(b, error) && create_vcpus(b, error) &&
-        set_tsc(b, error) && kvm_set_cpuid(b, error) &&
-        kvm_save_pristine(b, error)) {
+        set_tsc(b, error) && kvm_hyperv_enable(b, error) &&
+        kvm_set_cpuid(b, error) && kvm_save_pristine(b, error)) {
         enable_options(b);
         if (kvm_host_emulates())
             b->late = kvm_late_irq_new(b, vcpu_nudge);
@@ -335,9 +338,10 @@ static char *
 describe(CpuBackend *b)
 {
     return g_strdup_printf("KVM, CPU model %s, %u CPU%s, TSC %u kHz, "
-                           "interrupt controllers in the kernel%s",
+                           "interrupt controllers in the kernel%s%s",
                            b->config.model, b->config.n_vcpus,
                            b->config.n_vcpus == 1 ? "" : "s", b->tsc_khz,
+                           b->config.hyperv ? ", Hyper-V's interface" : "",
                            b->late != NULL ? "; the host emulates the guest's "
                                              "instructions (no VT-x or AMD-V)"
                                            : "");

@@ -1,0 +1,205 @@
+#!/usr/bin/env bash
+# What a machine for games is set to: Hyper-V's interface and clocks as Linux
+# finds them, its topology, processors of the host for its threads, and huge
+# pages that come and go with it. Argument: CPUS-MEMORY.
+. "$(dirname "$0")/lib.sh"
+export PATH=$PATH:/usr/sbin:/sbin
+cpus=${3%-*} memory=${3#*-}
+pool=/sys/kernel/mm/hugepages/hugepages-2048kB
+kernel=$(find /boot -name 'vmlinuz-*-amd64' ! -name '*cloud*' | sort -V | tail -1)
+[ -r "$kernel" ] || skip_all "no Debian kernel in /boot"
+
+root=$home/root
+mkdir -p "$root"/{bin,proc,sys,dev}
+cp "$(command -v busybox)" "$root/bin/busybox"
+here=$(dirname "$0")
+peer=$home/shm-peer
+if cc -static -O1 -o "$peer" "$here/shm-peer.c" 2>/dev/null; then
+    cp "$peer" "$root/bin/shm-peer"
+fi
+for module in virtio_pci virtio_input evdev; do
+    modprobe --show-depends "$module" | sed -n 's/^insmod //p'
+done | awk '!seen[$1]++ { print $1 }' >"$home/paths"
+while read -r path; do
+    cp "$path" "$root/"
+    echo "/${path##*/}" >>"$root/modules"
+done <"$home/paths"
+cat >"$root/init" <<'INIT'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 3 >/proc/sys/kernel/printk
+for m in $(cat /modules); do insmod $m 2>/dev/null; done
+echo "up: ready=$((6 * 7))"
+exec setsid cttyhack sh
+INIT
+chmod +x "$root/init"
+(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$home/initrd.gz"
+
+# starts NAME SETTING... - makes the machine and waits for its shell.
+starts() {
+    local name=$1
+    shift
+    check "$name: it is made" "$carrel" new "$name" --from linux-kernel \
+        "machine.kernel=$kernel" "machine.initrd=$home/initrd.gz" \
+        "machine.cmdline=console=ttyS0" "machine.memory=$memory" \
+        "machine.cpus=$cpus" "$@" || finish
+    check "$name: it starts" "$carrel" start "$name" --yes || finish
+    check "$name: a shell" "$carrel" expect "$name" 'up: ready=42' --serial \
+        --timeout 240 || finish
+}
+
+# asks NAME COMMAND PATTERN WHAT - a line for the shell, its answer.
+asks() {
+    "$carrel" send "$1" serial "$2"$'\n' &&
+        check "$1: $4" "$carrel" expect "$1" "$3" --serial --timeout 90
+}
+
+ends() {
+    "$carrel" send "$1" serial $'poweroff -f\n'
+    check "$1: it is gone" gone "$1" 60
+}
+
+# within SECONDS COMMAND... - waits until it is true.
+within() {
+    local i n=$(($1 * 10))
+    shift
+    for ((i = 0; i < n; i++)); do
+        "$@" && return
+        sleep 0.1
+    done
+    return 1
+}
+
+# ---- Hyper-V ----
+
+clock=/sys/devices/system/clocksource/clocksource0
+starts windows cpu.hyperv=true
+asks windows 'dmesg | grep -i "hypervisor detected"' \
+    'Hypervisor detected: Microsoft Hyper-V' "Linux takes it for Hyper-V"
+asks windows 'dmesg | grep -i "features 0x"' \
+    'privilege flags low 0xaff, high 0x0, hints 0x.*, misc 0x80110' \
+    "with the features that are served"
+asks windows "cat $clock/available_clocksource" 'hyperv_clocksource_tsc_page' \
+    "the counter's page is a clock"
+asks windows "cat $clock/current_clocksource; date +now=%s; sleep 2; date +then=%s" \
+    'then=' "time goes on"
+asks windows 'grep -c . /proc/interrupts; grep -E "HVS|HYP|LOC" /proc/interrupts; echo seen' \
+    'seen' "interrupts come"
+"$carrel" send windows serial $'reboot -f\n'
+check "windows: after a restart it is there again" "$carrel" expect windows \
+    'up: ready=42' --serial --timeout 240
+asks windows 'dmesg | grep -c "Hyper-V: "; echo again' 'again' "and works"
+"$carrel" logs windows --lines 40 | grep -i 'hyper-v' | sed 's/^/# /'
+ends windows
+
+starts vendor cpu.hyperv=true cpu.hv-vendor=Carrel
+asks vendor 'dmesg | grep -i "hypervisor detected"' 'Hypervisor detected: KVM' \
+    "with another name Linux finds KVM behind it"
+ends vendor
+
+starts plain cpu.kvm=false clock.kvmclock=false cpu.threads=2
+asks plain 'dmesg | grep -ci "hypervisor detected: kvm"' '^0' "KVM is hidden"
+asks plain 'cat /sys/devices/system/cpu/cpu0/topology/thread_siblings_list' \
+    '^0-1' "two threads are one core"
+ends plain
+
+# ---- shared memory ----
+
+if [ -x "$peer" ]; then
+    starts shared ivshmem.model=ivshmem-plain ivshmem.name=lab-shm \
+        ivshmem.size=1M ivshmem.mode=0660
+    check "shared: the file is there" test "$(stat -c '%s %a' /dev/shm/lab-shm)" = '1048576 660'
+    asks shared 'for d in /sys/bus/pci/devices/*; do grep -q 0x1110 $d/device && echo 1 >$d/enable && echo card=$d && shm=$d; done' \
+        'card=/sys' "the card is there"
+    "$carrel" send shared serial $'shm-peer $shm/resource2 answer\n'
+    check "shared: the guest answers" "$peer" /dev/shm/lab-shm ask
+    check "shared: and says so" "$carrel" expect shared 'answered 200' \
+        --serial --timeout 60
+    ends shared
+    check "shared: the file has gone" test ! -e /dev/shm/lab-shm
+fi
+
+# ---- a keyboard of the host ----
+
+if modprobe uinput && [ -c /dev/uinput ]; then
+    mkfifo "$home/keys"
+    exec 7<>"$home/keys"
+    python3 "$here/keyboard.py" <"$home/keys" >"$home/keyboard" &
+    keyboard=$!
+    within 30 test -s "$home/keyboard"
+    event=$(head -n 1 "$home/keyboard")
+    is_now() {
+        echo grab >&7
+        sleep 1
+        [ "$(tail -n 1 "$home/keyboard")" = "$1" ]
+    }
+    both() { printf '+29\n+97\n-97\n-29\n' >&7; }
+    starts keys "input.evdev0=$event" input.keyboard=virtio
+    check "keys: they are the host's" is_now free
+    "$carrel" send keys serial $'dd if=/dev/input/event0 bs=24 count=1 2>/dev/null | hexdump -v -e \'24/1 "%02x" "\\n"\' &\n'
+    sleep 3
+    both
+    check "keys: both Ctrl keys hand them over" within 20 is_now taken
+    printf '+30\n-30\n' >&7
+    check "keys: the guest sees an A" "$carrel" expect keys \
+        '01001e0001000000' --serial --timeout 60
+    both
+    check "keys: and they go back" within 20 is_now free
+    both
+    check "keys: and are taken again" within 20 is_now taken
+    kill "$keyboard"
+    missed() { "$carrel" logs keys --lines 20 | grep -q 'it was unplugged'; }
+    check "keys: a keyboard that is unplugged is missed" within 20 missed
+    exec 7>&-
+    ends keys
+else
+    echo "# no uinput in this kernel: not tried"
+fi
+
+# ---- processors and pages ----
+
+before=$(cat $pool/nr_hugepages)
+host_cpus=$(nproc)
+starts fast memory.hugepages=2M cpu.pin="0-$((cpus - 1))" cpu.io-pin=$((host_cpus - 1))
+need=$((${memory%M} / 2))
+echo "# before $before, now $(cat $pool/nr_hugepages), free $(cat $pool/free_hugepages), need $need"
+check "fast: its pages were added" test "$(cat $pool/nr_hugepages)" -ge "$need"
+check "fast: all are in use" test \
+    $(($(cat $pool/nr_hugepages) - $(cat $pool/free_hugepages))) -ge "$need"
+pid=$(pgrep -f -- "__machine fast" | head -n 1)
+for task in /proc/"$pid"/task/*; do
+    echo "# $(cat "$task/comm"): $(awk '/Cpus_allowed_list/ { print $2 }' "$task/status")"
+done
+runs_on() {
+    local task
+    for task in /proc/"$pid"/task/*; do
+        [ "$(cat "$task/comm")" = "$1" ] || continue
+        [ "$(awk '/Cpus_allowed_list/ { print $2 }' "$task/status")" = "$2" ]
+        return
+    done
+    return 1
+}
+check "fast: CPU 0 is kept on 0" runs_on vcpu:0 0
+check "fast: CPU 1 is kept on 1" runs_on vcpu:1 1
+check "fast: the loop is where devices are" runs_on vm:fast $((host_cpus - 1))
+check "fast: it is in the log" grep -q 'CPU 1 on 1; devices on' \
+    <("$carrel" logs fast --lines 40)
+ends fast
+is_back() { [ "$(cat $pool/nr_hugepages)" = "$before" ]; }
+check "fast: the host has its memory back" within 30 is_back
+
+check "killed: it starts" "$carrel" start fast --yes
+check "killed: by SIGKILL" kill -KILL "$(pgrep -f -- "__machine fast" | head -n 1)"
+check "killed: the host has its memory back then too" within 30 is_back
+
+check "much: it is made" "$carrel" new much --from linux-kernel \
+    "machine.kernel=$kernel" machine.memory=3G memory.hugepages=2M
+check "much: too few pages are refused in words" grep -q \
+    'the host found .* huge pages of 2048kB, not' \
+    <("$carrel" start much --yes 2>&1)
+check "much: and none is kept" within 30 is_back
+finish
