@@ -95,7 +95,7 @@ find_drive(const Machine *m, const char *name)
     return NULL;
 }
 
-unsigned
+bool
 machine_add_unit(Machine *m, const Profile *p, const char *section,
                  GError **error)
 {
@@ -103,15 +103,15 @@ machine_add_unit(Machine *m, const Profile *p, const char *section,
     UnitChange c = {.m = m, .drive = d};
     unsigned slot = DEVICE_OF(PciDevice, m->scsi)->devfn >> 3;
 
-    g_return_val_if_fail(d != NULL, 0);
+    g_return_val_if_fail(d != NULL, false);
     c.serial = serial_of(p, d);
     loop_call(vm_loop(m->vm), add_on_loop, &c);
     if (!c.ok) {
         g_propagate_prefixed_error(error, c.error, "%s: ", section);
-        return 0;
+        return false;
     }
-    machine_note_card(m, section, slot, true);
-    return slot;
+    machine_note_unit(m, section, slot);
+    return true;
 }
 
 void

@@ -399,6 +399,23 @@ rule_usb(const Rules *rules)
 }
 
 static void
+pci_without_balloon(const Rules *rules, const char *section)
+{
+    if (profile_has_section(rules->profile, "balloon") &&
+        strcmp(get(rules, "balloon", "model"), "none") != 0)
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, section), section,
+                       g_strdup("a device of the host writes to memory that a "
+                                "balloon gives away; set balloon.model=none"));
+}
+
+static void
+rule_pci(const Rules *rules)
+{
+    for_each(rules, "pci#", pci_without_balloon);
+}
+
+static void
 rule_minimal_drives(const Rules *rules)
 {
     if (!is_minimal(rules->profile))
@@ -411,13 +428,21 @@ void
 profile_check_rules(const Profile *profile, GPtrArray *findings)
 {
     static void (*const rules[])(const Rules *rules) = {
-        rule_disk_paths,         rule_serial_paths,
-        rule_ide_units,          rule_vnc_password,
-        rule_one_disk_twice,     rule_smp_needs_a_pentium,
-        rule_smp_needs_acpi,     rule_screen_for_vnc,
-        rule_kernel_and_chipset, rule_minimal_has_no,
-        rule_minimal_drives,     rule_networks,
-        rule_boot_from_net,      rule_usb,
+        rule_disk_paths,
+        rule_serial_paths,
+        rule_ide_units,
+        rule_vnc_password,
+        rule_one_disk_twice,
+        rule_smp_needs_a_pentium,
+        rule_smp_needs_acpi,
+        rule_screen_for_vnc,
+        rule_kernel_and_chipset,
+        rule_minimal_has_no,
+        rule_minimal_drives,
+        rule_networks,
+        rule_boot_from_net,
+        rule_usb,
+        rule_pci,
     };
     const Rules context = {profile, findings};
 
