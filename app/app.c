@@ -249,45 +249,6 @@ app_confirm(const App *app, const char *fmt, ...)
            g_ascii_strcasecmp(answer, "yes") == 0;
 }
 
-/* Columns on the terminal; what does not print has none. */
-static unsigned
-text_width(const char *text)
-{
-    unsigned width = 0;
-
-    for (const char *c = text; *c != '\0'; c = g_utf8_next_char(c)) {
-        gunichar u = g_utf8_get_char(c);
-        if (!g_unichar_iszerowidth(u))
-            width += g_unichar_iswide(u) ? 2 : 1;
-    }
-    return width;
-}
-
-void
-app_print_table(const App *app, const char *const *cells, unsigned n_rows,
-                unsigned n_columns)
-{
-    g_autofree unsigned *widths = g_new0(unsigned, n_columns);
-
-    for (unsigned i = 0; i < n_rows * n_columns; i++)
-        widths[i % n_columns] =
-            MAX(widths[i % n_columns], text_width(cells[i]));
-    for (unsigned row = 0; row < n_rows; row++) {
-        for (unsigned col = 0; col < n_columns; col++) {
-            g_autofree char *cell = app_clean(cells[row * n_columns + col]);
-            bool last = col == n_columns - 1;
-            unsigned pad = last ? 0 : widths[col] + 2 - text_width(cell);
-            if (row == 0 && app->color)
-                printf("\033[1m%s\033[0m%*s", cell, (int) pad, "");
-            else if (pad > 0 && pad < 1000)
-                printf("%s%*s", cell, (int) pad, "");
-            else
-                printf("%s", cell);
-        }
-        printf("\n");
-    }
-}
-
 static int
 wrong_arguments(const App *app, const Verb *verb, const char *message)
 {

@@ -249,6 +249,19 @@ plug_nics(const Plugging *g)
     return true;
 }
 
+/* Queues of ports that may come later cost the start of a guest something, so
+ * the minimal machine has those of the ports that it has. */
+static bool
+make_room(const Plugging *g, Device *dev)
+{
+    if (g->only == NULL)
+        g->m->console = dev;
+    return machine_is_minimal(g->p) ||
+           set_u64(g, dev, "ports", MACHINE_CONSOLES);
+}
+
+/* One card for all that are there at the start; later ones are ports of it, see
+ * assemble-console.c. */
 static bool
 plug_console(const Plugging *g)
 {
@@ -258,13 +271,15 @@ plug_console(const Plugging *g)
         g_autofree char *section = g_strdup_printf("console%u", i);
         g_autofree char *link = g_strdup_printf("chr%u", i);
         g_autofree char *name = g_strdup_printf("name%u", i);
-        if (g->m->console[i] == NULL || !is_wanted(g, section))
+        if (g->m->consoles[i] == NULL || !is_wanted(g, section))
             continue;
         if (dev == NULL) {
             dev = device_create("virtio-console", "console");
             pc_cards_add(g->cards, dev, SLOT_CONSOLE);
+            if (!make_room(g, dev))
+                return false;
         }
-        device_set_link(dev, link, g->m->console[i]);
+        device_set_link(dev, link, g->m->consoles[i]);
         if (!device_set_string(dev, name, get(g, section, "name"), g->error))
             return machine_blame(g->error, section, "name");
     }
@@ -277,11 +292,12 @@ plug_balloon(const Plugging *g)
     if (!is_wanted(g, "balloon") ||
         strcmp(get(g, "balloon", "model"), "none") == 0)
         return true;
-    guint64 ram = profile_get_u64(g->p, "machine.memory");
+    guint64 ram = g->m->ram;
     guint64 size = profile_get_u64(g->p, "balloon.size");
     Device *dev = device_create("virtio-balloon", "balloon");
     pc_cards_add(g->cards, dev, SLOT_BALLOON);
-    g->m->balloon = dev;
+    if (g->only == NULL)
+        g->m->balloon = dev;
     return set_u64(g, dev, "deflate-on-oom",
                    profile_get_bool(g->p, "balloon.deflate-on-oom")) &&
            set_u64(g, dev, "reporting",
@@ -357,21 +373,36 @@ plug(Machine *m, const Profile *p, const char *only, PcCards *cards,
     return true;
 }
 
+/* Of the device with that name; most have their section's. */
+static const char *
+section_of(const char *id)
+{
+    bool input = strcmp(id, "keyboard") == 0 || strcmp(id, "pointer") == 0;
+
+    return input ? "input" : id;
+}
+
 bool
 machine_plug_cards(Machine *m, const Profile *p, PcCards *cards, GError **error)
 {
     if (!plug(m, p, NULL, cards, error))
         return false;
     /* the others stay: a guest that ejects their slot is not heeded */
-    for (unsigned i = 0; i < cards->n_cards; i++)
+    for (unsigned i = 0; i < cards->n_cards; i++) {
+        const char *id = cards->cards[i].dev->id, *section = section_of(id);
         if (cards->cards[i].slot != PC_ISA &&
-            machine_plug_models(cards->cards[i].dev->id) != NULL)
-            machine_note_card(m, cards->cards[i].dev->id, cards->cards[i].slot,
-                              false);
+            machine_plug_models(section) != NULL)
+            machine_note_card(m, section, id, cards->cards[i].slot);
+    }
     for (unsigned i = 0; i < m->n_drives; i++)
         if (m->drives[i].bus != DRIVE_ON_BOARD)
-            machine_note_card(m, m->drives[i].name,
-                              unit_slots[m->drives[i].bus], true);
+            machine_note_unit(m, m->drives[i].name,
+                              unit_slots[m->drives[i].bus]);
+    for (unsigned i = 0; i < MACHINE_CONSOLES; i++) {
+        g_autofree char *section = g_strdup_printf("console%u", i);
+        if (m->consoles[i] != NULL)
+            machine_note_unit(m, section, SLOT_CONSOLE);
+    }
     for (unsigned i = 0; i < m->n_cards; i++) /* before any other thread */
         m->cards[i].from_start = true;
     return true;

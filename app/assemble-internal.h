@@ -30,7 +30,7 @@ typedef struct {
     char *path;   /* of block, for people */
 } Drive;
 
-#define MACHINE_CONSOLES 8
+#define MACHINE_CONSOLES MACHINE_MAX_CONSOLES
 
 /* One of machine_hold_nets() and what only these files need. */
 typedef struct {
@@ -59,6 +59,7 @@ struct Machine {
     MemPages pages;      /* of the RAM */
     SharedFile *shared;  /* NULL: none */
     struct Evdev *evdev; /* of the host, for the guest; NULL: none */
+    guint64 ram;         /* bytes */
     NetSpawn spawn;
     Vm *vm;
     Display *display;
@@ -66,11 +67,13 @@ struct Machine {
     GBytes *bios, *vga_bios;
     CharLink *serial[PC_SERIALS];
     CharLink *firmware_log;
-    CharLink *console[MACHINE_CONSOLES]; /* of the virtio console */
-    Device *balloon;                     /* the machine's; NULL: none */
-    Device *controllers[DRIVE_N_BUSES];  /* cards with units; NULL: none */
-    Device *usb;                         /* xhci; NULL: none */
-    int usb_channel[USB_PORTS];          /* see usb-role.h; 0: none */
+    Device *balloon; /* the machine's; NULL: none */
+    unsigned balloon_users;
+    Device *controllers[DRIVE_N_BUSES];   /* cards with units; NULL: none */
+    Device *console;                      /* virtio-console; NULL: none */
+    CharLink *consoles[MACHINE_CONSOLES]; /* what is behind its ports */
+    Device *usb;                          /* xhci; NULL: none */
+    int usb_channel[USB_PORTS];           /* see usb-role.h; 0: none */
     PcDevices pc;
     /* chipset=pc-virtio: these, and of pc only the bus */
     Kernel *kernel;
@@ -78,15 +81,16 @@ struct Machine {
     GMutex media_lock; /* L1 guards drives[].block; held during a change */
     /* Which drives and cards there are changes under both, so that either is
      * enough to look. */
-    GMutex path_lock; /* L2 guards drives[].path, drives, cards, nics */
-    GCond nic_idle;   /* a card of nics has one user less */
+    GMutex path_lock; /* L2 guards drives[].path, drives, cards, nics,
+                         balloon, consoles */
+    GCond idle;       /* a card of nics, or the balloon, has one user less */
     OpenNic *nics[MACHINE_NETS]; /* by number; NULL: there is none */
     VfioContainer *vfio; /* all of pcis see the RAM by it; NULL: none does */
     OpenPci *pcis[MACHINE_PCIS]; /* by number; NULL: there is none */
     Drive drives[MACHINE_DRIVES];
     unsigned n_drives;
     GPtrArray *retired; /* loop: Block *, of no drive and still busy; NULL */
-    MachineCard cards[PC_MAX_CARDS];
+    MachineCard cards[MACHINE_MAX_CARDS];
     unsigned n_cards;
     GMutex eject_lock; /* L2 guards ejected, ejecting */
     GCond eject_idle;  /* ejecting has become false */
@@ -109,12 +113,21 @@ bool machine_plug_card(Machine *m, const Profile *p, const char *section,
                        PcCards *cards, GError **error);
 
 /* assemble-plug.c: cards that come and go while the guest runs. */
-/* There is one; at start-up, or with media_lock held. unit: on a controller,
- * whose slot it is. */
-void machine_note_card(Machine *m, const char *section, unsigned slot,
-                       bool unit);
+/* There is one, its device's name is id; at start-up, or with media_lock
+ * held. */
+void machine_note_card(Machine *m, const char *section, const char *id,
+                       unsigned slot);
+/* The same for what is on a card that stays, in that slot. */
+void machine_note_unit(Machine *m, const char *section, unsigned slot);
 /* The same for a USB device; device: the host's, or "". */
 void machine_note_usb(Machine *m, const char *section, const char *device);
+/* The card of that slot, if there is one, goes without asking. Blocks; not on
+ * the loop thread. */
+void machine_take_out(Machine *m, unsigned slot, const char *why);
+/* Those of the slots whose cards are there still. */
+guint32 machine_slots_in_use(Machine *m, guint32 slots);
+
+/* assemble-eject.c: jobs that see to what happens without a client. */
 void machine_plug_init(Machine *m);
 void machine_plug_done(Machine *m);
 /* Set-up thread: from now on, what the guest lets go is taken out. */
@@ -133,16 +146,32 @@ bool machine_set_unit(const Machine *m, const Profile *p, const Drive *d,
                       GError **error);
 bool machine_has_controller(const Machine *m, DriveBus bus, GError **error);
 /* Units that come and go while the guest runs; the drive is open, and stays
- * so. With media_lock held, not on the loop thread. The slot; 0 and error
- * set. */
-unsigned machine_add_unit(Machine *m, const Profile *p, const char *section,
-                          GError **error);
+ * so. With media_lock held, not on the loop thread. */
+bool machine_add_unit(Machine *m, const Profile *p, const char *section,
+                      GError **error);
 void machine_remove_unit(Machine *m, const char *section);
 /* On the loop thread. */
 bool machine_change_unit(Machine *m, const Drive *d, Block *block, bool force,
                          GError **error);
 /* MMC_TRAY_... of a CD drive. Any thread. */
 unsigned machine_unit_tray(const Machine *m, DriveBus bus, unsigned unit);
+
+/* assemble-balloon.c: the card has come, or is about to go (NULL): then waits
+ * until nobody works with the old one. With media_lock held. */
+void machine_set_balloon(Machine *m, Device *balloon);
+
+/* assemble-console.c: ports of the virtio console, which come and go as units
+ * do once the card is there. */
+bool machine_is_console(const char *section);
+/* What is behind a port. Blocks; at start-up, or with media_lock held. */
+bool machine_open_console(Machine *m, const Profile *p, const char *section,
+                          unsigned number, GError **error);
+void machine_close_console(Machine *m, const char *section);
+/* On the loop, or when it has ended. */
+void machine_close_consoles(Machine *m);
+bool machine_add_port(Machine *m, const Profile *p, const char *section,
+                      GError **error);
+void machine_remove_port(Machine *m, const char *section);
 
 /* assemble-usb.c: what is on the USB controller, by its section "usb0". */
 #define MACHINE_SLOT_USB 10u /* the controller's, see assemble-cards.c */
@@ -157,8 +186,8 @@ void machine_close_usbs(Machine *m);
 /* Set-up thread, when the controller is in the machine. */
 bool machine_plug_usb(Machine *m, const Profile *p, GError **error);
 /* While the guest runs, as units of a controller. */
-unsigned machine_add_usb(Machine *m, const Profile *p, const char *section,
-                         GError **error);
+bool machine_add_usb(Machine *m, const Profile *p, const char *section,
+                     GError **error);
 bool machine_remove_usb(Machine *m, const char *section, GError **error);
 
 /* assemble-direct.c: whether the profile is for the minimal machine. */
@@ -204,12 +233,15 @@ void machine_close_pci(Machine *m, const char *section);
 /* All. */
 void machine_close_pcis(Machine *m);
 
-/* assemble-plug.c: the host wants the card of that slot back. The guest is asked
+/* assemble-eject.c: the host wants the card of that slot back. The guest is asked
  * to let it go, and after a moment it is taken out all the same. Loop
  * thread. */
 void machine_return_card(Machine *m, unsigned slot);
 
-/* assemble.c: opens a section's image and adds the drive, which is there on
+/* assemble.c: the far end of a serial port or console. */
+CharLink *machine_open_char(Machine *m, const Profile *p, const char *section,
+                            GError **error);
+/* Opens a section's image and adds the drive, which is there on
  * failure too. At start-up, or with media_lock held. */
 bool machine_open_drive(Machine *m, const Profile *p, const char *name,
                         DriveKind kind, unsigned index, GError **error);

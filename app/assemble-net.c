@@ -325,7 +325,7 @@ machine_close_net(Machine *m, const char *section)
     if (at != NULL)
         gone = g_steal_pointer(at);
     while (gone != NULL && gone->users > 0)
-        g_cond_wait(&m->nic_idle, &m->path_lock);
+        g_cond_wait(&m->idle, &m->path_lock);
     g_mutex_unlock(&m->path_lock);
     if (gone != NULL)
         close_nic(gone);
@@ -380,6 +380,6 @@ machine_release_net(Machine *m, const MachineNic *nic)
         return;
     g_mutex_lock(&m->path_lock);
     o->users--;
-    g_cond_broadcast(&m->nic_idle);
+    g_cond_broadcast(&m->idle);
     g_mutex_unlock(&m->path_lock);
 }

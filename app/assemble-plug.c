@@ -17,7 +17,7 @@
 
 typedef struct {
     const char *section; /* as in the schema */
-    const char *models;  /* those that are cards, "a|b" */
+    const char *models;  /* those that are cards, "a|b"; "": any */
     /* Opens what is behind the card, so that machine_plug_card() finds it; what
      * there is of it after a failure is closed too. NULL: nothing. */
     bool (*open)(Machine *m, const Profile *p, const char *section,
@@ -49,6 +49,9 @@ static const PlugKind plug_kinds[] = {
     { "cd#",   UNITS,              open_cd,          machine_close_drive },
     { "net#",  "virtio-net|e1000|rtl8139|rtl8139c|pcnet|rtl8029", machine_open_net, machine_close_net },
     { "rng",   "virtio-rng",       NULL,             NULL },
+    { "balloon", "virtio-balloon", NULL,             NULL },
+    { "input", "",                 NULL,             NULL },
+    { "console#", "",              machine_open_console, machine_close_console },
     { "usb#",  "tablet|keyboard|mouse|storage|host", machine_open_usb, machine_close_usb },
     { "pci#",  "vfio-pci",         machine_open_pci, machine_close_pci },
 };
@@ -113,9 +116,20 @@ note(Machine *m, MachineCard card, const char *section)
 }
 
 void
-machine_note_card(Machine *m, const char *section, unsigned slot, bool unit)
+machine_note_card(Machine *m, const char *section, const char *id,
+                  unsigned slot)
 {
-    note(m, (MachineCard){.slot = (guint8) slot, .unit = unit}, section);
+    MachineCard card = {.slot = (guint8) slot};
+
+    if (!g_str_has_prefix(id, section)) /* "pci0.1" is of pci0 */
+        g_strlcpy(card.id, id, sizeof card.id);
+    note(m, card, section);
+}
+
+void
+machine_note_unit(Machine *m, const char *section, unsigned slot)
+{
+    note(m, (MachineCard){.slot = (guint8) slot, .unit = true}, section);
 }
 
 void
@@ -189,25 +203,63 @@ insert_paused(Vm *vm, void *data)
     in->ok = pc_cards_plug(&in->cards, vm, in->m->pc.pci, &in->error);
 }
 
-/* The slot; 0 and error set. */
-static unsigned
-insert_card(Machine *m, const Profile *p, const char *section, GError **error)
+/* A section that has several cards says which are wanted, and may say none. */
+static bool
+are_new(Machine *m, const char *section, const PcCards *cards, GError **error)
+{
+    if (cards->n_cards == 0) {
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID,
+                    "%s: nothing of it is a card; say keyboard=virtio or "
+                    "pointer=virtio-tablet",
+                    section);
+        return false;
+    }
+    for (unsigned i = 0; i < cards->n_cards; i++) {
+        if (card_in_slot(m, cards->cards[i].slot) == NULL)
+            continue;
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
+                    "%s: its %s is there already; detach it first", section,
+                    cards->cards[i].dev->id);
+        return false;
+    }
+    return true;
+}
+
+/* It is in the machine. */
+static void
+inserted(Machine *m, const char *section, PcCard card, Device *dev)
+{
+    if (machine_is_console(section)) {
+        m->console = dev;
+        machine_note_unit(m, section, card.slot);
+    } else if (card.function == 0) {
+        machine_note_card(m, section, dev->id, card.slot);
+    }
+    if (strcmp(section, "balloon") == 0)
+        machine_set_balloon(m, dev);
+}
+
+/* Their slots; 0 and error set. */
+static guint32
+insert_cards(Machine *m, const Profile *p, const char *section, GError **error)
 {
     Insertion in = {.m = m};
-    bool ok = machine_plug_card(m, p, section, &in.cards, error);
-    unsigned slot = pc_cards_last_slot(&in.cards);
+    bool ok = machine_plug_card(m, p, section, &in.cards, error) &&
+              are_new(m, section, &in.cards, error);
+    PcCards cards = in.cards; /* their devices are the machine's soon */
+    guint32 slots = 0;
 
-    g_return_val_if_fail(!ok || in.cards.n_cards > 0, 0);
     ok = ok && vm_with_paused(m->vm, insert_paused, &in, error);
     if (ok && !in.ok) {
         g_propagate_prefixed_error(error, in.error, "%s: ", section);
         ok = false;
     }
+    for (unsigned i = 0; ok && i < cards.n_cards; i++) {
+        inserted(m, section, cards.cards[i], cards.cards[i].dev);
+        slots |= 1u << cards.cards[i].slot;
+    }
     pc_cards_clear(&in.cards);
-    if (!ok)
-        return 0;
-    machine_note_card(m, section, slot, false);
-    return slot;
+    return slots;
 }
 
 static bool
@@ -235,18 +287,38 @@ has_place(const Machine *m, const Profile *p, const char *section,
 {
     if (machine_is_usb(section))
         return machine_has_usb(m, error);
+    if (machine_is_console(section) && m->console != NULL)
+        return true;
     DriveBus bus = machine_unit_bus(p, section);
     return bus != DRIVE_ON_BOARD ? machine_has_controller(m, bus, error)
                                  : has_hotplug(m, error);
+}
+
+/* What a device of the host writes goes to pages that stay; a balloon gives
+ * pages away. */
+static bool
+may_be_together(Machine *m, const char *section, GError **error)
+{
+    bool balloon = strcmp(section, "balloon") == 0 && m->vfio != NULL;
+    bool pci = g_str_has_prefix(section, "pci") && m->balloon != NULL;
+
+    if (balloon || pci)
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                    "%s: a machine has a balloon or devices of the host, not "
+                    "both: they write to memory that the balloon gives away; "
+                    "detach the %s first",
+                    section, balloon ? "device" : "balloon");
+    return !balloon && !pci;
 }
 
 static bool
 is_free(Machine *m, const char *section, GError **error)
 {
     const MachineCard *card = find_card(m, section);
+    bool several = card != NULL && *card->id != '\0';
 
-    if (card == NULL && !has_drive(m, section))
-        return true;
+    if (several ? !card->leaving : card == NULL && !has_drive(m, section))
+        return true; /* of several, are_new() looks at each */
     g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
                 card != NULL && card->leaving
                     ? "%s: the guest has not let go of the one that is there; "
@@ -262,8 +334,10 @@ is_card_model(const PlugKind *kind, const Profile *p, const char *section,
 {
     g_autofree char *key = g_strconcat(section, ".model", NULL);
     g_auto(GStrv) models = g_strsplit(kind->models, "|", -1);
-    const char *model = profile_get_string(p, key);
 
+    if (*kind->models == '\0')
+        return true;
+    const char *model = profile_get_string(p, key);
     if (g_strv_contains((const char *const *) models, model))
         return true;
     g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
@@ -286,7 +360,8 @@ check_attach(Machine *m, const Profile *p, const char *section, GError **error)
                     section, names);
     else if (profile_validate(p, error) &&
              is_card_model(kind, p, section, error) &&
-             has_place(m, p, section, error) && is_free(m, section, error))
+             has_place(m, p, section, error) && is_free(m, section, error) &&
+             may_be_together(m, section, error))
         return kind;
     return NULL;
 }
@@ -299,44 +374,58 @@ number_of(const char *section)
     return g_ascii_isdigit(last) ? (unsigned) (last - '0') : 0;
 }
 
-/* As insert_card(). */
-static unsigned
-put_in(Machine *m, const Profile *p, const char *section, GError **error)
+/* Slots of new cards to *ret_slots. */
+static bool
+put_in(Machine *m, const Profile *p, const char *section, guint32 *ret_slots,
+       GError **error)
 {
     if (machine_is_usb(section))
         return machine_add_usb(m, p, section, error);
-    return is_unit(p, section) ? machine_add_unit(m, p, section, error)
-                               : insert_card(m, p, section, error);
+    if (machine_is_console(section) && m->console != NULL)
+        return machine_add_port(m, p, section, error);
+    if (is_unit(p, section))
+        return machine_add_unit(m, p, section, error);
+    *ret_slots = insert_cards(m, p, section, error);
+    return *ret_slots != 0;
 }
 
-/* As insert_card(). */
-static unsigned
-attach(Machine *m, const Profile *p, const char *section, GError **error)
+static bool
+attach(Machine *m, const Profile *p, const char *section, guint32 *ret_slots,
+       GError **error)
 {
     const PlugKind *kind = check_attach(m, p, section, error);
-    unsigned slot = 0;
 
     if (kind == NULL)
-        return 0;
-    if (kind->open == NULL ||
-        kind->open(m, p, section, number_of(section), error))
-        slot = put_in(m, p, section, error);
-    if (slot == 0 && kind->close != NULL)
+        return false;
+    bool ok = (kind->open == NULL ||
+               kind->open(m, p, section, number_of(section), error)) &&
+              put_in(m, p, section, ret_slots, error);
+    if (!ok && kind->close != NULL)
         kind->close(m, section);
-    return slot;
+    return ok;
+}
+
+static void
+tell_guest(Machine *m, guint32 slots,
+           void (*tell)(Device *hotplug, unsigned slot))
+{
+    for (unsigned slot = 1; slot < 32; slot++)
+        if ((slots & 1u << slot) != 0)
+            tell(m->pc.hotplug, slot);
 }
 
 bool
 machine_attach(Machine *m, const Profile *fragment, const char *section,
                GError **error)
 {
+    guint32 slots = 0;
+
     g_mutex_lock(&m->media_lock);
-    unsigned slot = attach(m, fragment, section, error);
+    bool ok = attach(m, fragment, section, &slots, error);
     g_mutex_unlock(&m->media_lock);
-    if (slot == 0)
+    if (!ok)
         return false;
-    if (!is_unit(fragment, section) && !machine_is_usb(section))
-        pci_hotplug_inserted(m->pc.hotplug, slot);
+    tell_guest(m, slots, pci_hotplug_inserted);
     say(m, section, "attached");
     return true;
 }
@@ -359,17 +448,41 @@ remove_paused(Vm *vm, void *data)
 }
 
 static bool
+remove_card(Machine *m, MachineCard *card, GError **error)
+{
+    Device *balloon = m->balloon;
+    bool is_balloon = strcmp(card->section, "balloon") == 0;
+    char *id = *card->id != '\0' ? card->id : card->section;
+
+    if (is_balloon)
+        machine_set_balloon(m, NULL);
+    bool ok = vm_with_paused(m->vm, remove_paused, id, error);
+    if (is_balloon && !ok)
+        machine_set_balloon(m, balloon);
+    return ok;
+}
+
+static bool
+remove_any(Machine *m, MachineCard *card, GError **error)
+{
+    if (!card->unit)
+        return remove_card(m, card, error);
+    if (machine_is_usb(card->section))
+        return machine_remove_usb(m, card->section, error);
+    if (machine_is_console(card->section))
+        machine_remove_port(m, card->section);
+    else
+        machine_remove_unit(m, card->section);
+    return true;
+}
+
+static bool
 take_out(Machine *m, MachineCard *card, GError **error)
 {
     MachineCard gone = *card;
     const PlugKind *kind = find_kind(gone.section);
 
-    if (machine_is_usb(gone.section)) {
-        if (!machine_remove_usb(m, gone.section, error))
-            return false;
-    } else if (gone.unit)
-        machine_remove_unit(m, gone.section);
-    else if (!vm_with_paused(m->vm, remove_paused, gone.section, error))
+    if (!remove_any(m, &gone, error))
         return false;
     drop_card(m, card);
     if (kind != NULL && kind->close != NULL)
@@ -397,20 +510,42 @@ check_detach(Machine *m, const char *section, GError **error)
     return card;
 }
 
+/* All cards of the section, as take_out_all(). */
 static bool
-mark_leaving(Machine *m, MachineCard *card, GError **error)
+mark_leaving(Machine *m, const char *section, guint32 *ret_slots,
+             GError **error)
 {
     VmState state = vm_state(m->vm);
 
     if (state != VM_RUNNING && state != VM_PAUSED) {
         g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
-                    "%s: the machine is %s", card->section,
-                    vm_state_name(state));
+                    "%s: the machine is %s", section, vm_state_name(state));
         return false;
     }
     g_mutex_lock(&m->path_lock);
-    card->leaving = true;
+    for (unsigned i = 0; i < m->n_cards; i++) {
+        if (strcmp(m->cards[i].section, section) != 0)
+            continue;
+        m->cards[i].leaving = true;
+        *ret_slots |= 1u << m->cards[i].slot;
+    }
     g_mutex_unlock(&m->path_lock);
+    return true;
+}
+
+/* Slots of cards to *ret_slots, some of them after a failure too. */
+static bool
+take_out_all(Machine *m, const char *section, guint32 *ret_slots,
+             GError **error)
+{
+    MachineCard *card;
+
+    while ((card = find_card(m, section)) != NULL) {
+        guint32 slot = card->unit ? 0 : 1u << card->slot;
+        if (!take_out(m, card, error))
+            return false;
+        *ret_slots |= slot;
+    }
     return true;
 }
 
@@ -429,49 +564,43 @@ may_go_unasked(const MachineCard *card, GError **error)
     return false;
 }
 
-/* What it is, or was, in *ret_card. A unit cannot be asked. */
+/* A unit cannot be asked. */
 static bool
-detach(Machine *m, const char *section, bool force, MachineCard *ret_card,
-       GError **error)
+detach(Machine *m, const char *section, bool force, bool *ret_unit,
+       guint32 *ret_slots, GError **error)
 {
     MachineCard *card = check_detach(m, section, error);
 
     if (card == NULL)
         return false;
-    *ret_card = *card;
+    *ret_unit = card->unit;
     if (card->unit && !force && !may_go_unasked(card, error))
         return false;
-    return force || card->unit ? take_out(m, card, error)
-                               : mark_leaving(m, card, error);
+    return force || card->unit ? take_out_all(m, section, ret_slots, error)
+                               : mark_leaving(m, section, ret_slots, error);
 }
 
 bool
 machine_detach(Machine *m, const char *section, bool force, GError **error)
 {
-    MachineCard card;
+    bool unit = false;
+    guint32 slots = 0;
 
     g_mutex_lock(&m->media_lock);
-    bool ok = detach(m, section, force, &card, error);
+    bool ok = detach(m, section, force, &unit, &slots, error);
     g_mutex_unlock(&m->media_lock);
-    if (!ok)
-        return false;
-    if (card.unit)
-        say(m, section, "detached, and the guest is told");
-    else if (force)
-        say(m, section, "detached by force");
-    else
-        say(m, section, "the guest is asked to let it go");
-    if (!card.unit && force)
-        pci_hotplug_removed(m->pc.hotplug, card.slot);
-    else if (!card.unit)
-        pci_hotplug_request_removal(m->pc.hotplug, card.slot);
-    return true;
+    if (ok)
+        say(m, section,
+            unit    ? "detached, and the guest is told"
+            : force ? "detached by force"
+                    : "the guest is asked to let it go");
+    tell_guest(m, slots,
+               force ? pci_hotplug_removed : pci_hotplug_request_removal);
+    return ok;
 }
 
-/* ---- what the guest lets go ---- */
-
-static void
-take_out_as(Machine *m, unsigned slot, const char *why)
+void
+machine_take_out(Machine *m, unsigned slot, const char *why)
 {
     g_autoptr(GError) error = NULL;
 
@@ -486,58 +615,8 @@ take_out_as(Machine *m, unsigned slot, const char *why)
         say(m, section, error->message);
 }
 
-/* Slots to see to; 0: none, and whoever waits is told. */
-static guint32
-next_ejected(Machine *m)
-{
-    g_mutex_lock(&m->eject_lock);
-    guint32 slots = m->ejected;
-    m->ejected = 0;
-    m->ejecting = slots != 0;
-    if (slots == 0)
-        g_cond_broadcast(&m->eject_idle);
-    g_mutex_unlock(&m->eject_lock);
-    return slots;
-}
-
-/* The pool's thread. m may be gone when there are no more. */
-static int
-eject_work(void *data)
-{
-    Machine *m = data;
-    guint32 slots;
-
-    while ((slots = next_ejected(m)) != 0)
-        for (unsigned slot = 1; slot < 32; slot++)
-            if ((slots & 1u << slot) != 0)
-                take_out_as(m, slot, "detached: the guest let it go");
-    return 0;
-}
-
-/* Loop thread. One job, however often the guest does it: the pool has few
- * threads, and disks may need them to become quiet. */
-static void
-on_eject(void *data, unsigned slot)
-{
-    Machine *m = data;
-
-    g_mutex_lock(&m->eject_lock);
-    m->ejected |= 1u << slot;
-    bool start = !m->ejecting;
-    m->ejecting = true;
-    g_mutex_unlock(&m->eject_lock);
-    if (start)
-        loop_offload(vm_loop(m->vm), eject_work, NULL, m);
-}
-
-/* ---- what the host wants back ---- */
-
-#define RETURN_WAIT_MS 3000 /* for the guest's answers */
-#define RETURN_STEP_MS 50
-
-/* Those of the slots whose cards are there still. */
-static guint32
-still_there(Machine *m, guint32 slots)
+guint32
+machine_slots_in_use(Machine *m, guint32 slots)
 {
     g_mutex_lock(&m->path_lock);
     for (unsigned slot = 1; slot < 32; slot++)
@@ -545,102 +624,4 @@ still_there(Machine *m, guint32 slots)
             slots &= ~(1u << slot);
     g_mutex_unlock(&m->path_lock);
     return slots;
-}
-
-/* The guest is asked for all before any is waited for: the host waits for each
- * of them. What is left. */
-static guint32
-ask_for_cards(Machine *m, guint32 slots)
-{
-    if (m->pc.hotplug == NULL)
-        return still_there(m, slots);
-    for (unsigned slot = 1; slot < 32; slot++)
-        if ((slots & 1u << slot) != 0)
-            pci_hotplug_request_removal(m->pc.hotplug, slot);
-    for (unsigned waited = 0;
-         waited < RETURN_WAIT_MS && (slots = still_there(m, slots)) != 0;
-         waited += RETURN_STEP_MS)
-        g_usleep(RETURN_STEP_MS * 1000);
-    return still_there(m, slots);
-}
-
-static void
-return_card(Machine *m, unsigned slot)
-{
-    take_out_as(m, slot,
-                "given back to the host, which asked for it; the "
-                "guest did not let go");
-    if (m->pc.hotplug != NULL)
-        pci_hotplug_removed(m->pc.hotplug, slot);
-}
-
-static guint32
-next_wanted(Machine *m)
-{
-    g_mutex_lock(&m->eject_lock);
-    guint32 slots = m->wanted;
-    m->wanted = 0;
-    m->returning = slots != 0;
-    if (slots == 0)
-        g_cond_broadcast(&m->eject_idle);
-    g_mutex_unlock(&m->eject_lock);
-    return slots;
-}
-
-/* The pool's thread, as eject_work(). */
-static int
-return_work(void *data)
-{
-    Machine *m = data;
-    guint32 slots;
-
-    while ((slots = next_wanted(m)) != 0) {
-        slots = ask_for_cards(m, slots);
-        for (unsigned slot = 1; slot < 32; slot++)
-            if ((slots & 1u << slot) != 0)
-                return_card(m, slot);
-    }
-    return 0;
-}
-
-void
-machine_return_card(Machine *m, unsigned slot)
-{
-    g_mutex_lock(&m->eject_lock);
-    m->wanted |= 1u << slot;
-    bool start = !m->returning;
-    m->returning = true;
-    g_mutex_unlock(&m->eject_lock);
-    if (start)
-        loop_offload(vm_loop(m->vm), return_work, NULL, m);
-}
-
-void
-machine_watch_ejects(Machine *m)
-{
-    if (m->pc.hotplug != NULL)
-        pci_hotplug_set_owner(m->pc.hotplug, on_eject, m);
-}
-
-void
-machine_plug_init(Machine *m)
-{
-    g_mutex_init(&m->eject_lock);
-    g_cond_init(&m->eject_idle);
-}
-
-void
-machine_plug_settle(Machine *m)
-{
-    g_mutex_lock(&m->eject_lock);
-    while (m->ejecting || m->returning)
-        g_cond_wait(&m->eject_idle, &m->eject_lock);
-    g_mutex_unlock(&m->eject_lock);
-}
-
-void
-machine_plug_done(Machine *m)
-{
-    g_mutex_clear(&m->eject_lock);
-    g_cond_clear(&m->eject_idle);
 }

@@ -190,26 +190,25 @@ find_drive(const Machine *m, const char *name)
     return NULL;
 }
 
-unsigned
+bool
 machine_add_unit(Machine *m, const Profile *p, const char *section,
                  GError **error)
 {
     const Drive *d = find_drive(m, section);
     UnitChange c = {.drive = d};
 
-    g_return_val_if_fail(d != NULL, 0);
+    g_return_val_if_fail(d != NULL, false);
     if (!is_place_free(m, d, error))
-        return 0;
+        return false;
     c.dev = m->controllers[d->bus];
     c.serial = serial_of(p, d);
     loop_call(vm_loop(m->vm), add_on_loop, &c);
     if (!c.ok) {
         g_propagate_prefixed_error(error, c.error, "%s: ", section);
-        return 0;
+        return false;
     }
-    unsigned slot = DEVICE_OF(PciDevice, c.dev)->devfn >> 3;
-    machine_note_card(m, section, slot, true);
-    return slot;
+    machine_note_unit(m, section, DEVICE_OF(PciDevice, c.dev)->devfn >> 3);
+    return true;
 }
 
 void

@@ -204,25 +204,25 @@ add_paused(Vm *vm, void *data)
     c->ok = vm_add_device(vm, c->dev, &c->error);
 }
 
-unsigned
+bool
 machine_add_usb(Machine *m, const Profile *p, const char *section,
                 GError **error)
 {
     Change c = {.dev = make_device(m, p, section, error)};
 
     if (c.dev == NULL)
-        return 0;
+        return false;
     if (!vm_with_paused(m->vm, add_paused, &c, error)) {
         device_free(c.dev);
-        return 0;
+        return false;
     }
     if (!c.ok) {
         g_propagate_prefixed_error(error, c.error, "%s: ", section);
-        return 0;
+        return false;
     }
     machine_note_usb(m, section,
                      is_host(p, section) ? get(p, section, "host") : "");
-    return MACHINE_SLOT_USB;
+    return true;
 }
 
 static void

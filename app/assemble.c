@@ -166,8 +166,9 @@ char_argument(const Machine *m, const Profile *p, const char *section,
     return path;
 }
 
-static CharLink *
-open_char(Machine *m, const Profile *p, const char *section, GError **error)
+CharLink *
+machine_open_char(Machine *m, const Profile *p, const char *section,
+                  GError **error)
 {
     g_autofree char *key = g_strconcat(section, ".kind", NULL);
     const char *kind = profile_get_string(p, key);
@@ -186,21 +187,19 @@ open_chars(Machine *m, const Profile *p, GError **error)
         g_autofree char *section = g_strdup_printf("serial%u", i);
         if (!profile_has_section(p, section))
             continue;
-        m->serial[i] = open_char(m, p, section, error);
+        m->serial[i] = machine_open_char(m, p, section, error);
         if (m->serial[i] == NULL)
             return false;
     }
     for (unsigned i = 0; i < MACHINE_CONSOLES; i++) {
         g_autofree char *section = g_strdup_printf("console%u", i);
-        if (!profile_has_section(p, section))
-            continue;
-        m->console[i] = open_char(m, p, section, error);
-        if (m->console[i] == NULL)
+        if (profile_has_section(p, section) &&
+            !machine_open_console(m, p, section, i, error))
             return false;
     }
     if (machine_is_minimal(p))
         return true; /* no firmware, no log of it */
-    m->firmware_log = open_char(m, p, "firmware-log", error);
+    m->firmware_log = machine_open_char(m, p, "firmware-log", error);
     return m->firmware_log != NULL;
 }
 
@@ -461,10 +460,11 @@ machine_new(const Profile *profile, const MachineOptions *options,
     m->name = g_strdup(options->name);
     m->runtime_dir = g_strdup(options->runtime_dir);
     m->snapshot = options->snapshot;
+    m->ram = profile_get_u64(profile, "machine.memory");
     m->spawn = options->spawn;
     g_mutex_init(&m->media_lock);
     g_mutex_init(&m->path_lock);
-    g_cond_init(&m->nic_idle);
+    g_cond_init(&m->idle);
     machine_plug_init(m);
     if (profile_validate(profile, error) &&
         create_vm(m, profile, events, data, error) &&
@@ -492,8 +492,7 @@ close_backends(void *data)
     for (unsigned i = 0; i < PC_SERIALS; i++)
         char_close(m->serial[i]);
     char_close(m->firmware_log);
-    for (unsigned i = 0; i < MACHINE_CONSOLES; i++)
-        char_close(m->console[i]);
+    machine_close_consoles(m);
     machine_close_nets(m);
     machine_close_usbs(m);
     machine_close_pcis(m);
@@ -530,7 +529,7 @@ machine_free(Machine *m)
     g_clear_pointer(&m->vga_bios, g_bytes_unref);
     g_mutex_clear(&m->media_lock);
     g_mutex_clear(&m->path_lock);
-    g_cond_clear(&m->nic_idle);
+    g_cond_clear(&m->idle);
     machine_plug_done(m);
     g_free(m->runtime_dir);
     g_free(m->name);
@@ -567,16 +566,4 @@ CharLink *
 machine_firmware_log(Machine *m)
 {
     return m->firmware_log;
-}
-
-CharLink *
-machine_console(Machine *m, unsigned n)
-{
-    return n < MACHINE_CONSOLES ? m->console[n] : NULL;
-}
-
-Device *
-machine_balloon(Machine *m)
-{
-    return m->balloon;
 }

@@ -40,10 +40,15 @@ CharLink *machine_serial(Machine *machine, unsigned n);
 /* What the firmware printed to its debug port. */
 CharLink *machine_firmware_log(Machine *machine);
 
-/* Port n (0..) of the virtio console, or NULL. */
-CharLink *machine_console(Machine *machine, unsigned n);
-/* For virtio-balloon.h, or NULL. */
-Device *machine_balloon(Machine *machine);
+#define MACHINE_MAX_CONSOLES 8
+/* One more peer of port n (0..) of the virtio console, as char_attach_fd().
+ * False: there is no such port, and fd is the caller's still. Any thread. */
+bool machine_attach_console(Machine *machine, unsigned n, int fd, bool replay);
+/* For virtio-balloon.h, or NULL. It stays until machine_release_balloon():
+ * hold it shortly, and nothing that waits for a change of cards. Any thread. */
+Device *machine_hold_balloon(Machine *machine);
+/* NULL is fine. */
+void machine_release_balloon(Machine *machine, Device *balloon);
 
 /* A network card. Its address may be changed by the guest; mac is the first. */
 #define MACHINE_NETS 4
@@ -68,17 +73,20 @@ void machine_release_net(Machine *machine, const MachineNic *net);
 /* A thing on a PCI card, which may come and go while the guest runs. */
 typedef struct {
     char section[16]; /* "disk1" */
+    char id[16];      /* its device, where a section has several; else "" */
     guint8 slot;      /* 3..31 */
     bool leaving;     /* the guest was asked to let it go */
-    bool unit;        /* of a controller, which has that slot */
+    bool unit;        /* of a card that stays and has that slot */
     bool from_start;  /* the guest may have started from it */
     char device[24];  /* USB: the host's, "1-2" or "046d:c52b"; "": none */
 } MachineCard;
 /* What may be plugged in: the models of a section ("disk1") that are cards,
- * "a|b", the usual one first; NULL: nothing of that kind. Any thread. */
+ * "a|b", the usual one first; "": it has none to choose from; NULL: nothing of
+ * that kind. Any thread. */
 const char *machine_plug_models(const char *section);
 /* "disk0 to disk3, rng", for messages. g_free. */
 char *machine_plug_names(void);
+#define MACHINE_MAX_CARDS 48
 /* At most n of them to ret_cards; how many. Any thread. */
 unsigned machine_cards(Machine *machine, MachineCard *ret_cards, unsigned n);
 /* Plugs in the card that fragment's section describes ("disk1"); the rest of
@@ -88,8 +96,9 @@ unsigned machine_cards(Machine *machine, MachineCard *ret_cards, unsigned n);
 bool machine_attach(Machine *machine, const Profile *fragment,
                     const char *section, GError **error);
 /* Asks the guest to let it go; machine_cards() tells when it is gone. force:
- * takes it out at once, as pulling it from its slot would. Units of a SCSI
- * or SATA controller always go at once, and the guest is told. */
+ * takes it out at once, as pulling it from its slot would. Units of a SCSI or
+ * SATA controller and ports of the console always go at once, and the guest is
+ * told. */
 bool machine_detach(Machine *machine, const char *section, bool force,
                     GError **error);
 

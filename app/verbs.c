@@ -47,7 +47,7 @@ static const Verb verbs[] = {
     { "expect",     NULL,  "NAME REGEX", "Wait for text on the screen or a serial port", verb_expect, NAME },
     { "screenshot", NULL,  "NAME [FILE|-]", "Save the screen as PNG or text", verb_screenshot, NAME },
     { "media",      NULL,  "NAME [list | insert DRIVE FILE | eject DRIVE]", "Change floppies and CDs of a running machine", verb_media, NAME },
-    { "attach",     NULL,  "NAME SECTION [KEY=VALUE...]", "Plug a disk, CD drive or network card into a running machine", verb_attach, CHANGES | NAME },
+    { "attach",     NULL,  "NAME SECTION [KEY=VALUE...]", "Plug a disk, network card, console, ... into a running machine", verb_attach, CHANGES | NAME },
     { "detach",     NULL,  "NAME SECTION", "Take a device out of a running machine", verb_detach, CHANGES | NAME },
     { "memory",     NULL,  "NAME", "Print how much memory a machine uses, or set its balloon", verb_memory, NAME },
     { "net",        NULL,  "list NAME | forward add|remove NAME RULE | capture NAME on FILE | capture NAME off | link NAME NET up|down", "Look at and change the networks of a running machine", verb_net, 0 },

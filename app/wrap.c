@@ -3,11 +3,10 @@
 
 #include <string.h>
 
-#define COLUMNS 79
+#define LINE_COLUMNS 79
 
-/* How much of text goes into a line of so many columns. */
-static gsize
-line_length(const char *text, gsize columns)
+gsize
+wrap_line(const char *text, gsize columns)
 {
     gsize len = 0;
 
@@ -31,7 +30,8 @@ app_say_wrapped(const App *app, const char *head, const char *text)
     g_autofree char *blanks = g_strnfill(indent, ' ');
 
     do {
-        gsize len = line_length(text, COLUMNS - MIN(indent, COLUMNS / 2));
+        gsize len =
+            wrap_line(text, LINE_COLUMNS - MIN(indent, LINE_COLUMNS / 2));
         app_say(app, "%s%.*s", head, (int) len, text);
         text += len;
         while (*text == ' ')

@@ -7,3 +7,6 @@
  * columns and further lines begin under the text. Silent with --quiet and
  * --json. */
 void app_say_wrapped(const App *app, const char *head, const char *text);
+/* Bytes of text that go into a line of so many columns: whole words, one at
+ * least. */
+gsize wrap_line(const char *text, gsize columns);

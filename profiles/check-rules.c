@@ -505,6 +505,23 @@ rule_usb(const Rules *rules)
 }
 
 static void
+pci_without_balloon(const Rules *rules, const char *section)
+{
+    if (profile_has_section(rules->profile, "balloon") &&
+        strcmp(get(rules, "balloon", "model"), "none") != 0)
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, section), section,
+                       g_strdup("a device of the host writes to memory that a "
+                                "balloon gives away; set balloon.model=none"));
+}
+
+static void
+rule_pci(const Rules *rules)
+{
+    for_each(rules, "pci#", pci_without_balloon);
+}
+
+static void
 rule_minimal_drives(const Rules *rules)
 {
     if (!is_minimal(rules->profile))
@@ -534,6 +551,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_usb,
         rule_hyperv_is_seen,
         rule_topology,
+        rule_pci,
     };
     const Rules context = {profile, findings};
 

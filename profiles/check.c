@@ -188,19 +188,30 @@ profile_check(const Profile *profile)
     return findings;
 }
 
+/* "FILE:LINE: ". What was put together from a command's words has no lines that
+ * anybody has seen: its key says it all. */
+static char *
+where_is(const Profile *profile, const ProfileFinding *f)
+{
+    const char *file = profile->file != NULL ? profile->file : "profile";
+
+    if (profile->file == NULL && *f->key != '\0')
+        return g_strdup("");
+    return f->line != 0 ? g_strdup_printf("%s:%u: ", file, f->line)
+                        : g_strdup_printf("%s: ", file);
+}
+
 static bool
 set_finding(GError **error, const Profile *profile, const ProfileFinding *f)
 {
-    const char *file = profile->file != NULL ? profile->file : "profile";
     int code = CARREL_PROFILE_ERROR_VALUE;
 
     if (*f->key == '\0')
         code = CARREL_PROFILE_ERROR_SYNTAX;
     else if (strcmp(f->key, "machine.schema") == 0)
         code = CARREL_PROFILE_ERROR_NEWER;
-    g_autofree char *where =
-        f->line != 0 ? g_strdup_printf("%s:%u", file, f->line) : g_strdup(file);
-    g_set_error(error, CARREL_PROFILE_ERROR, code, "%s: %s%s%s", where, f->key,
+    g_autofree char *where = where_is(profile, f);
+    g_set_error(error, CARREL_PROFILE_ERROR, code, "%s%s%s%s", where, f->key,
                 *f->key != '\0' ? ": " : "", f->message);
     return false;
 }

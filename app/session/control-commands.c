@@ -251,6 +251,16 @@ request_port(Peer *peer, gint64 id, const JsonNode *request)
     return (int) port;
 }
 
+/* fd -1: error tells why. */
+static void
+send_stream(Peer *peer, gint64 id, int fd, GError *error)
+{
+    if (fd < 0)
+        peer_fail(peer, id, error);
+    else
+        peer_send(peer, peer_answer(peer, id), fd);
+}
+
 static void
 run_serial_attach(Peer *peer, gint64 id, const JsonNode *request)
 {
@@ -262,10 +272,25 @@ run_serial_attach(Peer *peer, gint64 id, const JsonNode *request)
     int fd =
         config->ops->serial(config->machine, (unsigned) port,
                             json_get_bool(request, "replay", true), &error);
-    if (fd < 0)
-        peer_fail(peer, id, error);
-    else
-        peer_send(peer, peer_answer(peer, id), fd);
+    send_stream(peer, id, fd, error);
+}
+
+static void
+run_console_attach(Peer *peer, gint64 id, const JsonNode *request)
+{
+    const ControlConfig *config = &peer->server->config;
+    GError *error = NULL;
+    gint64 port = json_get_int(request, "port", 0);
+
+    if (port < 0 || port >= MACHINE_MAX_CONSOLES) {
+        fail(peer, id, CARREL_SESSION_ERROR_USAGE,
+             "'port' of a virtio console is 0 to 7");
+        return;
+    }
+    int fd =
+        config->ops->console(config->machine, (unsigned) port,
+                             json_get_bool(request, "replay", true), &error);
+    send_stream(peer, id, fd, error);
 }
 
 static void
@@ -392,6 +417,7 @@ static const CommandRow command_rows[] = {
     { "text",          type_text_request },
     { "keys",          type_keys_request },
     { "serial-attach", run_serial_attach },
+    { "console-attach", run_console_attach },
     { "serial-send",   run_serial_send },
     { "expect",        expect_request },
     { "media",         run_media },

@@ -7,24 +7,21 @@ bool
 machine_host_balloon(void *m, VirtioBalloonInfo *ret_info)
 {
     MachineHost *host = m;
-    Device *balloon = machine_balloon(host->machine);
+    Device *balloon = machine_hold_balloon(host->machine);
 
     if (balloon != NULL)
         virtio_balloon_get(balloon, ret_info);
+    machine_release_balloon(host->machine, balloon);
     return balloon != NULL;
 }
 
-bool
-machine_host_set_balloon(void *m, guint64 bytes, GError **error)
+static bool
+set_target(MachineHost *host, Device *balloon, guint64 bytes, GError **error)
 {
-    MachineHost *host = m;
-    Device *balloon = machine_balloon(host->machine);
-
     if (balloon == NULL) {
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_NOT_FOUND,
-                    "machine '%s' has no balloon; `carrel set %s "
-                    "balloon.model=virtio-balloon` gives it one at the next "
-                    "start",
+                    "machine '%s' has no balloon; `carrel attach %s balloon` "
+                    "gives it one",
                     host->name, host->name);
         return false;
     }
@@ -40,4 +37,15 @@ machine_host_set_balloon(void *m, guint64 bytes, GError **error)
         "balloon: %" G_GUINT64_FORMAT " KiB are wanted", bytes >> 10);
     machine_host_say(host, line);
     return true;
+}
+
+bool
+machine_host_set_balloon(void *m, guint64 bytes, GError **error)
+{
+    MachineHost *host = m;
+    Device *balloon = machine_hold_balloon(host->machine);
+    bool ok = set_target(host, balloon, bytes, error);
+
+    machine_release_balloon(host->machine, balloon);
+    return ok;
 }

@@ -1,13 +1,16 @@
 /* app/session/machine-host-ops.c - what clients may do to a real machine. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "app/session/machine-host-internal.h"
 #include "app/session/machine-vnc.h"
 #include "app/session/session-dir.h"
 #include "app/session/session-error.h"
+#include "vmm/core/sysutil.h"
 #include "vmm/loop/loop.h"
 
 static Vm *
@@ -181,6 +184,27 @@ host_serial(void *m, unsigned port, bool replay, GError **error)
     return machine_host_attach(link, replay, error);
 }
 
+static int
+host_console(void *m, unsigned port, bool replay, GError **error)
+{
+    MachineHost *host = m;
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        sys_error(error, errno, "virtio console");
+        return -1;
+    }
+    if (machine_attach_console(host->machine, port, pair[1], replay))
+        return pair[0];
+    sys_close(&pair[0]);
+    sys_close(&pair[1]);
+    g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_NOT_FOUND,
+                "machine '%s' has no virtio console %u; `carrel attach %s "
+                "console%u` adds one while it runs",
+                host->name, port, host->name, port);
+    return -1;
+}
+
 typedef struct {
     MachineHost *host;
     char *drive, *path;
@@ -326,6 +350,7 @@ const MachineOps machine_host_ops = {
     .has_absolute = host_has_absolute,
     .serial_at = host_serial_at,
     .serial = host_serial,
+    .console = host_console,
     .change_media = host_change_media,
     .drives = host_drives,
     .nets = machine_host_nets,

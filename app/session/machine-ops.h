@@ -67,8 +67,6 @@ typedef struct {
     bool force;              /* do not wait for the guest */
 } PlugRequest;
 
-#define MACHINE_MAX_CARDS 32
-
 typedef struct {
     const char *(*state)(void *m); /* "running", "paused", "stopping" */
     /* Power button, then after timeout_s seconds off when force, else the
@@ -94,6 +92,8 @@ typedef struct {
     /* Connected stream of a serial port, owned by the caller; -1 and error
      * set: no such port. */
     int (*serial)(void *m, unsigned port, bool replay, GError **error);
+    /* The same for a port of the virtio console. */
+    int (*console)(void *m, unsigned port, bool replay, GError **error);
     /* request is only read during the call. */
     void (*change_media)(void *m, const MediaRequest *request, MachineDone done,
                          void *data);

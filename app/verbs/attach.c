@@ -129,7 +129,7 @@ default_model(Profile *fragment, const char *section, GError **error)
     g_autofree char *key = g_strconcat(section, ".model", NULL);
     const char *models = machine_plug_models(section);
 
-    if (models == NULL || profile_has(fragment, key))
+    if (models == NULL || *models == '\0' || profile_has(fragment, key))
         return true;
     g_autofree char *first = g_strndup(models, strcspn(models, "|"));
     return profile_set(fragment, key, first, error);

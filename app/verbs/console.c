@@ -1,5 +1,5 @@
 /* app/verbs/console.c - carrel console NAME: its screen (the terminal
- * interface), a serial port as raw bytes, or its log; carrel view NAME: where a
+ * interface), a serial port or virtio console as raw bytes, or its log; carrel view NAME: where a
  * VNC viewer connects. */
 #include <errno.h>
 #include <poll.h>
@@ -19,7 +19,7 @@
 #define ATTACH_MS  10000
 
 typedef struct {
-    int guest; /* the serial port's stream */
+    int guest; /* the port's stream */
     bool tty;
     bool escaped; /* Ctrl-] was typed */
     bool done;
@@ -90,7 +90,7 @@ run_proxy(Proxy *proxy, int signal_fd)
 
 /* The terminal is put back whatever signal ends us. */
 static int
-proxy_serial(const App *app, const char *name, int guest)
+proxy_port(const App *app, const char *name, const char *what, int guest)
 {
     Proxy proxy = {.guest = guest, .tty = isatty(STDIN_FILENO)};
     struct termios before, raw;
@@ -102,7 +102,7 @@ proxy_serial(const App *app, const char *name, int guest)
     sigprocmask(SIG_BLOCK, &ends, NULL);
     CARREL_AUTO_FD int signal_fd = signalfd(-1, &ends, SFD_CLOEXEC);
     if (proxy.tty && tcgetattr(STDIN_FILENO, &before) == 0) {
-        app_warn(app, "serial port of %s; Ctrl-] then d detaches", name);
+        app_warn(app, "%s of %s; Ctrl-] then d detaches", what, name);
         raw = before;
         cfmakeraw(&raw);
         tcsetattr(STDIN_FILENO, TCSANOW, &raw);
@@ -115,8 +115,9 @@ proxy_serial(const App *app, const char *name, int guest)
     return EXIT_OK;
 }
 
-int
-console_serial(const App *app, const char *name, int port)
+static int
+open_port(const App *app, const char *name, const char *what, const char *op,
+          int port)
 {
     GError *error = NULL;
     int code;
@@ -124,7 +125,7 @@ console_serial(const App *app, const char *name, int port)
     if (client == NULL)
         return code;
     CARREL_AUTO_FD int fd = -1;
-    JsonWriter *request = control_request("serial-attach");
+    JsonWriter *request = control_request(op);
     json_put_int(request, "port", port);
     g_autoptr(JsonNode) answer =
         control_client_call(client, request, ATTACH_MS, &fd, &error);
@@ -132,19 +133,28 @@ console_serial(const App *app, const char *name, int port)
         return running_fail(app, error);
     if (fd < 0)
         return app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
-                        "machine '%s' gave no stream of its serial port", name);
-    return proxy_serial(app, name, fd);
+                        "machine '%s' gave no stream of its %s", name, what);
+    return proxy_port(app, name, what, fd);
+}
+
+int
+console_serial(const App *app, const char *name, int port)
+{
+    return open_port(app, name, "serial port", "serial-attach", port);
 }
 
 int
 verb_console(App *app, int argc, char **argv)
 {
-    gboolean serial = FALSE, vga = FALSE, log = FALSE;
+    gboolean serial = FALSE, virtio = FALSE, vga = FALSE, log = FALSE;
     int port = 0;
     const GOptionEntry entries[] = {
         {"serial", 's', 0, G_OPTION_ARG_NONE, &serial,
          "Raw bytes of a serial port (--serial=N for port N); Ctrl-] d "
          "detaches",
+         NULL},
+        {"virtio", 0, 0, G_OPTION_ARG_NONE, &virtio,
+         "The same of a virtio console, hvc0 in Linux (--virtio=N for port N)",
          NULL},
         {"port", 'p', G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &port, NULL, "N"},
         {"vga", 0, 0, G_OPTION_ARG_NONE, &vga, "Its screen (default)", NULL},
@@ -162,6 +172,9 @@ verb_console(App *app, int argc, char **argv)
         return logs_print(app, args[0], "vmm", 20, true);
     if (serial)
         return console_serial(app, args[0], port);
+    if (virtio)
+        return open_port(app, args[0], "virtio console", "console-attach",
+                         port);
     g_autoptr(ControlClient) client = running_open(app, args[0], &code);
     return client == NULL ? code : running_attach(app, args[0]);
 }

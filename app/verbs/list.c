@@ -6,6 +6,7 @@
 #include "app/machines.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
+#include "app/wrap.h"
 
 #define COLUMNS 7
 
@@ -144,9 +145,10 @@ verb_list(App *app, int argc, char **argv)
             put_info(w, infos->pdata[i]);
         app_print_json(w);
     } else if (infos->len == 0) {
-        app_say(app, "There are no machines yet. 'carrel new NAME' makes one, "
-                     "'carrel run FILE' tries an image, 'carrel demo' shows "
-                     "what this is.");
+        app_say_wrapped(app, "",
+                        "There are no machines yet. 'carrel new NAME' makes "
+                        "one, 'carrel run FILE' tries an image, 'carrel demo' "
+                        "shows what this is.");
     } else {
         print_rows(app, infos);
     }

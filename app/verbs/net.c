@@ -170,7 +170,7 @@ int
 verb_net(App *app, int argc, char **argv)
 {
     g_autofree char *net = NULL;
-    const GOptionEntry entries[] = {{"net", 'n', 0, G_OPTION_ARG_STRING, &net,
+    const GOptionEntry entries[] = {{"net", 0, 0, G_OPTION_ARG_STRING, &net,
                                      "Which network, when there are several",
                                      "net0"},
                                     {NULL, 0, 0, 0, NULL, NULL, NULL}};

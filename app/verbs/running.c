@@ -99,13 +99,15 @@ running_split_serial(char **argv)
 {
     GPtrArray *out = g_ptr_array_new();
     for (gsize i = 0; argv[i] != NULL; i++) {
-        if (!g_str_has_prefix(argv[i], "--serial=")) {
+        const char *equals = strchr(argv[i], '=');
+        if (!g_str_has_prefix(argv[i], "--serial=") &&
+            !g_str_has_prefix(argv[i], "--virtio=")) {
             g_ptr_array_add(out, g_strdup(argv[i]));
             continue;
         }
-        g_ptr_array_add(out, g_strdup("--serial"));
+        g_ptr_array_add(out, g_strndup(argv[i], (gsize) (equals - argv[i])));
         g_ptr_array_add(out, g_strdup("--port"));
-        g_ptr_array_add(out, g_strdup(argv[i] + strlen("--serial=")));
+        g_ptr_array_add(out, g_strdup(equals + 1));
     }
     g_ptr_array_add(out, NULL);
     return (char **) g_ptr_array_free(out, FALSE);

@@ -3,16 +3,21 @@
  *
  * Port 0 is a console, the others are channels with names. The host's end of a
  * port that is connected is always open: its link keeps what nobody reads. A
- * port that the guest has closed takes no input, which waits outside. Sizes
- * that change while the guest runs are left out. */
+ * port that the guest has closed takes no input, which waits outside. Ports
+ * come and go while the guest runs, by control messages: the queues of all that
+ * there is room for are there from the start. Sizes that change while the guest
+ * runs are left out. */
+#include "devices/virtio/virtio-console.h"
+
 #include <string.h>
 
 #include "devices/virtio/virtio-device.h"
 #include "vmm/char/char.h"
+#include "vmm/core/error.h"
 #include "vmm/core/iov.h"
 #include "vmm/loop/loop.h"
 
-#define PORTS        8u
+#define PORTS        VIRTIO_CONSOLE_PORTS
 #define QUEUE_SIZE   64u
 #define MAX_PIECES   64u
 #define OUT_LEN      16384u /* bytes of one port on their way to its link */
@@ -34,6 +39,7 @@
 enum {
     EVENT_DEVICE_READY = 0,
     EVENT_DEVICE_ADD = 1,
+    EVENT_DEVICE_REMOVE = 2,
     EVENT_PORT_READY = 3,
     EVENT_CONSOLE_PORT = 4,
     EVENT_RESIZE = 5,
@@ -42,14 +48,15 @@ enum {
 };
 
 /* What is still to be said about a port, one bit each, in the order in which
- * it is said. */
+ * it is said; but that the one before it has gone comes first. */
 enum {
     SAY_ADD = 0x01,
     SAY_CONSOLE = 0x02,
     SAY_RESIZE = 0x04,
     SAY_NAME = 0x08,
     SAY_OPEN = 0x10,
-    SAY_ALL = 0x1f,
+    SAY_REMOVE = 0x20,
+    SAY_ALL = 0x3f,
 };
 
 typedef struct {
@@ -59,6 +66,7 @@ typedef struct {
     guint8 open[PORTS];  /* 1: somebody in the guest has it open */
     /* Bytes of the oldest buffer in the transmit queue that are gone. */
     guint32 sent[PORTS];
+    guint8 listens; /* 1: the driver has been told of the ports */
 } VirtioConsoleState;
 
 typedef struct VirtioConsole VirtioConsole;
@@ -66,8 +74,9 @@ typedef struct VirtioConsole VirtioConsole;
 typedef struct {
     VirtioConsole *d;
     unsigned index;
-    CharLink *chr; /* option */
-    char *name;    /* option */
+    /* Options; changed on the loop under the lock. */
+    CharLink *chr; /* NULL: there is no such port */
+    char *name;
     /* Under the lock: bytes on their way out, a ring; not guest-visible. */
     guint8 *out;
     guint32 out_head, out_len;
@@ -78,6 +87,7 @@ struct VirtioConsole {
     VirtioConsoleState s;
     Port port[PORTS];
     guint32 cols, rows; /* options */
+    guint32 room;       /* option: ports that there is room for; 0: n_ports */
     unsigned n_ports;   /* to the last one that is connected; at least 1 */
     Timer *emergency;   /* sends on the loop what a vCPU wrote */
     bool restoring;     /* stopped() is no reset */
@@ -121,7 +131,7 @@ fill_message(const VirtioConsole *d, unsigned port, guint8 what, guint8 *msg)
     static const guint16 events[] = {
         [SAY_ADD] = EVENT_DEVICE_ADD, [SAY_CONSOLE] = EVENT_CONSOLE_PORT,
         [SAY_RESIZE] = EVENT_RESIZE,  [SAY_NAME] = EVENT_PORT_NAME,
-        [SAY_OPEN] = EVENT_PORT_OPEN,
+        [SAY_OPEN] = EVENT_PORT_OPEN, [SAY_REMOVE] = EVENT_DEVICE_REMOVE,
     };
     gsize len = CONTROL_LEN;
 
@@ -148,10 +158,12 @@ static guint8
 next_message(const VirtioConsole *d, unsigned *ret_port)
 {
     for (unsigned i = 0; i < d->n_ports; i++) {
-        if (d->s.say[i] != 0) {
-            *ret_port = i;
-            return d->s.say[i] & (guint8) -d->s.say[i];
-        }
+        guint8 say = d->s.say[i];
+        *ret_port = i;
+        if ((say & SAY_REMOVE) != 0)
+            return SAY_REMOVE;
+        if (say != 0)
+            return say & (guint8) -say;
     }
     return 0;
 }
@@ -347,6 +359,16 @@ static const CharOps char_ops = {
 
 /* ---- what the driver says ---- */
 
+/* The driver begins: it knows no port. */
+static void
+forget_ports(VirtioConsoleState *s)
+{
+    memset(s->say, 0, sizeof s->say);
+    memset(s->ready, 0, sizeof s->ready);
+    memset(s->open, 0, sizeof s->open);
+    s->listens = 0;
+}
+
 /* Lock held. A port that is not connected does not exist. */
 static void
 handle_message(VirtioConsole *d, guint32 id, guint16 event, guint16 value)
@@ -354,12 +376,14 @@ handle_message(VirtioConsole *d, guint32 id, guint16 event, guint16 value)
     VirtioConsoleState *s = &d->s;
 
     if (event == EVENT_DEVICE_READY) {
+        forget_ports(s);
+        s->listens = value != 0;
         for (unsigned i = 0; value != 0 && i < d->n_ports; i++)
-            if (i == 0 || d->port[i].chr != NULL)
+            if (d->port[i].chr != NULL)
                 s->say[i] |= SAY_ADD;
         return;
     }
-    if (id >= d->n_ports || (id > 0 && d->port[id].chr == NULL)) {
+    if (id >= d->n_ports || d->port[id].chr == NULL) {
         device_guest_error(&d->virtio.pci.dev,
                            "control message %u about port %u, which is not "
                            "there",
@@ -367,7 +391,7 @@ handle_message(VirtioConsole *d, guint32 id, guint16 event, guint16 value)
         return;
     }
     if (event == EVENT_PORT_READY && value != 0) {
-        s->ready[id] = 1;
+        s->ready[id] = s->listens = 1;
         s->say[id] |= id == 0 ? SAY_CONSOLE | SAY_RESIZE | SAY_OPEN : SAY_OPEN;
         if (d->port[id].name != NULL && *d->port[id].name != '\0')
             s->say[id] |= SAY_NAME;
@@ -475,9 +499,7 @@ clear(VirtioConsole *d)
 {
     VirtioConsoleState *s = &d->s;
 
-    memset(s->say, 0, sizeof s->say);
-    memset(s->ready, 0, sizeof s->ready);
-    memset(s->open, 0, sizeof s->open);
+    forget_ports(s);
     memset(s->sent, 0, sizeof s->sent);
 }
 
@@ -513,6 +535,7 @@ open_ports(VirtioConsole *d)
         p->out = g_malloc(OUT_LEN);
         p->out_head = p->out_len = 0;
     }
+    d->n_ports = MAX(d->n_ports, d->room);
 }
 
 static bool
@@ -536,20 +559,29 @@ virtio_console_realize(Device *dev, DeviceEnv *env, GError **error)
     return true;
 }
 
+/* Loop, lock not held. The link is let go; forget: and the port is no more. */
+static void
+close_port(Port *p, bool forget)
+{
+    if (p->out == NULL)
+        return;
+    while (send_piece(p) > 0) /* the guest's last words */
+        ;
+    char_set_ops(p->chr, NULL, NULL);
+    virtio_lock(&p->d->virtio);
+    g_clear_pointer(&p->out, g_free);
+    p->out_len = 0;
+    p->chr = forget ? NULL : p->chr;
+    virtio_unlock(&p->d->virtio);
+}
+
 static void
 virtio_console_unrealize(Device *dev)
 {
     VirtioConsole *d = VIRTIO_OF(VirtioConsole, dev);
 
-    for (unsigned i = 0; i < PORTS; i++) {
-        Port *p = &d->port[i];
-        if (p->out == NULL)
-            continue;
-        while (send_piece(p) > 0) /* the guest's last words */
-            ;
-        char_set_ops(p->chr, NULL, NULL);
-        g_clear_pointer(&p->out, g_free);
-    }
+    for (unsigned i = 0; i < PORTS; i++)
+        close_port(&d->port[i], false);
     d->restoring = true; /* the state is left as it is */
     virtio_class_unrealize(dev);
     g_clear_pointer(&d->emergency, timer_free);
@@ -571,9 +603,69 @@ virtio_console_restored(Device *dev)
 {
     VirtioConsole *d = VIRTIO_OF(VirtioConsole, dev);
 
+    /* version 1 did not say it */
+    for (unsigned i = 0; i < PORTS; i++)
+        d->s.listens |= d->s.ready[i] != 0 || d->s.say[i] != 0;
     d->restoring = true;
     virtio_class_restored(dev);
     d->restoring = false;
+}
+
+/* ---- ports that come and go ---- */
+
+bool
+virtio_console_connect(Device *dev, unsigned n, CharLink *chr, const char *name,
+                       GError **error)
+{
+    VirtioConsole *d = VIRTIO_OF(VirtioConsole, dev);
+    Port *p = &d->port[n];
+
+    if (n >= d->n_ports) {
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                    "the machine's virtio console has room for ports 0 to %u; "
+                    "take one of these, or stop the machine and add it to its "
+                    "settings",
+                    d->n_ports - 1);
+        return false;
+    }
+    if (p->chr != NULL) {
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
+                    "port %u of the virtio console is there already", n);
+        return false;
+    }
+    virtio_lock(&d->virtio);
+    g_free(p->name);
+    p->name = g_strdup(name);
+    p->out = g_malloc(OUT_LEN);
+    p->out_head = p->out_len = 0;
+    p->chr = chr;
+    if (d->s.listens)
+        d->s.say[n] |= SAY_ADD;
+    talk(d);
+    virtio_unlock(&d->virtio);
+    char_set_ops(chr, &char_ops, p);
+    return true;
+}
+
+void
+virtio_console_disconnect(Device *dev, unsigned n)
+{
+    VirtioConsole *d = VIRTIO_OF(VirtioConsole, dev);
+    VirtioConsoleState *s = &d->s;
+
+    if (n >= d->n_ports || d->port[n].chr == NULL)
+        return;
+    pump_out(&d->port[n]);
+    close_port(&d->port[n], true);
+    virtio_lock(&d->virtio);
+    /* one that the driver has not heard of goes without a word */
+    bool known = s->listens && (s->say[n] & SAY_ADD) == 0;
+    s->say[n] = known ? SAY_REMOVE : s->say[n] & SAY_REMOVE;
+    s->ready[n] = s->open[n] = 0;
+    s->sent[n] = 0;
+    talk(d);
+    virtio_unlock(&d->virtio);
+    virtio_kick(&d->virtio, tx_queue(n)); /* what is left goes nowhere */
 }
 
 static bool
@@ -588,7 +680,11 @@ virtio_console_check(const void *state, GError **error)
                     "virtio-console: port %u is in no possible state", i);
         return false;
     }
-    return true;
+    if (s->listens <= 1)
+        return true;
+    g_set_error_literal(error, CARREL_STATE_ERROR, CARREL_STATE_ERROR_INVALID,
+                        "virtio-console: its driver is in no possible state");
+    return false;
 }
 
 /* clang-format off */
@@ -598,6 +694,7 @@ static const StateField virtio_console_fields[] = {
     STATE_BLOB(VirtioConsoleState, ready),
     STATE_BLOB(VirtioConsoleState, open),
     STATE_ARRAY(VirtioConsoleState, sent, STATE_U32),
+    { "listens", STATE_U8, G_STRUCT_OFFSET(VirtioConsoleState, listens), 1, 1, 2, NULL },
     STATE_FIELDS_END
 };
 
@@ -611,6 +708,8 @@ static const PropDesc virtio_console_props[] = {
     VIRTIO_PROPS(VirtioConsole, virtio),
     PORT_PROPS(0), PORT_PROPS(1), PORT_PROPS(2), PORT_PROPS(3),
     PORT_PROPS(4), PORT_PROPS(5), PORT_PROPS(6), PORT_PROPS(7),
+    PROP_DEF_U32(VirtioConsole, room, "ports", 0, 0, PORTS, NULL,
+                 "ports that there is room for; 0: to the last one that is there"),
     PROP_DEF_U32(VirtioConsole, cols, "cols", 80, 1, 1000, NULL,
                  "columns of the console"),
     PROP_DEF_U32(VirtioConsole, rows, "rows", 25, 1, 1000, NULL,
@@ -621,7 +720,7 @@ static const PropDesc virtio_console_props[] = {
 
 static const StateDesc virtio_console_state = {
     .name = "virtio-console",
-    .version = 1,
+    .version = 2,
     .min_version = 1,
     .size = sizeof(VirtioConsoleState),
     .fields = virtio_console_fields,

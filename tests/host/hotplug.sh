@@ -48,6 +48,40 @@ done
 check "random numbers are plugged in" "$carrel" attach plug rng
 check "and out" "$carrel" detach plug rng --force
 
+check "a balloon is plugged in" "$carrel" attach plug balloon
+check "it takes a wish" "$carrel" memory plug --balloon=16M
+refuses 4 'balloon is there already' "there is one balloon" \
+    "$carrel" attach plug balloon
+check "it goes" "$carrel" detach plug balloon --force
+refuses 3 'has no balloon; .carrel attach plug balloon' "and takes none then" \
+    "$carrel" memory plug --balloon=16M
+refuses 2 'say keyboard=virtio' "an input that is none" \
+    "$carrel" attach plug input
+check "a tablet is plugged in" "$carrel" attach plug input pointer=virtio-tablet
+check "a keyboard beside it" "$carrel" attach plug input keyboard=virtio
+refuses 4 'its pointer is there already' "one pointer" \
+    "$carrel" attach plug input pointer=virtio-mouse
+check "both go" "$carrel" detach plug input --force
+refuses 3 "no card 'input'" "no second time" \
+    "$carrel" detach plug input --force
+check "they come back" \
+    "$carrel" attach plug input pointer=virtio-mouse keyboard=virtio
+refuses 3 'no virtio console 2; .carrel attach plug console2' "no console" \
+    "$carrel" console plug --virtio=2
+check "the first console brings its card" \
+    "$carrel" attach plug console2 name=org.test
+check "a second one is a port of it" "$carrel" attach plug console0 kind=pty
+check "a third" "$carrel" attach plug console7 kind=file "path=$home/port.txt"
+refuses 4 'console2 is there already' "one of each number" \
+    "$carrel" attach plug console2
+check "its socket listens" test -S "$XDG_RUNTIME_DIR/carrel/plug/console2.sock"
+check "it can be opened, and stays open" bash -c \
+    "timeout 1 '$carrel' console plug --virtio=2 </dev/null; [ \$? = 124 ]"
+check "it goes at once" "$carrel" detach plug console2
+check "and its socket" bash -c \
+    "! test -e '$XDG_RUNTIME_DIR/carrel/plug/console2.sock'"
+check "it comes again" "$carrel" attach plug console2
+
 refuses 2 "stays while the machine runs" "a disk of the main board stays" \
     "$carrel" detach plug disk0 --force
 refuses 2 "'ide' cannot be plugged in.*virtio-blk" "a disk for the main board" \

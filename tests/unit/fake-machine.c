@@ -136,6 +136,13 @@ fm_serial(void *m, unsigned port, bool replay, GError **error)
     return pair[0];
 }
 
+/* There is port 3. */
+static int
+fm_console(void *m, unsigned port, bool replay, GError **error)
+{
+    return fm_serial(m, port == 3 ? 0 : 9, replay, error);
+}
+
 static void
 fm_media(void *m, const MediaRequest *r, MachineDone done, void *data)
 {
@@ -257,6 +264,7 @@ static const MachineOps fake_ops = {
     .has_absolute = fm_absolute,
     .serial_at = fm_serial_at,
     .serial = fm_serial,
+    .console = fm_console,
     .change_media = fm_media,
     .drives = fm_drives,
     .nets = fm_nets,

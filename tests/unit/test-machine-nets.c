@@ -59,7 +59,7 @@ set_up(Fixture *f)
     *f = (Fixture){.profile = profile_new()};
     f->m.name = f->m.runtime_dir = (char *) "nets";
     g_mutex_init(&f->m.path_lock);
-    g_cond_init(&f->m.nic_idle);
+    g_cond_init(&f->m.idle);
     f->m.vm = vm_new(&config, &events, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(f->m.vm);
     for (unsigned i = 0; i < MACHINE_NETS; i++) {
@@ -75,7 +75,7 @@ tear_down(Fixture *f)
     vm_free(f->m.vm);
     profile_free(f->profile);
     g_mutex_clear(&f->m.path_lock);
-    g_cond_clear(&f->m.nic_idle);
+    g_cond_clear(&f->m.idle);
 }
 
 static bool

@@ -216,15 +216,29 @@ view_prints_a_command_or_the_address(void)
     tear_down(&run);
 }
 
-CU_MAIN("running-verbs",
-        {"a_dry_run_says_what_would_be_done",
-         a_dry_run_says_what_would_be_done},
-        {"a_dry_run_keeps_the_state_in_json",
-         a_dry_run_keeps_the_state_in_json},
-        {"send_and_wait_answer_with_json", send_and_wait_answer_with_json},
-        {"logs_are_an_object_a_line_with_json",
-         logs_are_an_object_a_line_with_json},
-        {"the_log_of_a_lost_process_ends_with_the_reason",
-         the_log_of_a_lost_process_ends_with_the_reason},
-        {"view_prints_a_command_or_the_address",
-         view_prints_a_command_or_the_address})
+static void
+console_shows_ports_of_both_kinds(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_TRUE(says(&run, "console q --serial", "boot\n"));
+    CU_ASSERT_TRUE(says(&run, "console q --virtio=3", "boot\n"));
+    CU_ASSERT_EQUAL(carrel(&run, "console q --virtio"), 3);
+    CU_ASSERT_EQUAL(carrel(&run, "console q --virtio=8"), 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "0 to 7"));
+    tear_down(&run);
+}
+
+CU_MAIN(
+    "running-verbs",
+    {"console_shows_ports_of_both_kinds", console_shows_ports_of_both_kinds},
+    {"a_dry_run_says_what_would_be_done", a_dry_run_says_what_would_be_done},
+    {"a_dry_run_keeps_the_state_in_json", a_dry_run_keeps_the_state_in_json},
+    {"send_and_wait_answer_with_json", send_and_wait_answer_with_json},
+    {"logs_are_an_object_a_line_with_json",
+     logs_are_an_object_a_line_with_json},
+    {"the_log_of_a_lost_process_ends_with_the_reason",
+     the_log_of_a_lost_process_ends_with_the_reason},
+    {"view_prints_a_command_or_the_address",
+     view_prints_a_command_or_the_address})

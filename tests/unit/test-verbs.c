@@ -305,6 +305,51 @@ a_kernel_is_not_run_without_its_template(void)
 }
 
 static void
+n_is_the_dry_run_of_net_too(void)
+{
+    Run run;
+    set_up(&run);
+    write_machine(&run, "a", "[machine]\n");
+
+    CU_ASSERT_EQUAL(carrel(&run, "net forward add a 2222-22 -n"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "net forward add a 2222-22 --net=net1"), 4);
+    tear_down(&run);
+}
+
+static void
+lists_fit_a_terminal(void)
+{
+    static const char *const lists[] = {"list", "templates", "keys", "help"};
+    Run run;
+    set_up(&run);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
+        CU_ASSERT_EQUAL(carrel(&run, lists[i]), 0);
+        g_auto(GStrv) lines = g_strsplit(run.out, "\n", -1);
+        for (gsize n = 0; lines[n] != NULL; n++)
+            CU_ASSERT_TRUE(g_utf8_strlen(lines[n], -1) <= 80);
+    }
+    tear_down(&run);
+}
+
+static void
+a_narrow_terminal_folds_the_last_column(void)
+{
+    Run run;
+    set_up(&run);
+
+    g_setenv("COLUMNS", "60", TRUE);
+    CU_ASSERT_EQUAL(carrel(&run, "templates dos"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out,
+                                  "MS-DOS, FreeDOS and others of the\n"
+                                  "                     16-bit time\n"));
+    CU_ASSERT_EQUAL(carrel(&run, "templates dos --plain"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "of the 16-bit time\n"));
+    g_unsetenv("COLUMNS");
+    tear_down(&run);
+}
+
+static void
 read_only_refuses_changes(void)
 {
     Run run;
@@ -772,6 +817,8 @@ attach_checks_before_it_asks_the_machine(void)
     CU_ASSERT_EQUAL(carrel(&run, "attach a disk1 path=/x model=scsi"), 2);
     CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "virtio-blk"));
     CU_ASSERT_EQUAL(carrel(&run, "attach a disk1 path"), 2);
+    CU_ASSERT_EQUAL(carrel(&run, "attach a disk1 path=/x direct=2"), 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "carrel: disk1.direct: "));
     CU_ASSERT_EQUAL(carrel(&run, "attach a disk1 path=/x"), 4);
     CU_ASSERT_EQUAL(carrel(&run, "attach a disk1 path=/x --keep"), 4);
     CU_ASSERT_EQUAL(carrel(&run, "get a disk1.path"), 0);
@@ -832,6 +879,8 @@ CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         CASE(media_go_into_the_drives_of_the_template),
         CASE(dry_run_writes_nothing), CASE(n_is_the_dry_run_of_run_too),
         CASE(a_kernel_is_not_run_without_its_template),
+        CASE(n_is_the_dry_run_of_net_too), CASE(lists_fit_a_terminal),
+        CASE(a_narrow_terminal_folds_the_last_column),
         CASE(read_only_refuses_changes), CASE(set_mends_a_profile_step_by_step),
         CASE(unknown_keys_are_warned_about_by_those_who_go_on),
         CASE(an_empty_profile_is_warned_about),

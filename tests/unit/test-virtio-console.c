@@ -1,6 +1,7 @@
 /* tests/unit/test-virtio-console.c - consoles and channels by virtio. */
 #include <string.h>
 
+#include "devices/virtio/virtio-console.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/virtio-rig.h"
 #include "vmm/char/char.h"
@@ -344,6 +345,89 @@ test_restore(void)
     check_restore(G_MAXUINT64);
 }
 
+/* Port 1 alone is there, with room for three. */
+static void
+begin_with_room(Fixture *f)
+{
+    virtio_rig_init(&f->r, VR_PCI);
+    for (unsigned i = 0; i < 2; i++)
+        f->chr[i] = char_open("null", NULL, f->r.vm->env.loop, NULL);
+    Device *dev = device_new(&virtio_console_class, "console");
+    device_set_link(dev, "chr1", f->chr[1]);
+    device_set_u64(dev, "ports", 3, NULL);
+    virtio_rig_add_device(&f->r, dev);
+    virtio_rig_start(&f->r, G_MAXUINT64, 8);
+}
+
+static void
+test_ports_come_and_go(void)
+{
+    Fixture f;
+    const VrBuf out = {VR_DATA + 0x4000, 4, false};
+    g_autoptr(GError) error = NULL;
+
+    begin_with_room(&f);
+    give_control(&f, 12);
+    CU_ASSERT_TRUE(virtio_console_connect(f.r.dev, 2, f.chr[0], "late", NULL));
+    CU_ASSERT_EQUAL(used_len(&f, CONTROL_IN), G_MAXUINT32); /* no driver yet */
+    virtio_console_disconnect(f.r.dev, 2);
+    control(&f, 0, DEVICE_READY, 1);
+    check_message(&f, 0, 1, DEVICE_ADD, 0, 8);
+    CU_ASSERT_TRUE(virtio_console_connect(f.r.dev, 2, f.chr[0], "late", NULL));
+    check_message(&f, 1, 2, DEVICE_ADD, 0, 8);
+    control(&f, 2, PORT_READY, 1);
+    check_message(&f, 2, 2, NAME, 1, 12);
+    check_message(&f, 3, 2, OPEN, 1, 8);
+    CU_ASSERT_FALSE(
+        virtio_console_connect(f.r.dev, 2, f.chr[0], "late", &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "there already"));
+    g_clear_error(&error);
+    CU_ASSERT_FALSE(
+        virtio_console_connect(f.r.dev, 3, f.chr[0], "late", &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "room for ports 0 to 2"));
+    put_text(&f, VR_DATA + 0x4000, "PONG");
+    virtio_rig_add(&f.r, 7, &out, 1);
+    CU_ASSERT_EQUAL(virtio_rig_finish(&f.r, 7), 0);
+    check_output(f.chr[0], "PONG");
+    virtio_console_disconnect(f.r.dev, 2);
+    check_message(&f, 4, 2, REMOVE, 1, 8);
+    virtio_rig_add(&f.r, 7, &out, 1);
+    CU_ASSERT_EQUAL(virtio_rig_finish(&f.r, 7), 0);
+    check_output(f.chr[0], "PONG");
+    control(&f, 2, OPEN, 1); /* a driver that has not read it yet */
+    CU_ASSERT_PTR_NOT_NULL(strstr(f.r.vm->log->str, "which is not there"));
+    CU_ASSERT_EQUAL(used_len(&f, CONTROL_IN), G_MAXUINT32);
+    end(&f);
+}
+
+/* Without a buffer for messages, they wait: that the old port has gone is said
+ * first, and of one that nobody has heard of nothing. */
+static void
+test_changes_wait_for_buffers(void)
+{
+    Fixture f;
+
+    begin_with_room(&f);
+    give_control(&f, 1);
+    control(&f, 0, DEVICE_READY, 1);
+    check_message(&f, 0, 1, DEVICE_ADD, 0, 8);
+    virtio_console_disconnect(f.r.dev, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        CU_ASSERT_TRUE(
+            virtio_console_connect(f.r.dev, 1, f.chr[1], "again", NULL));
+        virtio_console_disconnect(f.r.dev, 1);
+    }
+    CU_ASSERT_TRUE(virtio_console_connect(f.r.dev, 1, f.chr[1], "again", NULL));
+    virtio_console_connect(f.r.dev, 0, f.chr[0], NULL, NULL);
+    virtio_console_disconnect(f.r.dev, 0);
+    give_control(&f, 4);
+    check_message(&f, 0, 1, REMOVE, 1, 8);
+    check_message(&f, 1, 1, DEVICE_ADD, 0, 8);
+    CU_ASSERT_EQUAL(used_len(&f, CONTROL_IN), G_MAXUINT32);
+    virtio_console_disconnect(f.r.dev, 1);
+    end(&f);
+}
+
 static gsize
 output_len(Fixture *f)
 {
@@ -395,4 +479,6 @@ CU_MAIN("virtio-console",
         {"hostile_messages_change_nothing", test_hostile},
         {"a_reset_forgets_what_was_open", test_reset_closes},
         {"what_is_under_way_survives_a_restore", test_restore},
+        {"ports_come_and_go", test_ports_come_and_go},
+        {"changes_of_ports_wait_for_buffers", test_changes_wait_for_buffers},
         {"half_a_request_survives_a_restore", test_restore_amid_output})

@@ -31,7 +31,7 @@ const KeyBinding passthrough_keys[] = {
     {"a", CMD_APPLY, "apply", "do what the plan says…", KEY_WRITES},
     {"u", CMD_UNDO, "undo", "give everything back…", KEY_WRITES},
     {"t", CMD_REHEARSE, "test", "rehearse: all that a machine does, without one…", KEY_WRITES},
-    {"v", CMD_SRIOV, NULL, "SR-IOV panel: virtual functions of network cards and NVMe", 0},
+    {"v", CMD_SRIOV, NULL, "SR-IOV panel: virtual functions of NICs and NVMe", 0},
     {"B", CMD_ALL, NULL, "bridges and parts of the chipset too, or not", 0},
     {"r", CMD_AGAIN, NULL, "look at the host again", 0},
     {"H", CMD_DOCTOR, NULL, "host doctor", 0},

@@ -1,0 +1,154 @@
+/* app/assemble-eject.c - cards that go because the guest lets them go, or
+ * because the host wants its device back: jobs of the pool. */
+#include "app/assemble-internal.h"
+#include "devices/chipset/pci-hotplug.h"
+#include "vmm/loop/loop.h"
+
+/* ---- what the guest lets go ---- */
+
+/* Slots to see to; 0: none, and whoever waits is told. */
+static guint32
+next_ejected(Machine *m)
+{
+    g_mutex_lock(&m->eject_lock);
+    guint32 slots = m->ejected;
+    m->ejected = 0;
+    m->ejecting = slots != 0;
+    if (slots == 0)
+        g_cond_broadcast(&m->eject_idle);
+    g_mutex_unlock(&m->eject_lock);
+    return slots;
+}
+
+/* The pool's thread. m may be gone when there are no more. */
+static int
+eject_work(void *data)
+{
+    Machine *m = data;
+    guint32 slots;
+
+    while ((slots = next_ejected(m)) != 0)
+        for (unsigned slot = 1; slot < 32; slot++)
+            if ((slots & 1u << slot) != 0)
+                machine_take_out(m, slot, "detached: the guest let it go");
+    return 0;
+}
+
+/* Loop thread. One job, however often the guest does it: the pool has few
+ * threads, and disks may need them to become quiet. */
+static void
+on_eject(void *data, unsigned slot)
+{
+    Machine *m = data;
+
+    g_mutex_lock(&m->eject_lock);
+    m->ejected |= 1u << slot;
+    bool start = !m->ejecting;
+    m->ejecting = true;
+    g_mutex_unlock(&m->eject_lock);
+    if (start)
+        loop_offload(vm_loop(m->vm), eject_work, NULL, m);
+}
+
+/* ---- what the host wants back ---- */
+
+#define RETURN_WAIT_MS 3000 /* for the guest's answers */
+#define RETURN_STEP_MS 50
+
+/* The guest is asked for all before any is waited for: the host waits for each
+ * of them. What is left. */
+static guint32
+ask_for_cards(Machine *m, guint32 slots)
+{
+    if (m->pc.hotplug == NULL)
+        return machine_slots_in_use(m, slots);
+    for (unsigned slot = 1; slot < 32; slot++)
+        if ((slots & 1u << slot) != 0)
+            pci_hotplug_request_removal(m->pc.hotplug, slot);
+    for (unsigned waited = 0; waited < RETURN_WAIT_MS &&
+                              (slots = machine_slots_in_use(m, slots)) != 0;
+         waited += RETURN_STEP_MS)
+        g_usleep(RETURN_STEP_MS * 1000);
+    return machine_slots_in_use(m, slots);
+}
+
+static void
+return_card(Machine *m, unsigned slot)
+{
+    machine_take_out(m, slot,
+                     "given back to the host, which asked for it; the "
+                     "guest did not let go");
+    if (m->pc.hotplug != NULL)
+        pci_hotplug_removed(m->pc.hotplug, slot);
+}
+
+static guint32
+next_wanted(Machine *m)
+{
+    g_mutex_lock(&m->eject_lock);
+    guint32 slots = m->wanted;
+    m->wanted = 0;
+    m->returning = slots != 0;
+    if (slots == 0)
+        g_cond_broadcast(&m->eject_idle);
+    g_mutex_unlock(&m->eject_lock);
+    return slots;
+}
+
+/* The pool's thread, as eject_work(). */
+static int
+return_work(void *data)
+{
+    Machine *m = data;
+    guint32 slots;
+
+    while ((slots = next_wanted(m)) != 0) {
+        slots = ask_for_cards(m, slots);
+        for (unsigned slot = 1; slot < 32; slot++)
+            if ((slots & 1u << slot) != 0)
+                return_card(m, slot);
+    }
+    return 0;
+}
+
+void
+machine_return_card(Machine *m, unsigned slot)
+{
+    g_mutex_lock(&m->eject_lock);
+    m->wanted |= 1u << slot;
+    bool start = !m->returning;
+    m->returning = true;
+    g_mutex_unlock(&m->eject_lock);
+    if (start)
+        loop_offload(vm_loop(m->vm), return_work, NULL, m);
+}
+
+void
+machine_watch_ejects(Machine *m)
+{
+    if (m->pc.hotplug != NULL)
+        pci_hotplug_set_owner(m->pc.hotplug, on_eject, m);
+}
+
+void
+machine_plug_init(Machine *m)
+{
+    g_mutex_init(&m->eject_lock);
+    g_cond_init(&m->eject_idle);
+}
+
+void
+machine_plug_settle(Machine *m)
+{
+    g_mutex_lock(&m->eject_lock);
+    while (m->ejecting || m->returning)
+        g_cond_wait(&m->eject_idle, &m->eject_lock);
+    g_mutex_unlock(&m->eject_lock);
+}
+
+void
+machine_plug_done(Machine *m)
+{
+    g_mutex_clear(&m->eject_lock);
+    g_cond_clear(&m->eject_idle);
+}

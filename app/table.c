@@ -1,0 +1,94 @@
+/* app/table.c - app_print_table(): rows with columns that stand under each
+ * other. On a terminal the last column goes on in further lines; a pipe gets
+ * one line a row, for grep and cut. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "app/app.h"
+#include "app/wrap.h"
+
+#define MIN_FOLD 20 /* columns; less is no text any more */
+
+/* Columns on the terminal; what does not print has none. */
+static unsigned
+text_width(const char *text)
+{
+    unsigned width = 0;
+
+    for (const char *c = text; *c != '\0'; c = g_utf8_next_char(c)) {
+        gunichar u = g_utf8_get_char(c);
+        if (!g_unichar_iszerowidth(u))
+            width += g_unichar_iswide(u) ? 2 : 1;
+    }
+    return width;
+}
+
+/* What the person said, then what the terminal says; 0: no limit. */
+static unsigned
+screen_width(const App *app)
+{
+    const char *said = g_getenv("COLUMNS");
+    struct winsize size;
+    guint64 width;
+
+    if (app->plain)
+        return 0;
+    if (said != NULL &&
+        g_ascii_string_to_unsigned(said, 10, 0, 10000, &width, NULL))
+        return (unsigned) width;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static void
+print_folded(const char *text, unsigned indent, unsigned width)
+{
+    unsigned room = width > indent + MIN_FOLD ? width - indent : 0;
+
+    while (room > 0 && text_width(text) > room) {
+        gsize len = wrap_line(text, room);
+        if (text[len] == '\0')
+            break; /* one long word */
+        printf("%.*s\n%*s", (int) len, text, (int) indent, "");
+        text += len + strspn(text + len, " ");
+    }
+    printf("%s", text);
+}
+
+static void
+print_cell(const App *app, const char *cell, bool head, unsigned pad)
+{
+    if (head && app->color)
+        printf("\033[1m%s\033[0m%*s", cell, (int) pad, "");
+    else if (pad > 0 && pad < 1000)
+        printf("%s%*s", cell, (int) pad, "");
+    else
+        printf("%s", cell);
+}
+
+void
+app_print_table(const App *app, const char *const *cells, unsigned n_rows,
+                unsigned n_columns)
+{
+    g_autofree unsigned *widths = g_new0(unsigned, n_columns);
+    unsigned screen = screen_width(app), last = n_columns - 1, indent = 0;
+
+    for (unsigned i = 0; i < n_rows * n_columns; i++)
+        widths[i % n_columns] =
+            MAX(widths[i % n_columns], text_width(cells[i]));
+    for (unsigned col = 0; col < last; col++)
+        indent += widths[col] + 2;
+    for (unsigned row = 0; row < n_rows; row++) {
+        for (unsigned col = 0; col < n_columns; col++) {
+            g_autofree char *cell = app_clean(cells[row * n_columns + col]);
+            if (col < last || row == 0)
+                print_cell(app, cell, row == 0,
+                           col < last ? widths[col] + 2 - text_width(cell) : 0);
+            else
+                print_folded(cell, indent, screen);
+        }
+        printf("\n");
+    }
+}
