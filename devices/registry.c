@@ -26,6 +26,10 @@ extern const DeviceClass port92_class;
 /* serial */
 extern const DeviceClass uart16550_class;
 
+/* sound */
+extern const DeviceClass opl3_class;
+extern const DeviceClass pc_speaker_class;
+
 /* storage */
 extern const DeviceClass fdc_class;
 extern const DeviceClass piix3_ide_class;
@@ -74,6 +78,10 @@ static const DeviceClass *const registry[] = {
 
     /* serial */
     &uart16550_class,
+
+    /* sound */
+    &opl3_class,
+    &pc_speaker_class,
 
     /* storage */
     &fdc_class,

@@ -25,6 +25,7 @@ typedef struct {
     guint binds, unbinds;
     guint requests; /* device_request() calls */
     MachineRequest last_request;
+    SpeakerLine speaker; /* what the interval timer does */
     GString *log; /* everything logged, one line each */
 } FakeVm;
 

@@ -9,7 +9,6 @@
 
 #include "vmm/types.h"
 
-typedef struct Audio Audio;
 typedef struct AudioVoice AudioVoice;
 
 #define AUDIO_RATE    48000u /* of what leaves the mixer; stereo, 16 bits */
