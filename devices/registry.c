@@ -29,6 +29,7 @@ extern const DeviceClass uart16550_class;
 /* sound */
 extern const DeviceClass opl3_class;
 extern const DeviceClass pc_speaker_class;
+extern const DeviceClass sb16_class;
 
 /* storage */
 extern const DeviceClass fdc_class;
@@ -82,6 +83,7 @@ static const DeviceClass *const registry[] = {
     /* sound */
     &opl3_class,
     &pc_speaker_class,
+    &sb16_class,
 
     /* storage */
     &fdc_class,

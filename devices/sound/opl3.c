@@ -297,6 +297,8 @@ opl3_quiesce(Device *dev)
 {
     Opl3 *d = DEVICE_OF(Opl3, dev);
 
+    if (!device_is_realized(dev))
+        return;
     g_mutex_lock(&dev->lock);
     run_timers(d);
     make_samples(d);
