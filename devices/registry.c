@@ -27,6 +27,7 @@ extern const DeviceClass port92_class;
 extern const DeviceClass uart16550_class;
 
 /* sound */
+extern const DeviceClass ac97_class;
 extern const DeviceClass opl3_class;
 extern const DeviceClass pc_speaker_class;
 extern const DeviceClass sb16_class;
@@ -81,6 +82,7 @@ static const DeviceClass *const registry[] = {
     &uart16550_class,
 
     /* sound */
+    &ac97_class,
     &opl3_class,
     &pc_speaker_class,
     &sb16_class,
