@@ -26,7 +26,7 @@ typedef struct {
     guint requests; /* device_request() calls */
     MachineRequest last_request;
     SpeakerLine speaker; /* what the interval timer does */
-    GString *log; /* everything logged, one line each */
+    GString *log;        /* everything logged, one line each */
 } FakeVm;
 
 FakeVm *fake_vm_new(gsize ram_size); /* RAM at 0, multiple of 4096 */
