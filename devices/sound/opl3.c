@@ -27,8 +27,8 @@
 #define N_TIMERS      2
 #define TICK_NS       (5 * NSEC_PER_MSEC)
 #define CHUNK         256u
-#define MAX_LATE      (OPL3_RATE / 10) /* samples; beyond, time is skipped */
-#define GAIN          2                /* one channel alone is soft */
+#define MAX_LATE      (OPL3_RATE / 4) /* samples; beyond, time is skipped */
+#define GAIN          2               /* one channel alone is soft */
 
 typedef struct {
     Opl3Chip chip;

@@ -18,7 +18,8 @@
 #define LOOK_SILENCE_NS (10 * NSEC_PER_MSEC)
 #define ALERT_NS        NSEC_PER_SECOND
 #define LEVEL           8000.0
-#define MAX_FRAMES      960u /* 20 ms; what is older is not made up for */
+#define CHUNK           480u
+#define MAX_LATE        (AUDIO_RATE / 2) /* what is older is not made up for */
 
 typedef struct {
     Device dev;
@@ -52,14 +53,10 @@ time_up(double x)
 /* Each frame is the mean over its time: tones that no card can play, which
  * programs use for silence, come out as such. */
 static void
-make_tone(PcSpeaker *d, gint64 now)
+fill(PcSpeaker *d, gint16 *frames, gsize n)
 {
-    gint16 frames[2 * MAX_FRAMES];
     double step = PIT_HZ / d->line.count / AUDIO_RATE;
-    guint64 due = (guint64) (now - d->since_ns) * AUDIO_RATE / NSEC_PER_SECOND;
-    gsize n = MIN(due - d->frames, (guint64) MAX_FRAMES);
 
-    d->frames = due - n;
     for (gsize i = 0; i < n; i++) {
         double up = (time_up(d->phase + step) - time_up(d->phase)) / step;
         frames[2 * i] = frames[2 * i + 1] =
@@ -67,11 +64,25 @@ make_tone(PcSpeaker *d, gint64 now)
         d->phase += step;
         d->phase -= floor(d->phase);
     }
-    audio_voice_write(d->voice,
-                      d->since_ns +
-                          (gint64) (d->frames * NSEC_PER_SECOND / AUDIO_RATE),
-                      AUDIO_RATE, frames, n);
-    d->frames = due;
+}
+
+static void
+make_tone(PcSpeaker *d, gint64 now)
+{
+    gint16 frames[2 * CHUNK];
+    guint64 due = (guint64) (now - d->since_ns) * AUDIO_RATE / NSEC_PER_SECOND;
+
+    if (due - d->frames > MAX_LATE)
+        d->frames = due - MAX_LATE;
+    while (d->frames < due) {
+        gsize n = MIN(due - d->frames, CHUNK);
+        fill(d, frames, n);
+        audio_voice_write(
+            d->voice,
+            d->since_ns + (gint64) (d->frames * NSEC_PER_SECOND / AUDIO_RATE),
+            AUDIO_RATE, frames, n);
+        d->frames += n;
+    }
 }
 
 static void
