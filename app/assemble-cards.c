@@ -18,6 +18,7 @@ enum {
     SLOT_BALLOON = 25,
     SLOT_KEYBOARD = 26,
     SLOT_POINTER = 27,
+    SLOT_SOUND = 28,
 };
 
 /* Firmware tries sticks after disk0..3. */
@@ -253,6 +254,17 @@ plug_input(const Plugging *g)
                          SLOT_POINTER);
 }
 
+static bool
+plug_sound(const Plugging *g)
+{
+    if (g->only != NULL || strcmp(get(g, "sound", "model"), "ac97") != 0)
+        return true;
+    Device *dev = device_create("ac97", "ac97");
+    device_set_link(dev, "audio", g->m->audio);
+    pc_cards_add(g->cards, dev, SLOT_SOUND);
+    return true;
+}
+
 /* A card of the host keeps its functions together: firmware and drivers expect
  * the sound of a graphics card beside the picture. */
 static bool
@@ -270,7 +282,7 @@ plug_host_pci(const Plugging *g)
 /* One row a kind of card, whether it is there from the start or comes later. */
 static bool (*const kinds[])(const Plugging *g) = {
     plug_drives,  plug_scsi,    plug_usb,   plug_rng,      plug_nics,
-    plug_console, plug_balloon, plug_input, plug_host_pci,
+    plug_console, plug_balloon, plug_input, plug_host_pci, plug_sound,
 };
 
 static bool

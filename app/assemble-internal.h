@@ -47,6 +47,7 @@ struct Machine {
     CharLink *serial[PC_SERIALS];
     CharLink *firmware_log;
     CharLink *console[MACHINE_CONSOLES]; /* of the virtio console */
+    Audio *audio;                        /* NULL: no sound device */
     Device *balloon;                     /* the machine's; NULL: none */
     Device *scsi;                        /* virtio-scsi; NULL: none */
     Device *usb;                         /* xhci; NULL: none */
@@ -140,6 +141,11 @@ bool machine_remove_usb(Machine *m, const char *section, GError **error);
 bool machine_is_minimal(const Profile *p);
 /* Its kernel is opened and its devices are made. */
 bool machine_build_minimal(Machine *m, const Profile *p, GError **error);
+
+/* assemble-sound.c: before the devices are made; those on the ISA bus, when the
+ * others are there. */
+bool machine_open_sound(Machine *m, const Profile *p, GError **error);
+bool machine_add_sound(Machine *m, const Profile *p, GError **error);
 
 /* assemble-net.c: opens the links that the profile names, before the devices
  * are made; close after them. */

@@ -42,6 +42,9 @@ CharLink *machine_firmware_log(Machine *machine);
 
 /* Port n (0..) of the virtio console, or NULL. */
 CharLink *machine_console(Machine *machine, unsigned n);
+/* Where its sound goes, "alsa: default"; NULL: it has none. g_free. Any
+ * thread. */
+char *machine_describe_sound(Machine *machine);
 /* For virtio-balloon.h, or NULL. */
 Device *machine_balloon(Machine *machine);
 

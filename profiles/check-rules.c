@@ -407,17 +407,46 @@ rule_minimal_drives(const Rules *rules)
     for_each(rules, "cd#", minimal_drive);
 }
 
+static void
+rule_sound(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+    const char *model = profile_get_string(p, "sound.model");
+
+    if (strcmp(model, "none") != 0 &&
+        strcmp(profile_get_string(p, "sound.output"), "wav") == 0 &&
+        *profile_get_string(p, "sound.file") == '\0')
+        profile_report(
+            rules->findings, true, profile_get_line(p, "sound.output"),
+            "sound.file",
+            g_strdup("is missing; output=wav needs the file's path"));
+    if (is_minimal(p) && strcmp(model, "none") != 0 &&
+        strcmp(model, "ac97") != 0)
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "sound.model"), "sound.model",
+                       g_strdup("chipset=pc-virtio has no ISA bus and no "
+                                "speaker; choose ac97"));
+}
+
 void
 profile_check_rules(const Profile *profile, GPtrArray *findings)
 {
     static void (*const rules[])(const Rules *rules) = {
-        rule_disk_paths,         rule_serial_paths,
-        rule_ide_units,          rule_vnc_password,
-        rule_one_disk_twice,     rule_smp_needs_a_pentium,
-        rule_smp_needs_acpi,     rule_screen_for_vnc,
-        rule_kernel_and_chipset, rule_minimal_has_no,
-        rule_minimal_drives,     rule_networks,
-        rule_boot_from_net,      rule_usb,
+        rule_disk_paths,
+        rule_serial_paths,
+        rule_ide_units,
+        rule_vnc_password,
+        rule_one_disk_twice,
+        rule_smp_needs_a_pentium,
+        rule_smp_needs_acpi,
+        rule_screen_for_vnc,
+        rule_kernel_and_chipset,
+        rule_minimal_has_no,
+        rule_minimal_drives,
+        rule_networks,
+        rule_boot_from_net,
+        rule_usb,
+        rule_sound,
     };
     const Rules context = {profile, findings};
 

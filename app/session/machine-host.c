@@ -199,6 +199,18 @@ log_warnings(MachineHost *host, const Profile *profile)
     }
 }
 
+/* Where it is heard, or why it is not. */
+static void
+say_sound(MachineHost *host)
+{
+    g_autofree char *sound = machine_describe_sound(host->machine);
+
+    if (sound == NULL)
+        return;
+    g_autofree char *line = g_strdup_printf("sound: %s", sound);
+    machine_host_say(host, line);
+}
+
 static bool
 build_machine(MachineHost *host, const MachineHostOptions *options,
               GError **error)
@@ -222,6 +234,8 @@ build_machine(MachineHost *host, const MachineHostOptions *options,
     host->ram = profile_get_u64(profile, "machine.memory");
     host->machine =
         machine_new(profile, &machine_options, &host_events, host, error);
+    if (host->machine != NULL)
+        say_sound(host);
     bool ok = host->machine != NULL && machine_vnc_start(host, profile, error);
     profile_free(profile);
     return ok;
