@@ -19,6 +19,7 @@ enum {
     SLOT_KEYBOARD = 26,
     SLOT_POINTER = 27,
     SLOT_SHARED = 28,
+    SLOT_SOUND = 29,
     SLOT_SATA = 31, /* as the ICH9's, 00:1f.2 but for the function */
 };
 
@@ -341,6 +342,17 @@ plug_shared(const Plugging *g)
     return true;
 }
 
+static bool
+plug_sound(const Plugging *g)
+{
+    if (g->only != NULL || strcmp(get(g, "sound", "model"), "ac97") != 0)
+        return true;
+    Device *dev = device_create("ac97", "ac97");
+    device_set_link(dev, "audio", g->m->audio);
+    pc_cards_add(g->cards, dev, SLOT_SOUND);
+    return true;
+}
+
 /* A card of the host keeps its functions together: firmware and drivers expect
  * the sound of a graphics card beside the picture. */
 static bool
@@ -359,6 +371,7 @@ plug_host_pci(const Plugging *g)
 static bool (*const kinds[])(const Plugging *g) = {
     plug_drives,  plug_units,   plug_usb,   plug_rng,      plug_nics,
     plug_console, plug_balloon, plug_input, plug_host_pci, plug_shared,
+    plug_sound,
 };
 
 static bool

@@ -67,6 +67,7 @@ struct Machine {
     GBytes *bios, *vga_bios;
     CharLink *serial[PC_SERIALS];
     CharLink *firmware_log;
+    Audio *audio;    /* NULL: no sound device */
     Device *balloon; /* the machine's; NULL: none */
     unsigned balloon_users;
     Device *controllers[DRIVE_N_BUSES];   /* cards with units; NULL: none */
@@ -194,6 +195,11 @@ bool machine_remove_usb(Machine *m, const char *section, GError **error);
 bool machine_is_minimal(const Profile *p);
 /* Its kernel is opened and its devices are made. */
 bool machine_build_minimal(Machine *m, const Profile *p, GError **error);
+
+/* assemble-sound.c: before the devices are made; those on the ISA bus, when the
+ * others are there. */
+bool machine_open_sound(Machine *m, const Profile *p, GError **error);
+bool machine_add_sound(Machine *m, const Profile *p, GError **error);
 
 /* assemble-net.c: opens the links that the profile names, before the devices
  * are made; close after them. */

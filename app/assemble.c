@@ -9,6 +9,7 @@
 
 #include "app/assemble-internal.h"
 #include "app/placement.h"
+#include "vmm/audio/audio.h"
 #include "vmm/block/block.h"
 #include "vmm/boot/firmware.h"
 #include "vmm/loop/loop.h"
@@ -472,9 +473,11 @@ machine_new(const Profile *profile, const MachineOptions *options,
         machine_open_nets(m, profile, error) &&
         machine_open_pcis(m, profile, error) &&
         machine_open_shared(m, profile, error) &&
+        machine_open_sound(m, profile, error) &&
         (machine_is_minimal(profile) ? machine_build_minimal(m, profile, error)
                                      : build_pc(m, profile, error)) &&
-        machine_show_ram(m, error) && machine_plug_usb(m, profile, error) &&
+        machine_add_sound(m, profile, error) && machine_show_ram(m, error) &&
+        machine_plug_usb(m, profile, error) &&
         machine_open_evdevs(m, profile, error))
         return m;
     machine_free(m);
@@ -516,9 +519,11 @@ machine_free(Machine *m)
             (void) vm_stop(m->vm, "closed", NULL); /* may have just stopped */
         if (!vm_is_quiet(m->vm))
             return; /* storage hangs: the process ends with all this */
+        audio_finish(m->audio); /* while what it has to say is there */
         vm_remove_devices(m->vm);
         machine_plug_settle(m);
         loop_call(vm_loop(m->vm), close_backends, m);
+        audio_free(m->audio);
         input_free(m->input);
         display_free(m->display);
         vm_free(m->vm);

@@ -44,6 +44,9 @@ CharLink *machine_firmware_log(Machine *machine);
 /* One more peer of port n (0..) of the virtio console, as char_attach_fd().
  * False: there is no such port, and fd is the caller's still. Any thread. */
 bool machine_attach_console(Machine *machine, unsigned n, int fd, bool replay);
+/* Where its sound goes, "alsa: default"; NULL: it has none. g_free. Any
+ * thread. */
+char *machine_describe_sound(Machine *machine);
 /* For virtio-balloon.h, or NULL. It stays until machine_release_balloon():
  * hold it shortly, and nothing that waits for a change of cards. Any thread. */
 Device *machine_hold_balloon(Machine *machine);

@@ -23,6 +23,7 @@ machine_info_free(MachineInfo *info)
     g_free(info->reason);
     g_free(info->summary);
     g_free(info->view);
+    g_free(info->sound);
     g_free(info->ladder);
     for (gsize i = 0; i < G_N_ELEMENTS(info->serial); i++)
         g_free(info->serial[i]);
@@ -72,6 +73,7 @@ machine_info_offline(const char *name)
     info->reason = g_strdup("");
     info->summary = g_strdup("");
     info->view = g_strdup("");
+    info->sound = g_strdup("");
     info->ladder = ladder_summary(name);
     info->pid = running ? pid : 0;
     if (!running && record != NULL) {
@@ -109,6 +111,7 @@ machine_info(const char *name)
     info->answers = true;
     set_text(&info->state, json_get_string(status, "state", "running"));
     set_text(&info->view, json_get_string(status, "view", ""));
+    set_text(&info->sound, json_get_string(status, "sound", ""));
     read_serial(info, status);
     info->memory = (guint64) json_get_int(status, "memory", 0);
     info->resident = (guint64) json_get_int(status, "resident", 0);

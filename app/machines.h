@@ -15,6 +15,7 @@ typedef struct {
     char *summary;            /* description or template, "" */
     char *ladder;             /* a class being tried, "" (ladder_summary()) */
     char *view;               /* address for a VNC viewer, "" */
+    char *sound;              /* where it goes, "alsa: default", "" */
     char *serial[4];          /* "pty:/dev/pts/7"; NULL: no port, not running */
     gint64 pid;               /* 0: not running */
     guint64 memory, resident; /* bytes */

@@ -34,6 +34,12 @@ extern const DeviceClass rtl8029_class;
 extern const DeviceClass rtl8139_class;
 extern const DeviceClass rtl8139c_class;
 
+/* sound */
+extern const DeviceClass ac97_class;
+extern const DeviceClass opl3_class;
+extern const DeviceClass pc_speaker_class;
+extern const DeviceClass sb16_class;
+
 /* storage */
 extern const DeviceClass fdc_class;
 extern const DeviceClass ahci_class;
@@ -94,6 +100,12 @@ static const DeviceClass *const registry[] = {
     &rtl8029_class,
     &rtl8139_class,
     &rtl8139c_class,
+
+    /* sound */
+    &ac97_class,
+    &opl3_class,
+    &pc_speaker_class,
+    &sb16_class,
 
     /* storage */
     &fdc_class,

@@ -530,6 +530,27 @@ rule_minimal_drives(const Rules *rules)
     for_each(rules, "cd#", minimal_drive);
 }
 
+static void
+rule_sound(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+    const char *model = profile_get_string(p, "sound.model");
+
+    if (strcmp(model, "none") != 0 &&
+        strcmp(profile_get_string(p, "sound.output"), "wav") == 0 &&
+        *profile_get_string(p, "sound.file") == '\0')
+        profile_report(
+            rules->findings, true, profile_get_line(p, "sound.output"),
+            "sound.file",
+            g_strdup("is missing; output=wav needs the file's path"));
+    if (is_minimal(p) && strcmp(model, "none") != 0 &&
+        strcmp(model, "ac97") != 0)
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "sound.model"), "sound.model",
+                       g_strdup("chipset=pc-virtio has no ISA bus and no "
+                                "speaker; choose ac97"));
+}
+
 void
 profile_check_rules(const Profile *profile, GPtrArray *findings)
 {
@@ -552,6 +573,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_hyperv_is_seen,
         rule_topology,
         rule_pci,
+        rule_sound,
     };
     const Rules context = {profile, findings};
 

@@ -239,6 +239,7 @@ static const SchemaSection sections[] = {
     { "rng",          0, 0, "random numbers for the guest" },
     { "balloon",      0, 0, "memory that the guest lends to the host while it runs (carrel memory)" },
     { "input",        0, 0, "keyboard and pointer" },
+    { "sound",        0, 0, "the sound card, and where it is heard" },
     { "serial#",      4, 0, "serial ports COM1 to COM4" },
     { "console#",     8, 0, "ports of a virtio console: number 0 is a console (hvc0 in Linux), the others are channels for programs; needs a driver in the guest" },
     { "net#",         4, 0, "network cards; the section makes the card" },
@@ -343,6 +344,12 @@ static const SchemaKey keys[] = {
     { "input", "evdev3", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "a fourth one", NULL },
     { "input", "evdev-toggle", SCHEMA_ENUM, 0, 0, 0, "ctrl-ctrl|alt-alt|shift-shift|meta-meta|ctrl-scrolllock|scrolllock", "ctrl-ctrl", NULL, "0.2", "keys that hand evdev0 and the others to the guest and back, held together and let go; ctrl-ctrl are both Ctrl keys", NULL },
     { "input", "evdev-start", SCHEMA_ENUM, 0, 0, 0, "host|guest", "host", NULL, "0.2", "who has evdev0 and the others when the machine starts", NULL },
+
+    { "sound", "model", SCHEMA_ENUM, 0, 0, 0, "none|speaker|adlib|sb16|ac97", "none", NULL, "0.2", "sound hardware: the PC's speaker, which the others have too; adlib is FM music for DOS games; sb16 is a Sound Blaster 16 with FM (port 220, interrupt 5, DMA 1 and 5) for DOS to Windows 2000; ac97 is for Linux and Windows with its driver", NULL },
+    { "sound", "output", SCHEMA_ENUM, 0, 0, 0, "alsa|wav|none", "alsa", NULL, "0.2", "where it is heard: alsa is this computer, also by PipeWire and PulseAudio; wav is a file; without a sound card the machine runs silently", NULL },
+    { "sound", "device", SCHEMA_STRING, 0, 0, MAX_TEXT, NULL, "", NULL, "0.2", "name of the device of output=alsa, such as hw:1,0; empty is ALSA's default", NULL },
+    { "sound", "file", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "the file of output=wav; it is written anew at each start", NULL },
+    { "sound", "volume", SCHEMA_INT, 0, 0, 100, NULL, "100", "%", "0.2", "how loud the machine is on this computer", NULL },
 
     { "serial#", "kind", SCHEMA_ENUM, 0, 0, 0, "pane|pty|socket|file|null", "pane", NULL, "0.1", "the other end: pane (carrel console --serial), a pty, a Unix socket, a file, or nothing", NULL },
     { "serial#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "file: where the output goes; socket: its path; pty: a link to it", NULL },

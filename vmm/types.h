@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 typedef guint64 Gpa; /* guest-physical address, in bytes */
+typedef struct Audio Audio;
 typedef struct Block Block;
 typedef struct CharLink CharLink;
 typedef struct CpuBackend CpuBackend;
@@ -24,6 +25,7 @@ typedef struct MemBacking MemBacking;
 typedef struct MemSlot MemSlot;
 typedef struct Msi Msi;
 typedef struct NetLink NetLink;
+typedef struct SpeakerLine SpeakerLine;
 typedef struct StateDesc StateDesc;
 typedef struct Timer Timer;
 typedef struct Viewer Viewer;

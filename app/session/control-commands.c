@@ -59,6 +59,8 @@ put_status(Peer *peer, JsonWriter *out)
     json_put_bool(out, "absolute", config->ops->has_absolute(config->machine));
     g_autofree char *view = config->ops->view_address(config->machine);
     json_put_string(out, "view", view);
+    g_autofree char *sound = config->ops->sound(config->machine);
+    json_put_optional(out, "sound", sound);
     json_put_bool(out, "display",
                   config->ops->display(config->machine) != NULL);
     json_begin_object(out, "serial");

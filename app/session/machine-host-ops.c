@@ -261,6 +261,13 @@ host_drives(void *m)
     return machine_describe_drives(host->machine);
 }
 
+static char *
+host_sound(void *m)
+{
+    MachineHost *host = m;
+    return machine_describe_sound(host->machine);
+}
+
 static guint64
 resident_bytes(void)
 {
@@ -362,4 +369,5 @@ const MachineOps machine_host_ops = {
     .set_balloon = machine_host_set_balloon,
     .log_path = host_log_path,
     .view_address = host_view_address,
+    .sound = host_sound,
 };

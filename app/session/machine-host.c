@@ -200,6 +200,18 @@ log_warnings(MachineHost *host, const Profile *profile)
     }
 }
 
+/* Where it is heard, or why it is not. */
+static void
+say_sound(MachineHost *host)
+{
+    g_autofree char *sound = machine_describe_sound(host->machine);
+
+    if (sound == NULL)
+        return;
+    g_autofree char *line = g_strdup_printf("sound: %s", sound);
+    machine_host_say(host, line);
+}
+
 static bool
 build_machine(MachineHost *host, const MachineHostOptions *options,
               GError **error)
@@ -224,6 +236,8 @@ build_machine(MachineHost *host, const MachineHostOptions *options,
     host->sleep = machine_sleep_new(host, profile);
     host->machine =
         machine_new(profile, &machine_options, &host_events, host, error);
+    if (host->machine != NULL)
+        say_sound(host);
     bool ok = host->machine != NULL && machine_vnc_start(host, profile, error);
     profile_free(profile);
     return ok;

@@ -117,6 +117,8 @@ typedef struct {
     char *(*log_path)(void *m, const char *source);
     /* Facts for `status`: "vnc unix:/run/…", or "". */
     char *(*view_address)(void *m);
+    /* "alsa: default"; NULL: the machine has no sound. g_free. */
+    char *(*sound)(void *m);
 } MachineOps;
 
 static inline void

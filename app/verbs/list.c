@@ -89,6 +89,7 @@ put_info(JsonWriter *w, const MachineInfo *info)
     json_put_optional(w, "reason", info->reason);
     json_put_optional(w, "summary", info->summary);
     json_put_optional(w, "view", info->view);
+    json_put_optional(w, "sound", info->sound);
     json_put_optional(w, "ladder", info->ladder);
     put_serial(w, info);
     json_put_int(w, "pid", info->pid);
@@ -181,6 +182,10 @@ verb_status(App *app, int argc, char **argv)
     if (app->verbose > 0 && *info->reason != '\0') {
         g_autofree char *reason = app_clean(info->reason);
         printf("%s\n", reason);
+    }
+    if (app->verbose > 0 && *info->sound != '\0') {
+        g_autofree char *sound = app_clean(info->sound);
+        printf("sound: %s\n", sound);
     }
     return EXIT_OK;
 }

@@ -13,6 +13,7 @@
 #include "devices/firmware/fw-cfg.h"
 #include "devices/legacy/i8237.h"
 #include "devices/usb/xhci.h"
+#include "vmm/audio/audio.h"
 #include "vmm/block/block.h"
 #include "vmm/char/char.h"
 #include "vmm/display/display.h"
@@ -103,6 +104,13 @@ make_drive(Rig *rig)
 }
 
 static gpointer
+make_audio(Rig *rig)
+{
+    rig->audio = audio_new_manual(&rig->vm->env);
+    return rig->audio;
+}
+
+static gpointer
 make_net(Rig *rig)
 {
     const NetSpec spec = {.kind = "null", .name = "contract"};
@@ -153,6 +161,7 @@ static const struct {
     const char *prefix; /* of the link's name */
     gpointer (*make)(Rig *rig);
 } link_makers[] = {
+    { "audio", make_audio },
     { "bus",   make_bus },
     { "chr",   make_char },
     { "dma",   make_dma },
@@ -324,6 +333,7 @@ rig_free(Rig *rig)
     vfio_container_free(rig->vfio_container);
     if (rig->vfio != NULL)
         vfio_fake_free(rig->vfio);
+    audio_free(rig->audio);
     input_free(rig->vm->env.input);
     display_free(rig->vm->env.display);
     fake_vm_free(rig->vm);

@@ -10,6 +10,7 @@
 typedef struct {
     const DeviceClass *klass;
     FakeVm *vm;
+    Audio *audio;       /* made when the class has such a link */
     PciBus *bus;        /* made when the class has a "bus" link */
     GPtrArray *helpers; /* Device *: what the device is connected to */
     GPtrArray *blocks;  /* Block * */

@@ -37,6 +37,7 @@ SYSTEM_HEADERS = (
     (r'rfb/', ('ui/vnc/',)),
     (r'gio/', ()),  # four libraries for what GLib has as well
     (r'linux/kvm', ('vmm/cpu/kvm/',)),
+    (r'alsa/', ('vmm/audio/',)),
     (r'liburing', ('vmm/block/',)),
     (r'slirp/|libslirp', ('vmm/net/',)),
     (r'linux/vfio\.h', ('devices/vfio/',)),

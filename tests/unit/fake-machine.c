@@ -242,6 +242,12 @@ fm_log_path(void *m, const char *source)
 }
 
 static char *
+fm_sound(void *m)
+{
+    return g_strdup("wav: /tmp/a.wav");
+}
+
+static char *
 fm_view(void *m)
 {
     FakeMachine *fm = m;
@@ -276,6 +282,7 @@ static const MachineOps fake_ops = {
     .set_balloon = fm_set_balloon,
     .log_path = fm_log_path,
     .view_address = fm_view,
+    .sound = fm_sound,
 };
 
 static void

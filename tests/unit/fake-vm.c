@@ -91,6 +91,13 @@ fake_log(DeviceEnv *env, const char *source, const char *line)
     g_string_append_printf(vm->log, "%s: %s\n", source, line);
 }
 
+static bool
+fake_speaker(DeviceEnv *env, SpeakerLine *ret_line)
+{
+    *ret_line = ((FakeVm *) (void *) env)->speaker;
+    return ret_line->count != 0;
+}
+
 FakeVm *
 fake_vm_new(gsize ram_size)
 {
@@ -107,6 +114,7 @@ fake_vm_new(gsize ram_size)
     vm->env.irq = irq_chip_new(&fake_irq_ops, vm);
     vm->env.request = fake_request;
     vm->env.log = fake_log;
+    vm->env.speaker = fake_speaker;
     vm->log = g_string_new(NULL);
     io_space_set_memory(vm->env.mmio, vm->env.mem);
     vm->ram_size = (guint) ram_size;

@@ -34,7 +34,8 @@ typedef struct {
     guint binds, unbinds;
     guint requests; /* device_request() calls */
     MachineRequest last_request;
-    GString *log; /* everything logged, one line each */
+    SpeakerLine speaker; /* what the interval timer does */
+    GString *log;        /* everything logged, one line each */
 } FakeVm;
 
 FakeVm *fake_vm_new(gsize ram_size); /* RAM at 0, multiple of 4096 */

@@ -582,6 +582,22 @@ every_key_with_every_bad_form_is_handled(void)
     CU_ASSERT_TRUE(refused > n * 5); /* most forms are wrong for most keys */
 }
 
+static void
+sound_needs_what_it_names(void)
+{
+    CU_ASSERT_TRUE(complains("[sound]\nmodel=sb16\noutput=wav\n",
+                             "/m/machine.ini:3: sound.file: is missing"));
+    CU_ASSERT_TRUE(complains("[machine]\nchipset=pc-virtio\nkernel=k\n"
+                             "[display]\nmodel=none\n[sound]\nmodel=sb16\n",
+                             "/m/machine.ini:7: sound.model: chipset=pc-virtio "
+                             "has no ISA bus"));
+    CU_ASSERT_FALSE(complains("[machine]\nchipset=pc-virtio\nkernel=k\n"
+                              "[display]\nmodel=none\n[sound]\nmodel=ac97\n",
+                              ""));
+    CU_ASSERT_FALSE(
+        complains("[sound]\nmodel=speaker\noutput=wav\nfile=a.wav\n", ""));
+}
+
 #define CASE(name)                                                             \
     {                                                                          \
 #name, name                                                            \
@@ -655,6 +671,7 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(what_is_no_file_or_too_big_is_refused),
         CASE(missing_and_wrong_media_are_found),
         CASE(what_a_network_boot_lacks_is_found),
+        CASE(sound_needs_what_it_names),
         CASE(every_key_with_every_bad_form_is_handled),
         CASE(hyper_v_that_nobody_sees_is_a_warning),
         CASE(sockets_and_threads_divide_the_processors),

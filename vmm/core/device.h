@@ -50,6 +50,14 @@ struct Device {
     guint guest_errors_in_window;
 };
 
+/* What the PC's speaker hangs on: channel 2 of the interval timer, and port
+ * 61h. */
+struct SpeakerLine {
+    guint32 count; /* clocks of 1193182 Hz a period; 1..65536 */
+    guint8 mode;   /* 0..5 of the 8254 */
+    bool gate, on; /* bits 0 and 1 of port 61h */
+};
+
 /* What a device sees of its machine: filled by the Vm (or a test's fake VM)
  * before the first realize, constant afterwards. */
 struct DeviceEnv {
@@ -60,6 +68,9 @@ struct DeviceEnv {
     IrqChip *irq;
     Display *display; /* NULL: no screen */
     Input *input;     /* NULL: no keyboard or pointer */
+    /* NULL: the interval timer's backend cannot tell. Loop thread; false: it
+     * could not this time. */
+    bool (*speaker)(DeviceEnv *env, SpeakerLine *ret_line);
     /* Any thread, never blocks. detail: short text for the log, or NULL. */
     void (*request)(DeviceEnv *env, MachineRequest what, const char *detail);
     /* Any thread, never blocks: a line for the machine's log. */

@@ -555,6 +555,14 @@ env_request(DeviceEnv *env, MachineRequest what, const char *detail)
     }
 }
 
+static bool
+env_speaker(DeviceEnv *env, SpeakerLine *ret_line)
+{
+    Vm *vm = (Vm *) (void *) env;
+
+    return vm->ops->speaker != NULL && vm->ops->speaker(vm->backend, ret_line);
+}
+
 static void
 env_log(DeviceEnv *env, const char *source, const char *line)
 {
@@ -636,6 +644,7 @@ vm_new(const VmConfig *config, const VmEvents *events, void *data,
     vm->env.vm_name = vm->name;
     vm->env.request = env_request;
     vm->env.log = env_log;
+    vm->env.speaker = env_speaker;
     g_queue_init(&vm->ops_waiting);
     vm->env.loop = loop_new(config->name, error);
     if (vm->env.loop == NULL || !vm_open_backend(vm, config, error)) {

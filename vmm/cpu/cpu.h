@@ -110,6 +110,9 @@ typedef struct {
     /* Guest clock stops and goes on with the machine (kvmclock, TSC). */
     void (*clock_stop)(CpuBackend *b);
     void (*clock_start)(CpuBackend *b);
+    /* What the timer does for the speaker; any thread. NULL: there is no
+     * timer. */
+    bool (*speaker)(CpuBackend *b, SpeakerLine *ret_line);
     /* See vm_set_vfio_group(). NULL: the CPU need not know. */
     int (*set_vfio_group)(CpuBackend *b, int group_fd, bool add);
 } CpuBackendOps;

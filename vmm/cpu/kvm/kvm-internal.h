@@ -74,6 +74,7 @@ extern const IrqBackendOps kvm_irq_ops; /* kvm-irq.c */
 extern const IoBackendOps kvm_io_ops;   /* kvm-irq.c */
 
 /* kvm-irq.c: the 8259s, IOAPIC and PIT, and the first routing table. */
+bool kvm_speaker(CpuBackend *b, SpeakerLine *ret_line); /* any thread */
 bool kvm_create_irqchip(CpuBackend *b, GError **error);
 
 /* kvm-hyperv.c: before the CPUID leaves are set; nothing when it is off. */

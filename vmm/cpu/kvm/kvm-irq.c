@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/ioctl.h>
 
+#include "vmm/core/device.h"
 #include "vmm/core/sysutil.h"
 #include "vmm/cpu/kvm/kvm-internal.h"
 
@@ -75,6 +76,23 @@ kvm_create_irqchip(CpuBackend *b, GError **error)
     int ret = publish_routes(b);
     if (ret < 0)
         return sys_error(error, -ret, "KVM refused the interrupt routes");
+    return true;
+}
+
+bool
+kvm_speaker(CpuBackend *b, SpeakerLine *ret_line)
+{
+    struct kvm_pit_state2 pit;
+
+    if (kvm_ioctl(b->vm_fd, KVM_GET_PIT2, &pit) < 0)
+        return false;
+    const struct kvm_pit_channel_state *ch = &pit.channels[2];
+    *ret_line = (SpeakerLine){
+        .count = ch->count != 0 ? MIN(ch->count, 65536u) : 65536u,
+        .mode = ch->mode,
+        .gate = ch->gate != 0,
+        .on = (pit.flags & KVM_PIT_FLAGS_SPEAKER_DATA_ON) != 0,
+    };
     return true;
 }
 

@@ -408,5 +408,6 @@ const CpuBackendOps kvm_backend_ops = {
     .describe = describe,
     .clock_stop = clock_stop,
     .clock_start = clock_start,
+    .speaker = kvm_speaker,
     .set_vfio_group = set_vfio_group,
 };
