@@ -10,6 +10,8 @@
 #include "app/assemble-internal.h"
 #include "vmm/block/block.h"
 #include "vmm/boot/firmware.h"
+#include "vmm/core/pacer.h"
+#include "vmm/cpu/cpu-speed.h"
 #include "vmm/loop/loop.h"
 
 #define MIB          (G_GUINT64_CONSTANT(1) << 20)
@@ -338,6 +340,18 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
 
 /* ---- life ---- */
 
+/* The profile was checked: it is a speed. */
+static void
+set_speed(Machine *m, const char *text)
+{
+    guint32 share = PACER_FULL;
+
+    if (strcmp(text, "full") == 0)
+        return; /* nothing to measure */
+    if (cpu_speed_parse(text, vm_cpu_kips(m->vm), &share))
+        vm_set_speed(m->vm, share);
+}
+
 static bool
 create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
           GError **error)
@@ -357,6 +371,7 @@ create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
     m->vm = vm_new(&config, events, data, error);
     if (m->vm == NULL)
         return false;
+    set_speed(m, profile_get_string(p, "machine.speed"));
     m->input = input_new(vm_loop(m->vm));
     if (!machine_is_minimal(p) &&
         strcmp(profile_get_string(p, "display.model"), "none") != 0)

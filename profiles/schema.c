@@ -78,6 +78,20 @@ check_tsc(const char *text)
 }
 
 static const char *
+check_speed(const char *text)
+{
+    static const char *const names[] = {"full",    "286",      "386", "486",
+                                        "pentium", "pentium2", NULL};
+    char *end;
+    double percent = g_ascii_strtod(text, &end);
+
+    if (g_strv_contains(names, text) || (end != text && strcmp(end, "%") == 0 &&
+                                         percent >= 0.01 && percent <= 100))
+        return NULL;
+    return "full, 286, 386, 486, pentium, pentium2, or 0.01% to 100%";
+}
+
+static const char *
 check_mac(const char *text)
 {
     static const char allowed[] =
@@ -236,6 +250,7 @@ static const SchemaKey keys[] = {
     { "machine", "cpus", SCHEMA_INT, 0, 1, 64, NULL, "1", NULL, "0.1", "number of processors", NULL },
     { "machine", "cpu-model", SCHEMA_ENUM, 0, 0, 0, "host|486|pentium|pentium3|qemu64", "host", NULL, "0.1", "the processor that the guest sees; host is the host's own", NULL },
     { "machine", "tsc-khz", SCHEMA_INT, 0, 0, 10000000, NULL, "0", "kHz", "0.1", "speed of the time stamp counter; 0 is the host's; slower helps old programs that count loops", check_tsc },
+    { "machine", "speed", SCHEMA_STRING, 0, 1, MAX_WORD, NULL, "full", NULL, "0.3", "how fast the processors are: full, a percentage such as 12.5%, or like a 286, 386, 486, pentium or pentium2, for programs that are unplayable on anything faster; carrel speed changes it while the machine runs", check_speed },
     { "machine", "hide-hypervisor", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "do not tell the guest that it runs in a virtual machine", NULL },
     { "machine", "sandbox", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "confine the machine's process to what it needs; false only to find out whether that is what fails", NULL },
     { "machine", "acpi", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "give the guest ACPI tables; false for systems that stumble over them", NULL },

@@ -63,6 +63,8 @@ const SandboxRule sandbox_rules[] = {
       "its flags are in memory, out of our sight: the C library then uses clone" },
     { M, SANDBOX_ANY, 0, "sched_getaffinity sched_setaffinity sched_getattr sched_setattr sched_getscheduler sched_getparam sched_setscheduler sched_get_priority_max sched_get_priority_min getpriority setpriority",
       "what threads inherit" },
+    { M, SANDBOX_ANY, 0, "timer_create timer_settime timer_delete",
+      "slices of processors that are slowed down" },
     { M, SANDBOX_ANY, 0, "setrlimit setsid",
       "limits" },
     { M, SANDBOX_ANY, 0, "inotify_init1 inotify_add_watch inotify_rm_watch",

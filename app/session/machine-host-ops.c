@@ -335,6 +335,8 @@ const MachineOps machine_host_ops = {
     .stats = host_stats,
     .balloon = machine_host_balloon,
     .set_balloon = machine_host_set_balloon,
+    .set_speed = machine_host_set_speed,
+    .speed = machine_host_speed,
     .log_path = host_log_path,
     .view_address = host_view_address,
 };

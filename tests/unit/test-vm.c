@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/unit/cu-main.h"
+#include "vmm/core/pacer.h"
 #include "vmm/core/vm.h"
 #include "vmm/loop/loop.h"
 
@@ -78,6 +79,21 @@ fake_reset(CpuBackend *b, GError **error)
     return true;
 }
 
+/* As if a guest had run its whole slice each time. */
+static guint64 guest_ns[2];
+static gint64 slice[2]; /* atomic as a word */
+
+static bool
+fake_limit(CpuBackend *b, unsigned i, gint64 ns)
+{
+    g_mutex_lock(&b->lock);
+    slice[i] = ns;
+    guest_ns[i] += (guint64) ns;
+    b->kicked[i] = b->kicked[i] || ns != 0; /* the timer */
+    g_mutex_unlock(&b->lock);
+    return true;
+}
+
 static bool
 fake_entry(CpuBackend *b, const CpuEntry *entry, GError **error)
 {
@@ -100,7 +116,10 @@ fake_report(CpuBackend *b, unsigned i)
 static CpuStats
 fake_stats(CpuBackend *b, unsigned i)
 {
-    return (CpuStats){0};
+    g_mutex_lock(&b->lock);
+    CpuStats stats = {.guest_ns = guest_ns[i]};
+    g_mutex_unlock(&b->lock);
+    return stats;
 }
 
 static char *
@@ -176,6 +195,7 @@ static const CpuBackendOps fake_ops = {
     .vcpu_done = fake_settle,
     .vcpu_run = fake_run,
     .vcpu_kick = fake_kick,
+    .vcpu_limit = fake_limit,
     .vcpu_settle = fake_settle,
     .reset = fake_reset,
     .set_entry = fake_entry,
@@ -450,6 +470,48 @@ begin_failing(CpuExit exit)
     return f;
 }
 
+static guint64
+ran_in(Fixture *f, gint64 ms)
+{
+    guint64 before = vm_cpu_stats(f->vm, 0).guest_ns;
+
+    g_usleep((gulong) ms * 1000);
+    return vm_cpu_stats(f->vm, 0).guest_ns - before;
+}
+
+static void
+test_speed_is_a_share(void)
+{
+    Fixture *f = begin_failing(CPU_EXIT_CONTINUE);
+
+    vm_start(f->vm, false, NULL);
+    CU_ASSERT_EQUAL(ran_in(f, 20), 0); /* full speed: nobody looks */
+    vm_set_speed(f->vm, 10000);
+    guint64 ran = ran_in(f, 300);
+    CU_ASSERT_TRUE(ran > 300000); /* 1 % of 300 ms is 3 ms; hosts are busy */
+    CU_ASSERT_TRUE(ran < 6000000);
+    vm_set_speed(f->vm, PACER_FULL);
+    g_usleep(30000);
+    CU_ASSERT_EQUAL(ran_in(f, 20), 0);
+    end(f);
+}
+
+static void
+test_a_slow_machine_stops_at_once(void)
+{
+    Fixture *f = begin_failing(CPU_EXIT_CONTINUE);
+    gint64 start;
+
+    vm_set_speed(f->vm, PACER_SLOWEST);
+    vm_start(f->vm, false, NULL);
+    g_usleep(50000);
+    start = g_get_monotonic_time();
+    vm_pause(f->vm, NULL);
+    CU_ASSERT_TRUE(g_get_monotonic_time() - start < 2000000);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_PAUSED);
+    end(f);
+}
+
 static void
 test_triple_fault_resets(void)
 {
@@ -649,6 +711,8 @@ CU_MAIN("vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
         {"reset_by_owner_or_guest_goes_on_running", test_reset},
         {"reset_of_a_paused_machine_leaves_it_paused", test_reset_while_paused},
         {"power_off_by_the_guest_stops_it_for_good", test_power_off},
+        {"speed_is_a_share", test_speed_is_a_share},
+        {"a_slow_machine_stops_at_once", test_a_slow_machine_stops_at_once},
         {"a_triple_fault_resets_the_machine", test_triple_fault_resets},
         {"an_engine_error_ends_in_a_report",
          test_engine_error_crashes_with_report},
