@@ -215,7 +215,7 @@ check_bios_size(const char *name, GBytes *bios, GError **error)
         return true;
     g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_INVALID,
                 "firmware '%s' has %" G_GSIZE_FORMAT " bytes, a BIOS of this "
-                "machine at most 1 MiB; choose another file",
+                "machine at most 1 MiB; choose another file, or write uefi",
                 name, g_bytes_get_size(bios));
     return false;
 }
@@ -227,9 +227,14 @@ load_firmware(Machine *m, const Profile *p, GError **error)
     g_autofree char *bios = profile_get_path(p, "machine.firmware");
     g_autofree char *vga = profile_get_path(p, "machine.vga-firmware");
 
-    m->bios = firmware_load(bios, error);
-    if (m->bios == NULL || !check_bios_size(bios, m->bios, error))
-        return machine_blame(error, "machine", "firmware");
+    if (machine_wants_uefi(p)) {
+        if (!machine_load_uefi(m, p, error))
+            return false;
+    } else {
+        m->bios = firmware_load(bios, error);
+        if (m->bios == NULL || !check_bios_size(bios, m->bios, error))
+            return machine_blame(error, "machine", "firmware");
+    }
     if (m->display == NULL || vga == NULL)
         return true;
     m->vga_bios = firmware_load(vga, error);
@@ -319,6 +324,8 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
         .memory = profile_get_u64(p, "machine.memory"),
         .cpus = (unsigned) profile_get_u64(p, "machine.cpus"),
         .bios = m->bios,
+        .uefi_vars = m->uefi_vars,
+        .nvram = m->nvram,
         .vga_bios = m->vga_bios,
         .display = m->display != NULL,
         .vram_mib = (guint32) (profile_get_u64(p, "display.vram") / MIB),
@@ -395,6 +402,7 @@ build_pc(Machine *m, const Profile *p, GError **error)
     pc_cards_clear(&cards);
     /* the machine has its own copy, in memory that the guest sees */
     g_clear_pointer(&m->bios, g_bytes_unref);
+    g_clear_pointer(&m->uefi_vars, g_bytes_unref);
     return ok;
 }
 
@@ -446,6 +454,7 @@ close_backends(void *data)
         g_free(m->drives[i].path);
     }
     machine_close_retired(m);
+    machine_close_uefi(m);
 }
 
 void
