@@ -65,6 +65,8 @@ struct Machine {
     Display *display;
     Input *input;
     GBytes *bios, *vga_bios;
+    GBytes *uefi_vars; /* at the start; NULL: a BIOS */
+    Block *nvram;      /* where they are kept */
     CharLink *serial[PC_SERIALS];
     CharLink *firmware_log;
     Audio *audio;    /* NULL: no sound device */
@@ -104,6 +106,12 @@ struct Machine {
 /* Adds "SECTION.key: " in front of an error, so that it names what to change;
  * returns false. */
 bool machine_blame(GError **error, const char *section, const char *key);
+
+/* assemble-uefi.c: m->bios is then its code, m->uefi_vars and m->nvram the
+ * variables. Closed on the loop, after the devices. */
+bool machine_wants_uefi(const Profile *p);
+bool machine_load_uefi(Machine *m, const Profile *p, GError **error);
+void machine_close_uefi(Machine *m);
 
 /* assemble-cards.c: the PCI devices that the profile names, for any machine.
  * On failure cards is to be cleared all the same. */

@@ -12,6 +12,8 @@
 #include "vmm/audio/audio.h"
 #include "vmm/block/block.h"
 #include "vmm/boot/firmware.h"
+#include "vmm/core/pacer.h"
+#include "vmm/cpu/cpu-speed.h"
 #include "vmm/loop/loop.h"
 
 #define MIB          (G_GUINT64_CONSTANT(1) << 20)
@@ -214,7 +216,7 @@ check_bios_size(const char *name, GBytes *bios, GError **error)
         return true;
     g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_INVALID,
                 "firmware '%s' has %" G_GSIZE_FORMAT " bytes, a BIOS of this "
-                "machine at most 1 MiB; choose another file",
+                "machine at most 1 MiB; choose another file, or write uefi",
                 name, g_bytes_get_size(bios));
     return false;
 }
@@ -226,9 +228,14 @@ load_firmware(Machine *m, const Profile *p, GError **error)
     g_autofree char *bios = profile_get_path(p, "machine.firmware");
     g_autofree char *vga = profile_get_path(p, "machine.vga-firmware");
 
-    m->bios = firmware_load(bios, error);
-    if (m->bios == NULL || !check_bios_size(bios, m->bios, error))
-        return machine_blame(error, "machine", "firmware");
+    if (machine_wants_uefi(p)) {
+        if (!machine_load_uefi(m, p, error))
+            return false;
+    } else {
+        m->bios = firmware_load(bios, error);
+        if (m->bios == NULL || !check_bios_size(bios, m->bios, error))
+            return machine_blame(error, "machine", "firmware");
+    }
     if (m->display == NULL || vga == NULL)
         return true;
     m->vga_bios = firmware_load(vga, error);
@@ -319,6 +326,8 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
         .pages = m->pages,
         .cpus = (unsigned) profile_get_u64(p, "machine.cpus"),
         .bios = m->bios,
+        .uefi_vars = m->uefi_vars,
+        .nvram = m->nvram,
         .vga_bios = m->vga_bios,
         .display = m->display != NULL,
         .vram_mib = (guint32) (profile_get_u64(p, "display.vram") / MIB),
@@ -390,6 +399,18 @@ tell_placement(Machine *m, const Placement *placement, unsigned n)
     env->log(env, "machine", line);
 }
 
+/* The profile was checked: it is a speed. */
+static void
+set_speed(Machine *m, const char *text)
+{
+    guint32 share = PACER_FULL;
+
+    if (strcmp(text, "full") == 0)
+        return; /* nothing to measure */
+    if (cpu_speed_parse(text, vm_cpu_kips(m->vm), &share))
+        vm_set_speed(m->vm, share);
+}
+
 static bool
 create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
           GError **error)
@@ -426,6 +447,7 @@ create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
         return false;
     tell_placement(m, &place, config.cpu.n_vcpus);
     m->pages = read_pages(p);
+    set_speed(m, profile_get_string(p, "machine.speed"));
     m->input = input_new(vm_loop(m->vm));
     if (!machine_is_minimal(p) &&
         strcmp(profile_get_string(p, "display.model"), "none") != 0)
@@ -449,6 +471,7 @@ build_pc(Machine *m, const Profile *p, GError **error)
     pc_cards_clear(&cards);
     /* the machine has its own copy, in memory that the guest sees */
     g_clear_pointer(&m->bios, g_bytes_unref);
+    g_clear_pointer(&m->uefi_vars, g_bytes_unref);
     return ok;
 }
 
@@ -506,6 +529,7 @@ close_backends(void *data)
         g_free(m->drives[i].path);
     }
     machine_close_retired(m);
+    machine_close_uefi(m);
 }
 
 void

@@ -50,6 +50,7 @@ static const Verb verbs[] = {
     { "attach",     NULL,  "NAME SECTION [KEY=VALUE...]", "Plug a disk, network card, console, ... into a running machine", verb_attach, CHANGES | NAME },
     { "detach",     NULL,  "NAME SECTION", "Take a device out of a running machine", verb_detach, CHANGES | NAME },
     { "memory",     NULL,  "NAME", "Print how much memory a machine uses, or set its balloon", verb_memory, NAME },
+    { "speed",      NULL,  "NAME [full|286|386|486|pentium|pentium2|PERCENT%]", "Print how fast a running machine is, or change it", verb_speed, NAME },
     { "net",        NULL,  "list NAME | forward add|remove NAME RULE | capture NAME on FILE | capture NAME off | link NAME NET up|down", "Look at and change the networks of a running machine", verb_net, 0 },
     { "logs",       NULL,  "NAME", "Print what a machine, its firmware or its serial port wrote", verb_logs, NAME },
     { "events",     NULL,  "[NAME]", "Print the states of machines, and their changes", verb_events, NAME },

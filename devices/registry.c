@@ -7,6 +7,7 @@
 /* bus, chipset, firmware */
 extern const DeviceClass acpi_ged_class;
 extern const DeviceClass fw_cfg_class;
+extern const DeviceClass pflash_class;
 extern const DeviceClass i440fx_class;
 extern const DeviceClass pci_hotplug_class;
 extern const DeviceClass pci_ecam_class;
@@ -74,6 +75,7 @@ static const DeviceClass *const registry[] = {
     /* bus, chipset, firmware */
     &acpi_ged_class,
     &fw_cfg_class,
+    &pflash_class,
     &i440fx_class,
     &pci_hotplug_class,
     &pci_ecam_class,

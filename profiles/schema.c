@@ -101,6 +101,20 @@ check_pins(const char *text)
 }
 
 static const char *
+check_speed(const char *text)
+{
+    static const char *const names[] = {"full",    "286",      "386", "486",
+                                        "pentium", "pentium2", NULL};
+    char *end;
+    double percent = g_ascii_strtod(text, &end);
+
+    if (g_strv_contains(names, text) || (end != text && strcmp(end, "%") == 0 &&
+                                         percent >= 0.01 && percent <= 100))
+        return NULL;
+    return "full, 286, 386, 486, pentium, pentium2, or 0.01% to 100%";
+}
+
+static const char *
 check_mac(const char *text)
 {
     static const char allowed[] =
@@ -264,6 +278,7 @@ static const SchemaKey keys[] = {
     { "machine", "cpus", SCHEMA_INT, 0, 1, 64, NULL, "1", NULL, "0.1", "number of processors", NULL },
     { "machine", "cpu-model", SCHEMA_ENUM, 0, 0, 0, "host|486|pentium|pentium3|qemu64", "host", NULL, "0.1", "the processor that the guest sees; host is the host's own", NULL },
     { "machine", "tsc-khz", SCHEMA_INT, 0, 0, 10000000, NULL, "0", "kHz", "0.1", "speed of the time stamp counter; 0 is the host's; slower helps old programs that count loops", check_tsc },
+    { "machine", "speed", SCHEMA_STRING, 0, 1, MAX_WORD, NULL, "full", NULL, "0.3", "how fast the processors are: full, a percentage such as 12.5%, or like a 286, 386, 486, pentium or pentium2, for programs that are unplayable on anything faster; carrel speed changes it while the machine runs", check_speed },
     { "machine", "hide-hypervisor", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "do not tell the guest that it runs in a virtual machine", NULL },
     { "machine", "sandbox", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "confine the machine's process to what it needs; false only to find out whether that is what fails", NULL },
     { "machine", "acpi", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "give the guest ACPI tables; false for systems that stumble over them", NULL },
@@ -271,7 +286,8 @@ static const SchemaKey keys[] = {
     { "machine", "initrd", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "initial RAM disk, or first Multiboot module, of the kernel", NULL },
     { "machine", "cmdline", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_CMDLINE, NULL, "", NULL, "0.2", "command line of the kernel", NULL },
     { "machine", "kernel-unpack", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "unpack a bzImage on the host and keep the result in the cache folder; false: it unpacks itself in the guest, at an address of its own choice (KASLR)", NULL },
-    { "machine", "firmware", SCHEMA_FILE, 0, 1, MAX_PATH, NULL, "bios-256k.bin", NULL, "0.1", "BIOS: a name looked up in the firmware folders, or a path", NULL },
+    { "machine", "firmware", SCHEMA_FILE, 0, 1, MAX_PATH, NULL, "bios-256k.bin", NULL, "0.1", "BIOS: a name looked up in the firmware folders, or a path; uefi is the distribution's UEFI for PCs", NULL },
+    { "machine", "uefi-vars", SCHEMA_PATH, 0, 1, MAX_PATH, NULL, "uefi-vars.fd", NULL, "0.3", "firmware=uefi: the file of its variables, made at the first start", NULL },
     { "machine", "vga-firmware", SCHEMA_FILE, 0, 0, MAX_PATH, NULL, "vgabios-stdvga.bin", NULL, "0.1", "BIOS of the graphics card: a name or a path", NULL },
     { "machine", "boot", SCHEMA_LIST, 0, 1, 0, BOOT_FROM, "floppy,cd,disk", NULL, "0.1", "what to start from, in order; net is the network cards (PXE)", NULL },
     { "machine", "boot-menu", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "let the BIOS offer a choice of drives at start (Esc)", NULL },

@@ -67,6 +67,8 @@ const SandboxRule sandbox_rules[] = {
       "ALSA's dmix, by which programs share a card: it locks as it closes" },
     { M, SANDBOX_ANY, EPERM, "semctl shmctl semget shmget shmat",
       "who is the last would remove what dmix made: the next program takes it over" },
+    { M, SANDBOX_ANY, 0, "timer_create timer_settime timer_delete",
+      "slices of processors that are slowed down" },
     { M, SANDBOX_ANY, 0, "setrlimit setsid",
       "limits" },
     { M, SANDBOX_ANY, 0, "inotify_init1 inotify_add_watch inotify_rm_watch",

@@ -425,6 +425,7 @@ static const CommandRow command_rows[] = {
     { "media",         run_media },
     { "drives",        run_drives },
     { "memory",        memory_request },
+    { "speed",         speed_request },
     { "nets",          nets_request },
     { "net",           net_request },
     { "attach",        attach_request },

@@ -82,6 +82,9 @@ void screen_request(Peer *peer, gint64 id, const JsonNode *request);
 void screen_ack(Peer *peer, gint64 id, const JsonNode *request);
 void screen_feed_free(ScreenFeed *feed);
 
+/* control-speed.c */
+void speed_request(Peer *peer, gint64 id, const JsonNode *request);
+
 /* control-memory.c */
 void memory_request(Peer *peer, gint64 id, const JsonNode *request);
 

@@ -52,6 +52,10 @@ void machine_host_stop_reset(MachineHost *host);
 bool machine_host_balloon(void *m, VirtioBalloonInfo *ret_info);
 bool machine_host_set_balloon(void *m, guint64 bytes, GError **error);
 
+/* machine-host-speed.c */
+bool machine_host_set_speed(void *m, const char *text, GError **error);
+guint machine_host_speed(void *m);
+
 /* machine-host-net.c */
 unsigned machine_host_nets(void *m, MachineNet *ret_nets);
 void machine_host_change_net(void *m, const NetRequest *request,

@@ -113,6 +113,10 @@ typedef struct {
     bool (*balloon)(void *m, VirtioBalloonInfo *ret_info);
     /* bytes: what the balloon is to take. */
     bool (*set_balloon)(void *m, guint64 bytes, GError **error);
+    /* text: as machine.speed has it. */
+    bool (*set_speed)(void *m, const char *text, GError **error);
+    /* Share of the full speed, in millionths. */
+    guint (*speed)(void *m);
     /* File of a log source ("vmm", "serial0", "firmware"), or NULL. */
     char *(*log_path)(void *m, const char *source);
     /* Facts for `status`: "vnc unix:/run/…", or "". */

@@ -9,6 +9,7 @@
 #include "profiles/paths.h"
 #include "profiles/templates.h"
 #include "vmm/boot/firmware.h"
+#include "vmm/boot/uefi.h"
 
 /* "yes", or why not. */
 static const char *
@@ -54,6 +55,16 @@ show_folders(const App *app, JsonWriter *w)
     show_taken(app, w, "templates", g_strjoinv(":", templates));
 }
 
+static void
+show_uefi(const App *app, JsonWriter *w)
+{
+    UefiFiles files;
+
+    show_taken(app, w, "uefi",
+               uefi_find("uefi", &files, NULL) ? g_strdup(files.code) : NULL);
+    uefi_files_clear(&files);
+}
+
 int
 verb_info(App *app, int argc, char **argv)
 {
@@ -70,6 +81,7 @@ verb_info(App *app, int argc, char **argv)
     show(app, w, "kvm", describe_kvm());
     show(app, w, "log-out", hint != NULL ? hint : "machines stay");
     show_taken(app, w, "bios", firmware_find("bios-256k.bin"));
+    show_uefi(app, w);
     show_taken(app, w, "vga-bios", firmware_find("vgabios-stdvga.bin"));
     if (app->json) {
         json_put_u64(w, "machine-count", g_strv_length(machines));

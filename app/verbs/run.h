@@ -47,6 +47,7 @@ int verb_logs(App *app, int argc, char **argv);
 int verb_machine(App *app, int argc, char **argv);
 int verb_media(App *app, int argc, char **argv);
 int verb_memory(App *app, int argc, char **argv);
+int verb_speed(App *app, int argc, char **argv);
 int verb_net(App *app, int argc, char **argv);
 int verb_net_role(App *app, int argc, char **argv);
 int verb_pause(App *app, int argc, char **argv);

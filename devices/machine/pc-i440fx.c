@@ -7,6 +7,7 @@
 #include "devices/machine/pc-i440fx.h"
 
 #include "devices/chipset/piix4-pm.h"
+#include "devices/firmware/pflash.h"
 #include "devices/machine/machine-build.h"
 #include "devices/machine/pc-internal.h"
 #include "devices/registry.h"
@@ -57,6 +58,23 @@ build_chipset(PcBuild *b)
     if (!b->build.failed &&
         !pc_map_memory(b->build.vm, b->spec, b->bridge, b->build.error))
         b->build.failed = true;
+}
+
+/* Where firmware looks for its variables: right below its code. */
+static void
+build_nvram(PcBuild *b)
+{
+    if (b->spec->uefi_vars == NULL)
+        return;
+    gsize len = g_bytes_get_size(b->spec->uefi_vars);
+    gsize code = (g_bytes_get_size(b->spec->bios) + 0xfff) & ~(gsize) 0xfff;
+    Device *flash = device_create("pflash", "uefi-vars");
+    machine_set_u64(&b->build, flash, "base", PC_HIGH_MEMORY - code - len);
+    machine_set_u64(&b->build, flash, "bytes", len);
+    device_set_link(flash, "block", b->spec->nvram);
+    flash = machine_add(&b->build, flash);
+    if (flash != NULL)
+        pflash_fill(flash, g_bytes_get_data(b->spec->uefi_vars, NULL), len);
 }
 
 static void
@@ -174,6 +192,7 @@ build_devices(void *data)
     PcBuild *b = data;
 
     build_chipset(b);
+    build_nvram(b);
     build_legacy(b);
     build_serial(b);
     build_floppy(b);

@@ -29,8 +29,10 @@ typedef struct {
     guint64 memory; /* bytes, multiple of 1 MiB */
     MemPages pages; /* that the host puts behind it */
     unsigned cpus;
-    GBytes *bios;     /* at most 1 MiB, multiple of 64 KiB */
-    GBytes *vga_bios; /* NULL: none */
+    GBytes *bios;      /* at most 1 MiB; a UEFI's code: 8 MiB */
+    GBytes *uefi_vars; /* what its flash holds below that; NULL: a BIOS */
+    Block *nvram;      /* where that is kept; borrowed; NULL: nowhere */
+    GBytes *vga_bios;  /* NULL: none */
     bool display;
     guint32 vram_mib;
     PcDrive floppy[PC_FLOPPIES];

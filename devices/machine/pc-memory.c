@@ -4,7 +4,8 @@
  *   A0000 - BFFFF     the display's window
  *   C0000 - FFFFF     thirteen segments, RAM or ROM as the bridge's PAM says
  *   1 MiB - 3 GiB     RAM, at most
- *   4 GiB - size      BIOS, read only; its last 128 KiB also at E0000
+ *   4 GiB - size      BIOS or a UEFI's code, read only; its last 128 KiB also
+ *                     at E0000; right below a UEFI's variables (pflash)
  *   4 GiB and up      the rest of the RAM */
 #include <string.h>
 
@@ -25,6 +26,12 @@ guint64
 pc_high_memory(guint64 memory)
 {
     return memory - pc_low_memory(memory);
+}
+
+bool
+pc_is_uefi(const PcSpec *spec)
+{
+    return spec->uefi_vars != NULL || g_bytes_get_size(spec->bios) > MIB;
 }
 
 static bool
@@ -67,17 +74,19 @@ note_ram(GuestMem *mem, MemBacking *ram, guint64 memory)
 }
 
 static MemBacking *
-load_bios(Vm *vm, GBytes *bios, GError **error)
+load_bios(Vm *vm, const PcSpec *spec, GError **error)
 {
     gsize len;
-    const void *data = g_bytes_get_data(bios, &len);
-    gsize padded = (len + 0xffff) & ~(gsize) 0xffff;
+    const void *data = g_bytes_get_data(spec->bios, &len);
+    gsize page = pc_is_uefi(spec) ? 0x1000 : 0x10000;
+    gsize padded = (len + page - 1) & ~(page - 1);
+    unsigned most = pc_is_uefi(spec) ? 8 : 1;
 
-    if (len == 0 || len > MIB) {
+    if (len == 0 || len > most * MIB || padded < 0x10000) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "BIOS image of %" G_GSIZE_FORMAT
-                    " bytes: must be 64 KiB to 1 MiB",
-                    len);
+                    " bytes: must be 64 KiB to %u MiB",
+                    len, most);
         return NULL;
     }
     MemBacking *rom = mem_backing_new(vm_env(vm)->mem, "bios", padded, error);
@@ -117,7 +126,7 @@ pc_map_memory(Vm *vm, const PcSpec *spec, Device *bridge, GError **error)
 {
     MemBacking *ram = mem_backing_new_ram(vm_env(vm)->mem, "ram", spec->memory,
                                           spec->pages, error);
-    MemBacking *rom = ram ? load_bios(vm, spec->bios, error) : NULL;
+    MemBacking *rom = ram ? load_bios(vm, spec, error) : NULL;
 
     if (rom == NULL || !map_ram(vm, ram, spec->memory, error))
         return false;

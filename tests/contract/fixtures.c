@@ -162,6 +162,7 @@ static const struct {
     gpointer (*make)(Rig *rig);
 } link_makers[] = {
     { "audio", make_audio },
+    { "block", make_drive },
     { "bus",   make_bus },
     { "chr",   make_char },
     { "dma",   make_dma },
@@ -481,10 +482,19 @@ configure_usb(Rig *rig)
     (void) usb->ops->submit(usb, &p);
 }
 
+/* What was written before ends with the chip's content shown again. */
+static void
+ask_for_status(Rig *rig)
+{
+    fake_mmio_write(rig->vm, 0xffc00000, 0xff, 1);
+    fake_mmio_write(rig->vm, 0xffc00000, 0x70, 1);
+}
+
 static const struct {
     const char *name;
     void (*act)(Rig *rig);
 } machine_acts[] = {
+    { "pflash",      ask_for_status },
     { "usb-hid",     configure_usb },
     { "usb-storage", configure_usb },
     { "pci-hotplug", plug_something },

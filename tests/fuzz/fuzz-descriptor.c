@@ -9,8 +9,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *why;
-    g_autofree char *image = descriptor_image((const char *) data, size, &why);
+    Descriptor d;
+    bool ok = descriptor_read((const char *) data, size, &d, &why);
 
-    g_assert((image == NULL) == (why != NULL));
+    g_assert(ok == (why == NULL) && ok == (d.image != NULL));
+    g_assert(ok || d.nvram == NULL);
+    descriptor_clear(&d);
     return 0;
 }

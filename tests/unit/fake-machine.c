@@ -172,6 +172,20 @@ fm_balloon(void *m, VirtioBalloonInfo *ret_info)
 }
 
 static bool
+fm_set_speed(void *m, const char *text, GError **error)
+{
+    FakeMachine *fm = m;
+    g_string_append_printf(fm->calls, "speed %s\n", text);
+    return true;
+}
+
+static guint
+fm_speed(void *m)
+{
+    return 12500;
+}
+
+static bool
 fm_set_balloon(void *m, guint64 bytes, GError **error)
 {
     FakeMachine *fm = m;
@@ -279,6 +293,8 @@ static const MachineOps fake_ops = {
     .plug = fm_plug,
     .stats = fm_stats,
     .balloon = fm_balloon,
+    .set_speed = fm_set_speed,
+    .speed = fm_speed,
     .set_balloon = fm_set_balloon,
     .log_path = fm_log_path,
     .view_address = fm_view,

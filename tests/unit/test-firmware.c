@@ -7,11 +7,18 @@
 #include "tests/unit/cu-main.h"
 #include "vmm/boot/descriptor.h"
 #include "vmm/boot/firmware.h"
+#include "vmm/boot/uefi.h"
 
 static char *
 image_of(const char *json, const char **ret_why)
 {
-    return descriptor_image(json, strlen(json), ret_why);
+    Descriptor d;
+
+    if (!descriptor_read(json, strlen(json), &d, ret_why))
+        return NULL;
+    char *image = g_steal_pointer(&d.image);
+    descriptor_clear(&d);
+    return image;
 }
 
 static void
@@ -128,7 +135,54 @@ test_sizes(void)
     remove_dir(dir, "bios.bin");
 }
 
-CU_MAIN("firmware", {"descriptor_names_a_memory_image", test_descriptor_memory},
+static void
+test_descriptor_uefi(void)
+{
+    Descriptor d;
+    static const char json[] =
+        "{\"interface-types\": [\"bios\", \"uefi\"], \"mapping\": {"
+        "\"executable\": {\"filename\": \"/c.fd\"}, \"nvram-template\": "
+        "{\"format\": \"raw\", \"filename\": \"/v.fd\"}}, \"targets\": "
+        "[{\"architecture\": \"x86_64\", \"machines\": [\"pc\"]}], "
+        "\"features\": [\"acpi-s3\", \"requires-smm\"]}";
+
+    CU_ASSERT_TRUE(descriptor_read(json, strlen(json), &d, NULL));
+    CU_ASSERT_STRING_EQUAL(d.image, "/c.fd");
+    CU_ASSERT_STRING_EQUAL(d.nvram, "/v.fd");
+    CU_ASSERT_TRUE(d.uefi && d.x86_64 && d.needs_smm);
+    descriptor_clear(&d);
+}
+
+static void
+test_uefi_files(void)
+{
+    char *dir = make_dir();
+    g_autofree char *code = g_build_filename(dir, "OVMF_CODE_4M.fd", NULL);
+    g_autofree char *vars = g_build_filename(dir, "OVMF_VARS_4M.fd", NULL);
+    g_autoptr(GError) error = NULL;
+    UefiFiles files;
+
+    CU_ASSERT_FALSE(uefi_find(code, &files, &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, code));
+    g_file_set_contents(code, "code", 4, NULL);
+    CU_ASSERT_TRUE(uefi_find(code, &files, NULL));
+    CU_ASSERT_PTR_NULL(files.vars);
+    uefi_files_clear(&files);
+    g_file_set_contents(vars, "vars", 4, NULL);
+    g_setenv("CARREL_FIRMWARE_PATH", dir, TRUE);
+    CU_ASSERT_TRUE(uefi_find("uefi", &files, NULL));
+    CU_ASSERT_STRING_EQUAL(files.code, code);
+    CU_ASSERT_STRING_EQUAL(files.vars, vars);
+    uefi_files_clear(&files);
+    g_unsetenv("CARREL_FIRMWARE_PATH");
+    g_unlink(vars);
+    remove_dir(dir, "OVMF_CODE_4M.fd");
+}
+
+CU_MAIN("firmware",
+        {"a_descriptor_says_what_a_uefi_needs", test_descriptor_uefi},
+        {"uefi_code_and_variables_are_found_together", test_uefi_files},
+        {"descriptor_names_a_memory_image", test_descriptor_memory},
         {"descriptor_names_a_flash_image", test_descriptor_flash},
         {"broken_descriptors_say_why", test_descriptor_bad},
         {"environment_ranks_first", test_environment_first},

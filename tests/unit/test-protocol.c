@@ -88,6 +88,25 @@ networks_are_listed_and_changed(void)
 }
 
 static void
+speed_is_shown_and_set(void)
+{
+    FakeMachine *fm = fake_machine_new();
+    int fd = fake_machine_connect(fm);
+    g_autofree char *show = fake_machine_ask(fm, fd, "{\"op\":\"speed\"}\n");
+    g_autofree char *set =
+        fake_machine_ask(fm, fd, "{\"op\":\"speed\",\"speed\":\"486\"}\n");
+    g_autofree char *wrong =
+        fake_machine_ask(fm, fd, "{\"op\":\"speed\",\"speed\":486}\n");
+
+    HAS(show, "\"share\":12500");
+    HAS(set, "\"ok\":true");
+    CU_ASSERT_STRING_EQUAL(fm->calls->str, "speed 486\n");
+    HAS(wrong, "\"code\":2");
+    close(fd);
+    fake_machine_free(fm);
+}
+
+static void
 memory_is_shown_and_the_balloon_set(void)
 {
     FakeMachine *fm = fake_machine_new();
@@ -623,6 +642,7 @@ CU_MAIN("protocol",
     { "a_newer_version_is_refused_with_the_way_out", a_newer_version_is_refused_with_the_way_out },
     { "requests_reach_the_machine", requests_reach_the_machine },
     { "networks_are_listed_and_changed", networks_are_listed_and_changed },
+    { "speed_is_shown_and_set", speed_is_shown_and_set },
     { "memory_is_shown_and_the_balloon_set", memory_is_shown_and_the_balloon_set },
     { "a_refusal_carries_code_id_and_message", a_refusal_carries_code_id_and_message },
     { "a_slow_operation_holds_nobody_up", a_slow_operation_holds_nobody_up },

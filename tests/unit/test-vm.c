@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/unit/cu-main.h"
+#include "vmm/core/pacer.h"
 #include "vmm/core/vm.h"
 #include "vmm/loop/loop.h"
 
@@ -96,6 +97,21 @@ fake_reset(CpuBackend *b, GError **error)
     return true;
 }
 
+/* As if a guest had run its whole slice each time. */
+static guint64 guest_ns[2];
+static gint64 slice[2]; /* atomic as a word */
+
+static bool
+fake_limit(CpuBackend *b, unsigned i, gint64 ns)
+{
+    g_mutex_lock(&b->lock);
+    slice[i] = ns;
+    guest_ns[i] += (guint64) ns;
+    b->kicked[i] = b->kicked[i] || ns != 0; /* the timer */
+    g_mutex_unlock(&b->lock);
+    return true;
+}
+
 static bool
 fake_entry(CpuBackend *b, const CpuEntry *entry, GError **error)
 {
@@ -118,7 +134,10 @@ fake_report(CpuBackend *b, unsigned i)
 static CpuStats
 fake_stats(CpuBackend *b, unsigned i)
 {
-    return (CpuStats){0};
+    g_mutex_lock(&b->lock);
+    CpuStats stats = {.guest_ns = guest_ns[i]};
+    g_mutex_unlock(&b->lock);
+    return stats;
 }
 
 static char *
@@ -194,6 +213,7 @@ static const CpuBackendOps fake_ops = {
     .vcpu_done = fake_settle,
     .vcpu_run = fake_run,
     .vcpu_kick = fake_kick,
+    .vcpu_limit = fake_limit,
     .vcpu_settle = fake_settle,
     .reset = fake_reset,
     .set_entry = fake_entry,
@@ -466,6 +486,48 @@ begin_failing(CpuExit exit)
     g_cond_init(&f->cond);
     f->vm = vm_new(&config, &events, f, NULL);
     return f;
+}
+
+static guint64
+ran_in(Fixture *f, gint64 ms)
+{
+    guint64 before = vm_cpu_stats(f->vm, 0).guest_ns;
+
+    g_usleep((gulong) ms * 1000);
+    return vm_cpu_stats(f->vm, 0).guest_ns - before;
+}
+
+static void
+test_speed_is_a_share(void)
+{
+    Fixture *f = begin_failing(CPU_EXIT_CONTINUE);
+
+    vm_start(f->vm, false, NULL);
+    CU_ASSERT_EQUAL(ran_in(f, 20), 0); /* full speed: nobody looks */
+    vm_set_speed(f->vm, 10000);
+    guint64 ran = ran_in(f, 300);
+    CU_ASSERT_TRUE(ran > 300000); /* 1 % of 300 ms is 3 ms; hosts are busy */
+    CU_ASSERT_TRUE(ran < 6000000);
+    vm_set_speed(f->vm, PACER_FULL);
+    g_usleep(30000);
+    CU_ASSERT_EQUAL(ran_in(f, 20), 0);
+    end(f);
+}
+
+static void
+test_a_slow_machine_stops_at_once(void)
+{
+    Fixture *f = begin_failing(CPU_EXIT_CONTINUE);
+    gint64 start;
+
+    vm_set_speed(f->vm, PACER_SLOWEST);
+    vm_start(f->vm, false, NULL);
+    g_usleep(50000);
+    start = g_get_monotonic_time();
+    vm_pause(f->vm, NULL);
+    CU_ASSERT_TRUE(g_get_monotonic_time() - start < 2000000);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_PAUSED);
+    end(f);
 }
 
 static void
@@ -770,6 +832,8 @@ test_a_processor_that_is_refused(void)
 
 CU_MAIN(
     "vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
+    {"speed_is_a_share", test_speed_is_a_share},
+    {"a_slow_machine_stops_at_once", test_a_slow_machine_stops_at_once},
     {"it_can_start_paused_and_only_once", test_start_paused},
     {"pausing_waits_until_devices_are_quiet", test_pause_waits_for_quiet},
     {"guest_time_stops_with_the_machine", test_guest_time_stops},

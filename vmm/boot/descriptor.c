@@ -1,7 +1,7 @@
 /* vmm/boot/descriptor.c - see descriptor.h.
  *
  * RFC 8259 read in one pass without a tree: a scanner walks the text, keeps
- * the path of keys it is in, and remembers the one string that matters. Left
+ * the path of keys it is in, and remembers the strings that matter. Left
  * out: numbers are skipped, not converted; duplicate keys: the first wins. */
 #include "vmm/boot/descriptor.h"
 
@@ -12,11 +12,23 @@
 typedef struct {
     const char *at, *end;
     const char *why; /* first problem, NULL: none */
-    char *image;     /* what was found */
+    Descriptor *found;
 } Scanner;
 
 /* Where a value sits, as far as it matters. */
-typedef enum { PLACE_ROOT, PLACE_MAPPING, PLACE_EXECUTABLE, PLACE_OTHER } Place;
+typedef enum {
+    PLACE_ROOT,
+    PLACE_MAPPING,
+    PLACE_EXECUTABLE,
+    PLACE_NVRAM,      /* the template of a flash for variables */
+    PLACE_INTERFACES, /* a list of words */
+    PLACE_FEATURES,   /* a list of words */
+    PLACE_TARGETS,    /* a list of objects */
+    PLACE_ARCHITECTURE,
+    PLACE_IMAGE_NAME,
+    PLACE_NVRAM_NAME,
+    PLACE_OTHER
+} Place;
 
 static bool
 fail(Scanner *s, const char *why)
@@ -122,14 +134,50 @@ read_string(Scanner *s, GString *out)
     return fail(s, "ends inside a string");
 }
 
+/* clang-format off */
+static const struct { Place outer; const char *key; Place inner; } places[] = {
+    { PLACE_ROOT,       "mapping",         PLACE_MAPPING },
+    { PLACE_ROOT,       "interface-types", PLACE_INTERFACES },
+    { PLACE_ROOT,       "features",        PLACE_FEATURES },
+    { PLACE_ROOT,       "targets",         PLACE_TARGETS },
+    { PLACE_MAPPING,    "executable",      PLACE_EXECUTABLE },
+    { PLACE_MAPPING,    "nvram-template",  PLACE_NVRAM },
+    { PLACE_MAPPING,    "filename",        PLACE_IMAGE_NAME },
+    { PLACE_EXECUTABLE, "filename",        PLACE_IMAGE_NAME },
+    { PLACE_NVRAM,      "filename",        PLACE_NVRAM_NAME },
+    { PLACE_TARGETS,    "architecture",    PLACE_ARCHITECTURE },
+};
+/* clang-format on */
+
 static Place
 place_of(Place outer, const char *key)
 {
-    if (outer == PLACE_ROOT && strcmp(key, "mapping") == 0)
-        return PLACE_MAPPING;
-    if (outer == PLACE_MAPPING && strcmp(key, "executable") == 0)
-        return PLACE_EXECUTABLE;
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++)
+        if (places[i].outer == outer && strcmp(places[i].key, key) == 0)
+            return places[i].inner;
     return PLACE_OTHER;
+}
+
+static void
+note(char **where, const char *text)
+{
+    if (*where == NULL)
+        *where = g_strdup(text);
+}
+
+static void
+take_string(Descriptor *d, Place place, const char *text)
+{
+    if (place == PLACE_IMAGE_NAME)
+        note(&d->image, text);
+    else if (place == PLACE_NVRAM_NAME)
+        note(&d->nvram, text);
+    else if (place == PLACE_INTERFACES && strcmp(text, "uefi") == 0)
+        d->uefi = true;
+    else if (place == PLACE_FEATURES && strcmp(text, "requires-smm") == 0)
+        d->needs_smm = true;
+    else if (place == PLACE_ARCHITECTURE && strcmp(text, "x86_64") == 0)
+        d->x86_64 = true;
 }
 
 /* true, false, null and numbers: which one does not matter here. */
@@ -145,7 +193,7 @@ skip_word(Scanner *s)
     return s->at > start || fail(s, "a value is missing");
 }
 
-static bool read_value(Scanner *s, Place place, bool wanted, unsigned depth);
+static bool read_value(Scanner *s, Place place, unsigned depth);
 
 static bool
 read_object(Scanner *s, Place place, unsigned depth)
@@ -155,26 +203,23 @@ read_object(Scanner *s, Place place, unsigned depth)
     if (accept(s, '}'))
         return true;
     do {
-        bool wanted;
         if (!read_string(s, key))
             return false;
         if (!accept(s, ':'))
             return fail(s, "':' is missing");
-        wanted = (place == PLACE_MAPPING || place == PLACE_EXECUTABLE) &&
-                 strcmp(key->str, "filename") == 0;
-        if (!read_value(s, place_of(place, key->str), wanted, depth))
+        if (!read_value(s, place_of(place, key->str), depth))
             return false;
     } while (accept(s, ','));
     return accept(s, '}') || fail(s, "'}' is missing");
 }
 
 static bool
-read_array(Scanner *s, unsigned depth)
+read_array(Scanner *s, Place place, unsigned depth)
 {
     if (accept(s, ']'))
         return true;
     do {
-        if (!read_value(s, PLACE_OTHER, false, depth))
+        if (!read_value(s, place, depth)) /* elements are where it is */
             return false;
     } while (accept(s, ','));
     return accept(s, ']') || fail(s, "']' is missing");
@@ -182,39 +227,48 @@ read_array(Scanner *s, unsigned depth)
 
 /* The recursion is bounded by MAX_DEPTH. */
 static bool
-read_value(Scanner *s, Place place, bool wanted, unsigned depth)
+read_value(Scanner *s, Place place, unsigned depth)
 {
     if (depth >= MAX_DEPTH)
         return fail(s, "nested too deeply");
     if (accept(s, '{'))
         return read_object(s, place, depth + 1);
     if (accept(s, '['))
-        return read_array(s, depth + 1);
+        return read_array(s, place, depth + 1);
     if (s->at == s->end || *s->at != '"')
         return skip_word(s);
     g_autoptr(GString) text = g_string_new(NULL);
     if (!read_string(s, text))
         return false;
-    if (wanted && s->image == NULL)
-        s->image = g_strdup(text->str);
+    take_string(s->found, place, text->str);
     return true;
 }
 
-char *
-descriptor_image(const char *json, gsize len, const char **ret_why)
+void
+descriptor_clear(Descriptor *d)
 {
-    Scanner s = {.at = json, .end = json + len};
+    g_free(d->image);
+    g_free(d->nvram);
+    *d = (Descriptor){0};
+}
 
-    if (read_value(&s, PLACE_ROOT, false, 0)) {
+bool
+descriptor_read(const char *json, gsize len, Descriptor *ret,
+                const char **ret_why)
+{
+    *ret = (Descriptor){0};
+    Scanner s = {.at = json, .end = json + len, .found = ret};
+
+    if (read_value(&s, PLACE_ROOT, 0)) {
         skip_space(&s);
         if (s.at != s.end)
             (void) fail(&s, "text after the end");
-        else if (s.image == NULL)
+        else if (ret->image == NULL)
             (void) fail(&s, "names no image");
     }
     if (s.why != NULL)
-        g_clear_pointer(&s.image, g_free);
+        descriptor_clear(ret);
     if (ret_why != NULL)
         *ret_why = s.why;
-    return s.image;
+    return s.why == NULL;
 }

@@ -4,8 +4,18 @@
 
 #include "vmm/types.h"
 
-/* The image a descriptor names ("mapping.filename", or for flash
- * "mapping.executable.filename"), to be freed with g_free(). NULL when the
- * text is not JSON, nests deeper than 32, or names none; *ret_why (may be
- * NULL) then says which, a constant string. */
-char *descriptor_image(const char *json, gsize len, const char **ret_why);
+typedef struct {
+    char *image; /* "mapping.filename", or for flash
+                    "mapping.executable.filename" */
+    char *nvram; /* "mapping.nvram-template.filename", or NULL */
+    bool uefi;   /* one of its interfaces */
+    bool x86_64; /* one of its targets' architectures */
+    bool needs_smm;
+} Descriptor;
+
+/* False, and ret cleared, when the text is not JSON, nests deeper than 32, or
+ * names no image; *ret_why (may be NULL) then says which, a constant string.
+ * Else descriptor_clear() frees what ret has. */
+bool descriptor_read(const char *json, gsize len, Descriptor *ret,
+                     const char **ret_why);
+void descriptor_clear(Descriptor *d);

@@ -70,13 +70,17 @@ by_descriptor(const char *file, const char *name)
     g_autofree char *json = NULL;
     g_autofree char *image = NULL;
     g_autofree char *base = NULL;
+    Descriptor d;
     gsize len;
 
     if (!g_str_has_suffix(file, ".json") || file_size(file) > MAX_DESCRIPTOR ||
         !g_file_get_contents(file, &json, &len, NULL))
         return NULL;
-    image = descriptor_image(json, len, NULL);
-    if (image == NULL || !g_path_is_absolute(image))
+    if (!descriptor_read(json, len, &d, NULL))
+        return NULL;
+    image = g_steal_pointer(&d.image);
+    descriptor_clear(&d);
+    if (!g_path_is_absolute(image))
         return NULL;
     base = g_path_get_basename(image);
     if (strcmp(base, name) != 0 || !g_file_test(image, G_FILE_TEST_IS_REGULAR))

@@ -103,6 +103,67 @@ vm_threads_wait_begun(Vm *vm)
     g_mutex_unlock(&vm->vcpu_lock);
 }
 
+/* ---- speed ---- */
+
+static void
+kick_all(Vm *vm)
+{
+    for (unsigned i = 0; i < vm->n_vcpus; i++)
+        if (vm->vcpus[i].thread != NULL)
+            vm->ops->vcpu_kick(vm->backend, i);
+}
+
+static void
+vcpu_sleep(Vm *vm, Vcpu *v, gint64 ns)
+{
+    gint64 end = g_get_monotonic_time() + (ns + 999) / 1000;
+
+    g_mutex_lock(&vm->vcpu_lock);
+    if (!vcpu_should_wait(vm, v) && !vm->quit)
+        g_cond_wait_until(&vm->vcpu_cond, &vm->vcpu_lock, end);
+    g_mutex_unlock(&vm->vcpu_lock);
+}
+
+static void
+vcpu_unlimit(Vm *vm, Vcpu *v)
+{
+    if (v->limited)
+        (void) vm->ops->vcpu_limit(vm->backend, v->index, 0);
+    v->limited = false;
+}
+
+/* True: the guest may run, as long as it is its turn. False: it has slept. */
+static bool
+vcpu_pace(Vm *vm, Vcpu *v)
+{
+    guint share = vm_speed(vm);
+
+    if (share >= PACER_FULL) {
+        vcpu_unlimit(vm, v);
+        return true;
+    }
+    guint64 ran = vm->ops->stats(vm->backend, v->index).guest_ns;
+    gint64 wait = pacer_pay(&v->pacer, share, g_get_monotonic_time() * 1000,
+                            (gint64) (ran - v->paid));
+    v->paid = ran;
+    if (wait > 0) {
+        vcpu_sleep(vm, v, wait);
+        return false;
+    }
+    v->limited = vm->ops->vcpu_limit(vm->backend, v->index, pacer_slice(share));
+    return true;
+}
+
+void
+vm_set_speed(Vm *vm, guint share)
+{
+    g_atomic_int_set(&vm->speed, CLAMP(share, PACER_SLOWEST, PACER_FULL));
+    kick_all(vm); /* one at full speed does not look by itself */
+    g_mutex_lock(&vm->vcpu_lock);
+    g_cond_broadcast(&vm->vcpu_cond); /* nor one that sleeps */
+    g_mutex_unlock(&vm->vcpu_lock);
+}
+
 static gpointer
 vcpu_main(gpointer data)
 {
@@ -121,7 +182,8 @@ vcpu_main(gpointer data)
     }
     vcpu_begin(vm);
     while (vcpu_wait_released(vm, v))
-        vcpu_handle(vm, v, vm->ops->vcpu_run(vm->backend, v->index));
+        if (vcpu_pace(vm, v))
+            vcpu_handle(vm, v, vm->ops->vcpu_run(vm->backend, v->index));
     vm->ops->vcpu_done(vm->backend, v->index);
     return NULL;
 }
@@ -137,14 +199,6 @@ vm_threads_start(Vm *vm)
     }
 }
 
-static void
-kick_all(Vm *vm)
-{
-    for (unsigned i = 0; i < vm->n_vcpus; i++)
-        if (vm->vcpus[i].thread != NULL)
-            vm->ops->vcpu_kick(vm->backend, i);
-}
-
 static unsigned
 n_threads(const Vm *vm)
 {
@@ -156,6 +210,7 @@ vm_park(Vm *vm)
 {
     g_mutex_lock(&vm->vcpu_lock);
     vm->park = true;
+    g_cond_broadcast(&vm->vcpu_cond); /* slow ones that sleep */
     while (vm->n_parked < n_threads(vm)) {
         kick_all(vm);
         g_cond_wait_until(&vm->vcpu_cond, &vm->vcpu_lock,

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "vmm/core/pacer.h"
 #include "vmm/core/vm.h"
 
 typedef struct {
@@ -11,6 +12,9 @@ typedef struct {
     GThread *thread;
     pthread_t posix; /* for its CPU clock */
     bool has_posix;  /* atomic: posix is valid */
+    Pacer pacer;     /* own thread */
+    guint64 paid;    /* own thread: guest_ns that pacer knows of */
+    bool limited;    /* own thread: vcpu_limit() is on */
     bool blocked;    /* crashed or reset pending: not to be run (vcpu_lock) */
 } Vcpu;
 
@@ -48,6 +52,7 @@ struct Vm {
     CpuBackend *backend;
     unsigned n_vcpus;
     Vcpu *vcpus;
+    guint speed; /* atomic: share of the full speed, see pacer.h */
     VmEvents events;
     void *data;
     GPtrArray *devices; /* loop thread */

@@ -635,6 +635,7 @@ vm_new(const VmConfig *config, const VmEvents *events, void *data,
     vm->name = g_strdup(config->name);
     vm->ops = config->backend != NULL ? config->backend : &kvm_backend_ops;
     vm->n_vcpus = config->cpu.n_vcpus;
+    vm->speed = PACER_FULL;
     vm->vcpus = g_new0(Vcpu, MAX(vm->n_vcpus, 1));
     vm->devices = g_ptr_array_new();
     vm->park = true;
@@ -784,6 +785,18 @@ CpuStats
 vm_cpu_stats(Vm *vm, unsigned vcpu)
 {
     return vm->ops->stats(vm->backend, vcpu);
+}
+
+guint
+vm_speed(Vm *vm)
+{
+    return (guint) g_atomic_int_get(&vm->speed);
+}
+
+guint32
+vm_cpu_kips(Vm *vm)
+{
+    return vm->ops->kips(vm->backend);
 }
 
 char *

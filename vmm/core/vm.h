@@ -87,6 +87,13 @@ CpuStats vm_cpu_stats(Vm *vm, unsigned vcpu);
 /* ns of CPU time used by a vCPU's thread. */
 guint64 vm_vcpu_cpu_ns(Vm *vm, unsigned vcpu);
 char *vm_describe_cpu(Vm *vm);
+/* A share of the full speed in millionths, PACER_SLOWEST to PACER_FULL (see
+ * pacer.h), of every processor, from now on. Time goes on at its own pace. */
+void vm_set_speed(Vm *vm, guint share);
+guint vm_speed(Vm *vm);
+/* Thousand instructions a second of a guest at full speed; see cpu-speed.h.
+ * Takes some ms. */
+guint32 vm_cpu_kips(Vm *vm);
 guint vm_reset_count(Vm *vm);
 
 /* Pause, run fn on the loop, go on: for saving state. Not from the loop. */

@@ -71,6 +71,8 @@ typedef struct {
 /* Counters of one vCPU since start. */
 typedef struct {
     guint64 exits, pio, mmio, halts, irq_windows, signals, other;
+    guint64 guest_ns; /* CPU time of the guest's own instructions, while
+                         vcpu_limit() has a limit */
 } CpuStats;
 
 typedef struct {
@@ -91,6 +93,10 @@ typedef struct {
     /* Any thread: makes a running or about-to-run vcpu_run() return
      * CPU_EXIT_KICKED soon. */
     void (*vcpu_kick)(CpuBackend *b, unsigned index);
+    /* Own thread: from the next run on the guest leaves with
+     * CPU_EXIT_KICKED after about ns, again and again (0: no limit), and
+     * guest_ns counts. False: the backend cannot. */
+    bool (*vcpu_limit)(CpuBackend *b, unsigned index, gint64 ns);
     /* Own thread: completes a half-done port or MMIO instruction so that the
      * registers are those between two instructions. */
     void (*vcpu_settle)(CpuBackend *b, unsigned index);
@@ -105,6 +111,8 @@ typedef struct {
      * Parked or own thread; free with g_free. */
     char *(*report)(CpuBackend *b, unsigned index);
     CpuStats (*stats)(CpuBackend *b, unsigned index); /* any thread */
+    /* Thousand instructions a second that a guest gets; see cpu-speed.h. */
+    guint32 (*kips)(CpuBackend *b);
     /* Before the first run: which CPU, TSC, what is in the kernel. */
     char *(*describe)(CpuBackend *b);
     /* Guest clock stops and goes on with the machine (kvmclock, TSC). */

@@ -4,6 +4,7 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <time.h>
 
 #include "vmm/cpu/cpu.h"
 
@@ -32,6 +33,13 @@ typedef struct {
     GArray *msrs; /* struct kvm_msr_entry */
 } KvmVcpuState;
 
+/* How long the guest may run at a time; see kvm-limit.c. */
+typedef struct {
+    bool has_timer, on;
+    timer_t timer;   /* sends the kick signal to the vCPU's thread */
+    gint64 overhead; /* ns that KVM_RUN takes when the guest does nothing */
+} KvmLimit;
+
 typedef struct {
     int fd;
     struct kvm_run *run;
@@ -42,6 +50,7 @@ typedef struct {
     KvmVcpuState pristine;
     CpuStats stats;      /* written by the vCPU thread, read by anyone */
     char *error;         /* why CPU_EXIT_ERROR */
+    KvmLimit limit;      /* own thread */
     guint64 retried_rip; /* emulation failure already tried again at rip - 1 */
 } KvmVcpu;
 
@@ -99,6 +108,14 @@ bool kvm_set_entry(CpuBackend *b, const CpuEntry *entry, GError **error);
 /* kvm-exit.c: what KVM_RUN returned for, on the vCPU's thread. */
 CpuExit kvm_handle_exit(CpuBackend *b, unsigned index);
 CpuExit kvm_handle_errno(CpuBackend *b, unsigned index, int err);
+
+/* kvm-limit.c: vCPU's own thread. run: KVM_RUN as ioctl() returns it. */
+bool kvm_limit(CpuBackend *b, unsigned index, gint64 ns);
+int kvm_limited_run(KvmVcpu *v);
+void kvm_limit_end(KvmVcpu *v);
+
+/* The signal that brings a vCPU out of KVM_RUN. */
+int kvm_kick_signal(void);
 
 /* kvm-report.c */
 bool kvm_get_regs(CpuBackend *b, unsigned index, CpuRegs *ret_regs);

@@ -8,6 +8,7 @@
 
 #include "vmm/core/sysutil.h"
 #include "vmm/cpu/cpu-model.h"
+#include "vmm/cpu/cpu-speed.h"
 #include "vmm/cpu/kvm/kvm-internal.h"
 
 /* Three pages that Intel's real mode needs, and one for its page table: right
@@ -33,8 +34,8 @@ kvm_check(CpuBackend *b, int capability)
 
 /* ---- kicking ---- */
 
-static int
-kick_signal(void)
+int
+kvm_kick_signal(void)
 {
     return SIGRTMIN;
 }
@@ -51,7 +52,7 @@ install_kick_handler(void)
     struct sigaction sa = {.sa_handler = kick_handler};
 
     sigemptyset(&sa.sa_mask);
-    sigaction(kick_signal(), &sa, NULL);
+    sigaction(kvm_kick_signal(), &sa, NULL);
 }
 
 /* Interrupts the guest if it is inside right now. */
@@ -62,7 +63,7 @@ vcpu_nudge(CpuBackend *b, unsigned index)
 
     g_mutex_lock(&v->kick_lock);
     if (v->has_thread)
-        pthread_kill(v->thread, kick_signal());
+        pthread_kill(v->thread, kvm_kick_signal());
     g_mutex_unlock(&v->kick_lock);
 }
 
@@ -284,7 +285,7 @@ vcpu_init(CpuBackend *b, unsigned index, GError **error)
     sigset_t set;
 
     sigemptyset(&set);
-    sigaddset(&set, kick_signal());
+    sigaddset(&set, kvm_kick_signal());
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     g_mutex_lock(&v->kick_lock);
     v->thread = pthread_self();
@@ -298,6 +299,7 @@ vcpu_done(CpuBackend *b, unsigned index)
 {
     KvmVcpu *v = &b->vcpus[index];
 
+    kvm_limit_end(v);
     g_mutex_lock(&v->kick_lock);
     v->has_thread = false;
     g_mutex_unlock(&v->kick_lock);
@@ -310,7 +312,8 @@ vcpu_run(CpuBackend *b, unsigned index)
     CpuExit result = CPU_EXIT_CONTINUE;
 
     while (result == CPU_EXIT_CONTINUE) {
-        if (ioctl(v->fd, KVM_RUN, 0) < 0)
+        int ret = v->limit.on ? kvm_limited_run(v) : ioctl(v->fd, KVM_RUN, 0);
+        if (ret < 0)
             return kvm_handle_errno(b, index, errno);
         result = kvm_handle_exit(b, index);
     }
@@ -332,6 +335,16 @@ static CpuStats
 vcpu_stats(CpuBackend *b, unsigned index)
 {
     return b->vcpus[index].stats; /* counters; a torn read is harmless */
+}
+
+/* What KVM's instruction emulator does in a second, on the fastest host seen;
+ * even a 286 is as fast. */
+#define EMULATOR_KIPS 4600
+
+static guint32
+kips(CpuBackend *b)
+{
+    return kvm_host_emulates() ? EMULATOR_KIPS : cpu_speed_host_kips();
 }
 
 static char *
@@ -399,12 +412,14 @@ const CpuBackendOps kvm_backend_ops = {
     .vcpu_done = vcpu_done,
     .vcpu_run = vcpu_run,
     .vcpu_kick = vcpu_kick,
+    .vcpu_limit = kvm_limit,
     .vcpu_settle = vcpu_settle,
     .reset = kvm_reset,
     .set_entry = kvm_set_entry,
     .get_regs = kvm_get_regs,
     .report = kvm_report,
     .stats = vcpu_stats,
+    .kips = kips,
     .describe = describe,
     .clock_stop = clock_stop,
     .clock_start = clock_start,

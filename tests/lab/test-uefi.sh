@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# A machine with the distribution's UEFI: its shell runs a script from a disk,
+# a variable that was set survives power off, and Debian's kernel starts by its
+# EFI stub. Argument: CPUS-MEMORY.
+. "$(dirname "$0")/lib.sh"
+cpus=${3%-*} memory=${3#*-}
+export PATH=$PATH:/usr/sbin:/sbin
+command -v mformat >/dev/null || skip_all "the package mtools is missing"
+"$carrel" info | grep -q '^uefi .*/' || skip_all "the package ovmf is missing"
+
+dd if="$disk" of="$home/part.img" bs=1M skip=1 status=none
+for file in vmlinuz initrd.img; do
+    debugfs -R "dump /boot/$file $home/$file" "$home/part.img" 2>/dev/null
+done
+cat >"$home/startup.nsh" <<'NSH'
+@echo -off
+if exist fs0:\second.txt then
+  goto second
+endif
+echo second > fs0:\second.txt
+setvar CarrelLab -guid 8be4df61-93ca-11d2-aa0d-00e098032b8c -bs -rt -nv =L"kept by the chip"
+echo "first start ends"
+reset -s
+:second
+echo "second start"
+dmpstore CarrelLab
+fs0:\vmlinuz.efi initrd=\initrd.img console=ttyS0 root=/dev/vda1 ro
+NSH
+truncate -s 64M "$home/esp.img"
+mformat -i "$home/esp.img" -F :: &&
+    mcopy -i "$home/esp.img" "$home/vmlinuz" ::vmlinuz.efi &&
+    mcopy -i "$home/esp.img" "$home/initrd.img" ::initrd.img &&
+    mcopy -i "$home/esp.img" "$home/startup.nsh" ::startup.nsh
+cp "$disk" "$home/root.img"
+
+check "a machine is made" "$carrel" new box --from pc \
+    --disk "$home/esp.img" --disk "$home/root.img" machine.firmware=uefi \
+    machine.cpus="$cpus" machine.memory="$memory" disk1.model=virtio-blk
+vars=$XDG_DATA_HOME/carrel/machines/box/uefi-vars.fd
+check "it starts" "$carrel" start box || finish
+check "its variables are in its folder" test -s "$vars"
+check "another program cannot write them" bash -c \
+    "! '$carrel' run --detach --name thief disk='$vars' 2>/dev/null"
+check "the shell runs the script" "$carrel" expect box 'first start ends' \
+    --serial --timeout 400 || show box
+check "it powers off by itself" gone box 60
+check "the variable is in the file" grep -aqP 'k\0e\0p\0t' "$vars"
+
+check "it starts again" "$carrel" start box
+check "the script goes on" "$carrel" expect box 'second start' --serial \
+    --timeout 400 || show box
+check "the variable was kept" "$carrel" expect box 'CarrelLab' --serial \
+    --timeout 60 || show box
+check "Debian starts by its EFI stub" \
+    "$carrel" expect box 'carrel-lab login:' --serial --timeout 400 ||
+    { show box; finish; }
+asks() { # COMMAND PATTERN WHAT
+    "$carrel" send box serial "$1"$'\n' &&
+        check "$3" "$carrel" expect box "$2" --serial --timeout 60
+}
+asks root '~ #|/root #' "root logs in"
+asks '[ -d /sys/firmware/efi ] && echo efi-$((6*7))' 'efi-42' \
+    "it knows that it was started by UEFI"
+asks 'dmesg | grep -c "ACPI: FACP" | sed s/^/tables-/' 'tables-[1-9]' \
+    "it has the machine's ACPI tables"
+asks 'wc -l </proc/cpuinfo; grep -c ^processor /proc/cpuinfo | sed s/^/cpus-/' \
+    "cpus-$cpus" "all processors run"
+check "the power button ends it" "$carrel" stop box --timeout 60
+
+printf x >>"$vars"
+check "another firmware's variables are refused" bash -c \
+    "'$carrel' start box 2>&1 | grep -F 'move the file away'"
+finish
