@@ -13,6 +13,7 @@
 enum {
     MAX_WORD = 64,      /* longest section or key for which we suggest */
     MAX_TEXT = 256,     /* ordinary strings */
+    MAX_NOTE = 600,       /* of a template */
     MAX_PATH = 4095,    /* PATH_MAX without the final zero */
     MAX_PORT_NAME = 64, /* of a virtio console's port */
     MAX_SERIAL = 20,    /* ATA IDENTIFY words 10-19 */
@@ -264,6 +265,7 @@ static const SchemaSection sections[] = {
 };
 
 #define BOOLS "true|false"
+#define DISK_MODELS "ide|ahci|virtio-blk|virtio-scsi"
 #define DRIVES "floppy|cd|disk"
 #define BOOT_FROM DRIVES "|net"
 #define T SCHEMA_TEMPLATE
@@ -335,7 +337,7 @@ static const SchemaKey keys[] = {
     { "disk#", "backing-format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.1", "format of backing", NULL },
     { "disk#", "backing2", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.1", "the image under backing, where that is based on one too", NULL },
     { "disk#", "backing2-format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.1", "format of backing2", NULL },
-    { "disk#", "model", SCHEMA_ENUM, 0, 0, 0, "ide|ahci|virtio-blk|virtio-scsi", "ide", NULL, "0.1", "how the guest sees the disk; ahci is SATA, for systems from about 2006 on; virtio-blk is fast, virtio-scsi joins disks and CD drives on one controller; both need a driver in the guest", NULL },
+    { "disk#", "model", SCHEMA_ENUM, 0, 0, 0, DISK_MODELS, "ide", NULL, "0.1", "how the guest sees the disk; ahci is SATA, for systems from about 2006 on; virtio-blk is fast, virtio-scsi joins disks and CD drives on one controller; both need a driver in the guest", NULL },
     { "disk#", "read-only", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "the guest cannot write", NULL },
     { "disk#", "snapshot", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "throw away what the guest writes when the machine ends", NULL },
     { "disk#", "direct", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "bypass the host's page cache (O_DIRECT)", NULL },
@@ -414,6 +416,8 @@ static const SchemaKey keys[] = {
     { "template", "id", SCHEMA_STRING, T, 1, MAX_WORD, NULL, "", NULL, "0.1", "name of the template and of its file", check_id },
     { "template", "title", SCHEMA_STRING, T, 1, MAX_TEXT, NULL, "", NULL, "0.1", "name for people", NULL },
     { "template", "summary", SCHEMA_STRING, T, 0, MAX_TEXT, NULL, "", NULL, "0.1", "one line: what it is good for", NULL },
+    { "template", "note", SCHEMA_STRING, T, 0, MAX_NOTE, NULL, "", NULL, "0.2", "what to know before installing, printed by carrel new", NULL },
+    { "template", "disk-model", SCHEMA_ENUM, T, 0, 0, DISK_MODELS, "ide", NULL, "0.2", "disk#.model of the machine's disks where it is not given", NULL },
     { "template", "needs", SCHEMA_LIST, T, 0, 0, DRIVES, "", NULL, "0.1", "media of which one must be given to start", NULL },
     { "template", "os", SCHEMA_ENUM, T, 0, 0, "any|dos|linux|windows|bsd|other", "any", NULL, "0.1", "family of the guest's operating system", NULL },
 };

@@ -15,6 +15,7 @@ template_free(Template *template)
     g_free(template->summary);
     g_free(template->needs);
     g_free(template->os);
+    g_free(template->note);
     g_free(template->file);
     profile_free(template->profile);
     g_free(template);
@@ -68,6 +69,7 @@ template_load(const char *file, GError **error)
         g_strdup(profile_get_string(profile, "template.summary"));
     template->needs = g_strdup(profile_get_string(profile, "template.needs"));
     template->os = g_strdup(profile_get_string(profile, "template.os"));
+    template->note = g_strdup(profile_get_string(profile, "template.note"));
     template->file = g_strdup(file);
     template->profile = g_steal_pointer(&profile);
     if (!check_id(template, error))

@@ -9,6 +9,7 @@ typedef struct {
     char *id, *title, *summary;
     char *needs; /* "floppy,cd,disk": one of these media must be given */
     char *os;    /* "dos" */
+    char *note;  /* what to know before installing; "" */
     char *file;
     Profile *profile; /* with its [template] section */
 } Template;

@@ -234,14 +234,35 @@ report(const New *n, const Template *template, const char *file)
     }
 }
 
+/* Disks that nobody said a model of are as the template has them. */
 static bool
-fill(New *n, const Options *o, char **settings, GError **error)
+set_disk_models(New *n, const Template *template, GError **error)
+{
+    const char *model =
+        profile_get_string(template->profile, "template.disk-model");
+
+    for (unsigned i = 0; i < 10; i++) {
+        g_autofree char *section = g_strdup_printf("disk%u", i);
+        g_autofree char *key = g_strdup_printf("disk%u.model", i);
+        if (profile_has_section(n->profile, section) &&
+            schema_find_full(key) != NULL && !profile_has(n->profile, key) &&
+            profile_has(template->profile, "template.disk-model") &&
+            !profile_set(n->profile, key, model, error))
+            return false;
+    }
+    return true;
+}
+
+static bool
+fill(New *n, const Template *template, const Options *o, char **settings,
+     GError **error)
 {
     return add_media(n, "floppy", o->floppies, error) &&
            add_media(n, "cd", o->cds, error) &&
            add_media(n, "disk", o->disks, error) &&
            plan_new_disks(n, o->new_disks, o->disk_format, error) &&
            settings_apply(n->profile, settings, error) &&
+           set_disk_models(n, template, error) &&
            profile_validate(n->profile, error);
 }
 
@@ -266,10 +287,12 @@ make(App *app, const Options *o, char **args)
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GArray) sizes = g_array_new(FALSE, FALSE, sizeof(guint64));
     New n = {app, args[0], profile, paths, sizes};
-    if (!fill(&n, o, args + 1, &error))
+    if (!fill(&n, template, o, args + 1, &error))
         return app_fail_error(app, error);
     findings_warn(app, profile);
     warn_about_media(app, template, profile);
+    if (*template->note != '\0')
+        app_note(app, "%s", template->note);
     if (!app->dry_run && !write_machine(&n, file, &error))
         return app_fail_error(app, error);
     report(&n, template, file);
@@ -327,7 +350,7 @@ new_machine(const char *name, const char *template_id,
     g_autoptr(Profile) profile = template_to_profile(template, file);
     const Options options = {.new_disks = (char **) disks->pdata};
     New n = {NULL, name, profile, paths, sizes};
-    if (!fill(&n, &options, (char **) plain->pdata, error) ||
+    if (!fill(&n, template, &options, (char **) plain->pdata, error) ||
         (write && !write_machine(&n, file, error)))
         return NULL;
     return profile_to_text(profile);

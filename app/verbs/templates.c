@@ -28,6 +28,7 @@ put_template(JsonWriter *w, const Template *template)
     json_put_string(w, "title", template->title);
     json_put_string(w, "summary", template->summary);
     json_put_string(w, "os", template->os);
+    json_put_string(w, "note", template->note);
     json_begin_array(w, "needs");
     for (unsigned i = 0; needs[i] != NULL; i++)
         json_put_string(w, NULL, g_strstrip(needs[i]));

@@ -91,6 +91,24 @@ json_of(const char *text)
 }
 
 static void
+new_takes_the_templates_kind_of_disk(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_EQUAL(carrel(&run, "new l --from linux --new-disk 1M"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "get l disk0.model"), 0);
+    CU_ASSERT_STRING_EQUAL(run.out, "virtio-blk\n");
+    CU_ASSERT_EQUAL(
+        carrel(&run, "new k --from linux --new-disk 1M disk0.model=ide"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "get k disk0.model"), 0);
+    CU_ASSERT_STRING_EQUAL(run.out, "ide\n");
+    CU_ASSERT_EQUAL(carrel(&run, "new w --from win98 --new-disk 1M"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "patcher9x"));
+    tear_down(&run);
+}
+
+static void
 a_new_machine_is_valid_and_private(void)
 {
     Run run;
@@ -121,7 +139,7 @@ new_refuses_what_would_not_work_and_leaves_nothing(void)
 
     CU_ASSERT_EQUAL(carrel(&run, "new"), 2);
     CU_ASSERT_EQUAL(carrel(&run, "new ../x"), 2);
-    CU_ASSERT_EQUAL(carrel(&run, "new a --from beos"), 3);
+    CU_ASSERT_EQUAL(carrel(&run, "new a --from cpm"), 3);
     CU_ASSERT_EQUAL(carrel(&run, "new a --cd /nonexistent.iso"), 3);
     CU_ASSERT_EQUAL(carrel(&run, "new a --cd /tmp"), 2);
     CU_ASSERT_EQUAL(carrel(&run, "new a --new-disk 12"), 2);
@@ -871,6 +889,7 @@ a_full_disk_is_noticed(void)
 
 CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         CASE(a_new_machine_is_valid_and_private),
+        CASE(new_takes_the_templates_kind_of_disk),
         {"a_throw_away_machine_can_be_shown_and_deleted",
          a_throw_away_machine_can_be_shown_and_deleted},
         CASE(new_refuses_what_would_not_work_and_leaves_nothing),
