@@ -22,6 +22,7 @@ esac
 
 modprobe tun 2>/dev/null
 ip link set lo up
+ip link del cl1 2>/dev/null # of the card that was tested before
 ip tuntap add dev cl1 mode tap 2>/dev/null || skip_all "no taps in this lab"
 ip addr add 192.168.81.1/24 dev cl1
 ip link set cl1 up
