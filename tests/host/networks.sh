@@ -56,4 +56,23 @@ check "a new one is started" another_switch "$old" 15
 check "its cable is plugged in" link_is net1 up 15
 check "the machine runs on" is box running
 check "it is stopped" "$carrel" stop box --force
+
+# Emulated cards, on either bus.
+for model in e1000 rtl8139 rtl8139c pcnet rtl8029 ne2000; do
+    starts $model --memory 64M --set net0.kind=user --set net0.model=$model \
+        --set net1.kind=none --set net1.model=$model "disk=$home/blank.img"
+    check "$model: both are there" bash -c \
+        "[ \$('$carrel' net list $model | grep -c '($model)') = 2 ]"
+    if [ $model = ne2000 ]; then
+        refuses '[0-9]+' "'ne2000' cannot be plugged in" "no ISA card comes later" \
+            "$carrel" attach $model net2 model=$model kind=none
+    else
+        check "$model: a third is plugged in" \
+            "$carrel" attach $model net2 model=$model kind=none
+    fi
+    check "$model: it is stopped" "$carrel" stop $model --force
+done
+refuses '[0-9]+' 'only net0 and net1 can be ISA cards' "a third ISA card" \
+    "$carrel" run --detach --name isa --set net2.kind=none \
+    --set net2.model=ne2000 "disk=$home/blank.img"
 finish

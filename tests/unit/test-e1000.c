@@ -735,6 +735,55 @@ test_loopback(void)
     nic_rig_free(&r);
 }
 
+/* Frames of 1000 bytes, each with its number, until the host takes no more; how
+ * many the card took. */
+static unsigned
+fill_the_host(NicRig *r)
+{
+    unsigned n = 0;
+
+    do {
+        nr_pattern(fake_ram(r->vm) + TX_DATA, 1000, (guint8) n);
+        put_tx(r, n % N_DESCS, TX_DATA, 1000 | cmd(TXD_CMD_EOP), 0);
+        n++;
+        nr_write(r, E1000_TDT, n % N_DESCS);
+    } while (n < 2000 && nr_read(r, E1000_TDH) == n % N_DESCS);
+    return n - 1; /* the last is in the ring */
+}
+
+static void
+test_back_pressure(void)
+{
+    NicRig r;
+    unsigned wrong = 0;
+
+    begin(&r);
+    start(&r, 0);
+    unsigned n = fill_the_host(&r);
+    CU_ASSERT_TRUE(n > 10 && n < 1999);
+    for (unsigned i = 0; i < n; i++)
+        wrong += !nr_host_gets_pattern(&r, 1000, (guint8) i) && i + 1 < n;
+    CU_ASSERT_EQUAL(wrong, 0);
+    nr_run(&r);
+    CU_ASSERT_EQUAL(nr_read(&r, E1000_TDH), (n + 1) % N_DESCS);
+    nic_rig_free(&r);
+}
+
+static void
+test_pulled_cable_frees_the_ring(void)
+{
+    NicRig r;
+
+    begin(&r);
+    start(&r, 0);
+    unsigned n = fill_the_host(&r);
+    CU_ASSERT_EQUAL(nr_read(&r, E1000_TDH), n % N_DESCS);
+    net_set_plugged(r.link, false);
+    nr_run(&r);
+    CU_ASSERT_EQUAL(nr_read(&r, E1000_TDH), (n + 1) % N_DESCS);
+    nic_rig_free(&r);
+}
+
 static void
 test_nothing_moves_while_paused(void)
 {
@@ -802,5 +851,7 @@ CU_MAIN("e1000", {"identity_and_address", test_identity},
         {"filters_by_address", test_filters},
         {"vlan_filter_and_stripping", test_vlan_filter_and_stripping},
         {"loopback_comes_once", test_loopback},
+        {"a_full_host_holds_the_ring", test_back_pressure},
+        {"a_pulled_cable_frees_the_ring", test_pulled_cable_frees_the_ring},
         {"nothing_moves_while_paused", test_nothing_moves_while_paused},
         {"moves_amid_traffic", test_moves_amid_traffic})

@@ -224,6 +224,21 @@ a_later_format_is_refused_as_a_whole(void)
 }
 
 static void
+what_an_emulated_card_has_not_is_found(void)
+{
+    g_autoptr(Profile) p = parse("[net0]\nmodel=e1000\nqueues=2\n"
+                                 "[net1]\nmodel=virtio-net\nbusy-poll=50\n"
+                                 "[net2]\nmodel=ne2000\nvhost=on\n"
+                                 "[net3]\nmodel=pcnet\n");
+    g_autoptr(GPtrArray) f = profile_check(p);
+
+    CU_ASSERT_EQUAL_FATAL(f->len, 2);
+    CU_ASSERT_STRING_EQUAL(finding(f, 0)->key, "net0.queues");
+    CU_ASSERT_FALSE(finding(f, 0)->is_error);
+    CU_ASSERT_STRING_EQUAL(finding(f, 1)->key, "net2.vhost");
+}
+
+static void
 what_a_network_boot_lacks_is_found(void)
 {
     g_autoptr(Profile) bare = parse("[machine]\nboot=net\n");
@@ -670,6 +685,7 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(a_link_to_a_profile_stays_a_link),
         CASE(what_is_no_file_or_too_big_is_refused),
         CASE(missing_and_wrong_media_are_found),
+        CASE(what_an_emulated_card_has_not_is_found),
         CASE(what_a_network_boot_lacks_is_found),
         CASE(sound_needs_what_it_names),
         CASE(every_key_with_every_bad_form_is_handled),
