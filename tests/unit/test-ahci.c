@@ -255,6 +255,57 @@ test_read_only(void)
     ahci_rig_free(rig);
 }
 
+/* What no driver does: structures in the controller's own registers, a table of
+ * 65535 regions of one byte, a slot used again while the disk has it, frame
+ * lengths out of range, the controller's reset amid it all. */
+static void
+test_hostile_lists(void)
+{
+    AhciRig *rig = ahci_rig_new(NULL);
+    const RigCommand c = {.command = 0x60,
+                          .device = LBA_DEVICE,
+                          .lba = 5,
+                          .count = 128,
+                          .bytes = 65536};
+    guint8 *header = fake_ram(rig->vm) + RIG_LIST;
+
+    rig_put(rig, 0, 0, &c);
+    for (unsigned i = 0; i < 65535; i++) /* they overlap the data, too */
+        memset(fake_ram(rig->vm) + RIG_TABLES + 0x80 + i * 16, 0, 16);
+    memset(header + 2, 0xff, 2);
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_TFES | IS_SDBS | IS_OFS);
+    rig_restart(rig, 0);
+
+    for (unsigned length = 0; length <= 31; length += 31) {
+        rig_put(rig, 0, 0, &c);
+        header[0] = (guint8) length;
+        CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_SDBS);
+    }
+    rig_put(rig, 0, 0, &c);
+    rig_set_port(rig, 0, 0x34, 1);
+    rig_set_port(rig, 0, 0x38, 1);
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_SDBS);
+
+    rig_set_port(rig, 0, 0x08, RIG_ABAR); /* frames into the registers */
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_SDBS);
+    CU_ASSERT_EQUAL(rig_get(rig, 0x58), 0);
+    rig_set_port(rig, 0, 0x08, RIG_FRAMES);
+    rig_region(rig, 0, 0, 0, 1, RIG_ABAR, 65536);
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true) & IS_TFES, IS_TFES);
+    rig_restart(rig, 0);
+
+    rig_put(rig, 0, 0, &c);
+    rig_set_port(rig, 0, 0x34, 1);
+    rig_set_port(rig, 0, 0x38, 1);
+    rig_set(rig, 0x04, 0x80000001);
+    CU_ASSERT_EQUAL(rig_port(rig, 0, 0x38), 0);
+    rig_set_port(rig, 0, 0x30, 0xffffffff); /* a device was found, it says */
+    rig_restart(rig, 0);
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_SDBS);
+    CU_ASSERT_EQUAL(rig_ram32(rig, RIG_DATA), 5);
+    ahci_rig_free(rig);
+}
+
 /* Regions that are no whole sectors, and more than one request takes. */
 static void
 test_regions(void)
@@ -593,6 +644,7 @@ CU_MAIN("ahci", {"registers", test_registers},
         {"ports_stop_and_disks_go_amid_commands", test_stops_amid},
         {"a_large_command_is_several_requests", test_large},
         {"a_disk_may_be_read_only", test_read_only},
+        {"lists_that_no_driver_makes", test_hostile_lists},
         {"regions_need_not_be_sectors", test_regions},
         {"a_queued_command_that_fails_is_told_of", test_errors},
         {"so_is_one_that_is_not_queued", test_legacy_errors},
