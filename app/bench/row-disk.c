@@ -18,10 +18,11 @@
 /* model: of the profile, and the guest's driver; device: of the results */
 static const struct {
     const char *model, *format, *device, *column;
-    unsigned unit; /* counted in the guest by driver */
+    unsigned unit; /* counted in the guest by driver; ahci: the port */
     unsigned max_depth;
 } disks[] = {
     { "ide",        "raw",   "ide",              NULL,           0, 1 },
+    { "ahci",       "raw",   "ahci",             NULL,           1, 32 },
     { "virtio-blk", "raw",   "virtio-blk",       NULL,           0, 32 },
     { "virtio-blk", "qcow2", "virtio-blk qcow2", "virtio qcow2", 1, 32 },
 };

@@ -7,7 +7,8 @@
 #define FACTOR 1664525u /* a linear congruence, Numerical Recipes */
 #define ADD    1013904223u
 
-static const DiskDriver *const drivers[] = {&ide_driver, &virtio_blk_driver};
+static const DiskDriver *const drivers[] = {&ide_driver, &ahci_driver,
+                                            &virtio_blk_driver};
 
 typedef struct {
     const DiskDriver *driver;

@@ -26,4 +26,4 @@ typedef struct {
     int (*complete)(u32 unit, bool poll);
 } DiskDriver;
 
-extern const DiskDriver ide_driver, virtio_blk_driver;
+extern const DiskDriver ide_driver, ahci_driver, virtio_blk_driver;

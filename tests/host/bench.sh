@@ -43,6 +43,7 @@ exit virtio-blk doorbell
 exit kvm cpuid
 disk ide 4k-random-read
 disk ide 1m-write
+disk ahci 4k-random-write-32
 disk virtio-blk 4k-random-read
 disk virtio-blk 4k-random-write-32
 disk virtio-blk_qcow2 64k-read

@@ -71,31 +71,32 @@ asks 'dd if=/dev/urandom of=$I bs=128k count=100 oflag=direct 2>/dev/null & dd i
 
 # ---- discs
 for d in C D; do
-    n=$([ "$d" = C ] && echo 0 || echo 1)
-    asks "echo disc=\$(md5sum <\$$d)" "disc=$(sum $((n + 1)).iso)" \
-        "cd$n: reads as its image"
-    check "cd$n: another disc" "$carrel" media sata insert "cd$n" "$home/3.iso"
+    drive=$([ "$d" = C ] && echo cd0 || echo cd1)
+    first=$([ "$d" = C ] && echo 1.iso || echo 2.iso)
+    asks "echo disc=\$(md5sum <\$$d)" "disc=$(sum "$first")" \
+        "$drive: reads as its image"
+    check "$drive: another disc" "$carrel" media sata insert "$drive" "$home/3.iso"
     asks "echo disc=\$(md5sum <\$$d)" "disc=$(sum 3.iso)" \
-        "cd$n: the guest reads that one"
-    asks "exec 3<\$$d; echo held-\$((6*7))" held-42 "cd$n: the guest holds it"
-    check "cd$n: the host sees the lock" lists "cd$n: .*(locked by the guest)"
-    check "cd$n: it does not come out" \
-        bash -c "! '$carrel' media sata eject cd$n 2>'$home/why'"
-    check "cd$n: and says why" grep -q 'locked the tray.*--force' "$home/why"
-    check "cd$n: by force it does" "$carrel" media sata eject "cd$n" --force
-    asks "exec 3<&-; echo free-\$((6*7))" free-42 "cd$n: the guest lets go"
+        "$drive: the guest reads that one"
+    asks "exec 3<\$$d; echo held-\$((6*7))" held-42 "$drive: the guest holds it"
+    check "$drive: the host sees the lock" lists "$drive: .*(locked by the guest)"
+    check "$drive: it does not come out" \
+        bash -c "! '$carrel' media sata eject $drive 2>'$home/why'"
+    check "$drive: and says why" grep -q 'locked the tray.*--force' "$home/why"
+    check "$drive: by force it does" "$carrel" media sata eject "$drive" --force
+    asks "exec 3<&-; echo free-\$((6*7))" free-42 "$drive: the guest lets go"
     asks "dd if=\$$d of=/dev/null bs=2048 count=1 2>/dev/null || echo none-\$((6*7))" \
-        none-42 "cd$n: the drive is empty"
-    check "cd$n: a disc again" "$carrel" media sata insert "cd$n" "$home/2.iso"
-    asks "echo disc=\$(md5sum <\$$d)" "disc=$(sum 2.iso)" "cd$n: it is read"
+        none-42 "$drive: the drive is empty"
+    check "$drive: a disc again" "$carrel" media sata insert "$drive" "$home/2.iso"
+    asks "echo disc=\$(md5sum <\$$d)" "disc=$(sum 2.iso)" "$drive: it is read"
     asks "echo 1 >/proc/sys/dev/cdrom/autoeject; : <\$$d; echo 0 >/proc/sys/dev/cdrom/autoeject; echo out-\$((6*7))" \
-        out-42 "cd$n: the guest ejects it"
-    check "cd$n: the host sees the open tray" lists "cd$n: .*(tray open)"
-    check "cd$n: the log tells of it" bash -c \
+        out-42 "$drive: the guest ejects it"
+    check "$drive: the host sees the open tray" lists "$drive: .*(tray open)"
+    check "$drive: the log tells of it" bash -c \
         "'$carrel' logs sata | grep -q 'the guest has opened the tray with .*2.iso'"
-    check "cd$n: the next disc closes it" \
-        "$carrel" media sata insert "cd$n" "$home/1.iso"
-    asks "echo disc=\$(md5sum <\$$d)" "disc=$(sum 1.iso)" "cd$n: it is read"
+    check "$drive: the next disc closes it" \
+        "$carrel" media sata insert "$drive" "$home/1.iso"
+    asks "echo disc=\$(md5sum <\$$d)" "disc=$(sum 1.iso)" "$drive: it is read"
 done
 
 # ---- floppies

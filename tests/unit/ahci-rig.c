@@ -188,6 +188,16 @@ rig_put(AhciRig *rig, unsigned port, unsigned slot, const RigCommand *c)
         rig_region(rig, port, slot, 0, 1, RIG_DATA + slot * 0x10000, c->bytes);
 }
 
+/* Guest time, and for a disk's own thread real time. False: that was enough. */
+static bool
+let_pass(AhciRig *rig, unsigned turn)
+{
+    fake_advance(rig->vm, 50 * US);
+    if (turn > 50)
+        g_usleep(100);
+    return turn < 100000;
+}
+
 guint32
 rig_issue(AhciRig *rig, unsigned port, guint32 slots, bool queued)
 {
@@ -195,12 +205,11 @@ rig_issue(AhciRig *rig, unsigned port, guint32 slots, bool queued)
     if (queued)
         rig_set_port(rig, port, 0x34, slots);
     rig_set_port(rig, port, 0x38, slots);
-    for (unsigned i = 0; i < 4000; i++) {
+    for (unsigned i = 0;; i++) {
         guint32 busy = rig_port(rig, port, 0x34) | rig_port(rig, port, 0x38);
         if ((busy & slots) == 0 ||
-            (rig_port(rig, port, 0x10) & 0x60000000) != 0)
+            (rig_port(rig, port, 0x10) & 0x60000000) != 0 || !let_pass(rig, i))
             break;
-        fake_advance(rig->vm, 50 * US);
     }
     return rig_port(rig, port, 0x10);
 }
@@ -237,8 +246,9 @@ void
 rig_restart(AhciRig *rig, unsigned port)
 {
     rig_set_port(rig, port, 0x18, 0x10);
-    for (unsigned i = 0; i < 4000 && rig_port(rig, port, 0x18) & 0x8000; i++)
-        fake_advance(rig->vm, 50 * US);
+    for (unsigned i = 0; rig_port(rig, port, 0x18) & 0x8000; i++)
+        if (!let_pass(rig, i))
+            break;
     rig_set_port(rig, port, 0x10, 0xffffffff);
     rig_set_port(rig, port, 0x18, 0x11);
 }

@@ -181,6 +181,131 @@ test_queue_on_thread(void)
     queue_all(&o);
 }
 
+/* Issued and at once forgotten, or the disk pulled: nothing of before is told,
+ * and what comes then is done. */
+static void
+test_stops_amid(void)
+{
+    const AhciRigOptions o = {.own_thread = true};
+    AhciRig *rig = ahci_rig_new(&o);
+
+    for (unsigned round = 0; round < 30; round++) {
+        for (unsigned i = 0; i < 8; i++) {
+            const RigCommand c = {.command = i % 2 ? 0x61 : 0x60,
+                                  .device = LBA_DEVICE,
+                                  .tag = (guint8) i,
+                                  .lba = 2000 + i * 16,
+                                  .count = 16,
+                                  .bytes = 8192,
+                                  .write = i % 2};
+            rig_put(rig, 0, i, &c);
+        }
+        rig_set_port(rig, 0, 0x34, 0xff);
+        rig_set_port(rig, 0, 0x38, 0xff);
+        if (round % 3 == 1) {
+            ahci_remove_unit(rig->ahci, 0);
+            CU_ASSERT_TRUE(
+                ahci_add_unit(rig->ahci, 0, false, rig->disk, "x", NULL));
+            rig_set_port(rig, 0, 0x30, 0xffffffff);
+        } else if (round % 3 == 2) {
+            fake_advance(rig->vm, MS / 10);
+        }
+        rig_restart(rig, 0);
+        CU_ASSERT_EQUAL(rig_port(rig, 0, 0x34), 0);
+        CU_ASSERT_EQUAL(rig_port(rig, 0, 0x10) & IS_SDBS, 0);
+        CU_ASSERT_EQUAL(rig_issue(rig, 0, 0xff, true), IS_SDBS);
+    }
+    ahci_rig_free(rig);
+}
+
+static void
+test_large(void)
+{
+    AhciRig *rig = ahci_rig_new(NULL);
+    const RigCommand c = {.command = 0x60,
+                          .device = LBA_DEVICE,
+                          .lba = 100,
+                          .count = 4096}; /* 2 MiB: two requests */
+
+    rig_put(rig, 0, 0, &c);
+    rig_region(rig, 0, 0, 0, 1, RIG_DATA, 4096 * 512);
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_SDBS);
+    CU_ASSERT_EQUAL(rig_ram32(rig, RIG_DATA), 100);
+    CU_ASSERT_EQUAL(rig_ram32(rig, RIG_DATA + 4095 * 512), 4195);
+    ahci_rig_free(rig);
+}
+
+static void
+test_read_only(void)
+{
+    const AhciRigOptions o = {.read_only = true};
+    AhciRig *rig = ahci_rig_new(&o);
+    const RigCommand c = {.command = 0x61,
+                          .device = LBA_DEVICE,
+                          .lba = 100,
+                          .count = 8,
+                          .bytes = 4096,
+                          .write = true};
+
+    rig_put(rig, 0, 0, &c);
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_TFES | IS_SDBS);
+    CU_ASSERT_EQUAL(rig_port(rig, 0, 0x20), 0x0451);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rig->vm->log->str, "drive error"));
+    CU_ASSERT_EQUAL(rig_image32(rig, 100), 100);
+    ahci_rig_free(rig);
+}
+
+/* What no driver does: structures in the controller's own registers, a table of
+ * 65535 regions of one byte, a slot used again while the disk has it, frame
+ * lengths out of range, the controller's reset amid it all. */
+static void
+test_hostile_lists(void)
+{
+    AhciRig *rig = ahci_rig_new(NULL);
+    const RigCommand c = {.command = 0x60,
+                          .device = LBA_DEVICE,
+                          .lba = 5,
+                          .count = 128,
+                          .bytes = 65536};
+    guint8 *header = fake_ram(rig->vm) + RIG_LIST;
+
+    rig_put(rig, 0, 0, &c);
+    for (unsigned i = 0; i < 65535; i++) /* they overlap the data, too */
+        memset(fake_ram(rig->vm) + RIG_TABLES + 0x80 + i * 16, 0, 16);
+    memset(header + 2, 0xff, 2);
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_TFES | IS_SDBS | IS_OFS);
+    rig_restart(rig, 0);
+
+    for (unsigned length = 0; length <= 31; length += 31) {
+        rig_put(rig, 0, 0, &c);
+        header[0] = (guint8) length;
+        CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_SDBS);
+    }
+    rig_put(rig, 0, 0, &c);
+    rig_set_port(rig, 0, 0x34, 1);
+    rig_set_port(rig, 0, 0x38, 1);
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_SDBS);
+
+    rig_set_port(rig, 0, 0x08, RIG_ABAR); /* frames into the registers */
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_SDBS);
+    CU_ASSERT_EQUAL(rig_get(rig, 0x58), 0);
+    rig_set_port(rig, 0, 0x08, RIG_FRAMES);
+    rig_region(rig, 0, 0, 0, 1, RIG_ABAR, 65536);
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true) & IS_TFES, IS_TFES);
+    rig_restart(rig, 0);
+
+    rig_put(rig, 0, 0, &c);
+    rig_set_port(rig, 0, 0x34, 1);
+    rig_set_port(rig, 0, 0x38, 1);
+    rig_set(rig, 0x04, 0x80000001);
+    CU_ASSERT_EQUAL(rig_port(rig, 0, 0x38), 0);
+    rig_set_port(rig, 0, 0x30, 0xffffffff); /* a device was found, it says */
+    rig_restart(rig, 0);
+    CU_ASSERT_EQUAL(rig_issue(rig, 0, 1, true), IS_SDBS);
+    CU_ASSERT_EQUAL(rig_ram32(rig, RIG_DATA), 5);
+    ahci_rig_free(rig);
+}
+
 /* Regions that are no whole sectors, and more than one request takes. */
 static void
 test_regions(void)
@@ -516,6 +641,10 @@ CU_MAIN("ahci", {"registers", test_registers},
         {"pio_commands_move_data_at_once", test_pio},
         {"thirty_two_commands_at_once", test_queue},
         {"the_same_on_the_disks_thread", test_queue_on_thread},
+        {"ports_stop_and_disks_go_amid_commands", test_stops_amid},
+        {"a_large_command_is_several_requests", test_large},
+        {"a_disk_may_be_read_only", test_read_only},
+        {"lists_that_no_driver_makes", test_hostile_lists},
         {"regions_need_not_be_sectors", test_regions},
         {"a_queued_command_that_fails_is_told_of", test_errors},
         {"so_is_one_that_is_not_queued", test_legacy_errors},
