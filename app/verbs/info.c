@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "app/linger.h"
+#include "app/placement.h"
 #include "app/store.h"
 #include "app/verbs/run.h"
 #include "profiles/paths.h"
@@ -54,6 +55,19 @@ show_folders(const App *app, JsonWriter *w)
     show_taken(app, w, "templates", g_strjoinv(":", templates));
 }
 
+/* What cpu.pin=auto chooses among. */
+static char *
+describe_cpus(void)
+{
+    g_autofree char *allowed = placement_allowed();
+    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
+    g_autoptr(GArray) cpus =
+        root != NULL ? placement_host_cpus(root, allowed) : NULL;
+
+    return cpus != NULL && cpus->len > 0 ? placement_layout(cpus)
+                                         : g_strdup("unknown");
+}
+
 int
 verb_info(App *app, int argc, char **argv)
 {
@@ -71,6 +85,7 @@ verb_info(App *app, int argc, char **argv)
     show(app, w, "log-out", hint != NULL ? hint : "machines stay");
     show_taken(app, w, "bios", firmware_find("bios-256k.bin"));
     show_taken(app, w, "vga-bios", firmware_find("vgabios-stdvga.bin"));
+    show_taken(app, w, "cpu-layout", describe_cpus());
     if (app->json) {
         json_put_u64(w, "machine-count", g_strv_length(machines));
         json_put_u64(w, "host-cpus", g_get_num_processors());
