@@ -265,6 +265,34 @@ placement_choose(const GArray *cpus, unsigned n, unsigned threads,
                n, threads == 2 ? " in pairs of one core" : "", cpus->len);
 }
 
+static unsigned
+different(const GArray *cpus, gsize offset)
+{
+    unsigned n = 0;
+
+    for (guint i = 0; i < cpus->len; i++) {
+        bool seen = false;
+        for (guint k = 0; k < i && !seen; k++)
+            seen = G_STRUCT_MEMBER(unsigned, at(cpus, k), offset) ==
+                   G_STRUCT_MEMBER(unsigned, at(cpus, i), offset);
+        n += !seen;
+    }
+    return n;
+}
+
+char *
+placement_layout(const GArray *cpus)
+{
+    unsigned cores = different(cpus, G_STRUCT_OFFSET(HostCpu, core));
+    unsigned caches = different(cpus, G_STRUCT_OFFSET(HostCpu, cache));
+    unsigned nodes = different(cpus, G_STRUCT_OFFSET(HostCpu, node));
+
+    return g_strdup_printf("%u core%s, %u last-level cache%s, %u memory node%s",
+                           cores, cores == 1 ? "" : "s", caches,
+                           caches == 1 ? "" : "s", nodes,
+                           nodes == 1 ? "" : "s");
+}
+
 /* ---- the profile ---- */
 
 static bool

@@ -20,6 +20,9 @@ typedef struct {
 /* Those that are online and, unless allowed is NULL, on that list ("0-3,8");
  * sorted. Free with g_array_unref. */
 GArray *placement_host_cpus(const HostRoot *root, const char *allowed);
+/* "4 cores, 1 last-level cache, 1 memory node": how many different ones
+ * of the three there are. g_free. */
+char *placement_layout(const GArray *host_cpus);
 /* The list of processors that this process may run on; g_free. */
 char *placement_allowed(void);
 

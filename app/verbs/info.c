@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "app/linger.h"
+#include "app/placement.h"
 #include "app/store.h"
 #include "app/verbs/run.h"
 #include "profiles/paths.h"
@@ -65,6 +66,19 @@ show_uefi(const App *app, JsonWriter *w)
     uefi_files_clear(&files);
 }
 
+/* What cpu.pin=auto chooses among. */
+static char *
+describe_cpus(void)
+{
+    g_autofree char *allowed = placement_allowed();
+    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
+    g_autoptr(GArray) cpus =
+        root != NULL ? placement_host_cpus(root, allowed) : NULL;
+
+    return cpus != NULL && cpus->len > 0 ? placement_layout(cpus)
+                                         : g_strdup("unknown");
+}
+
 int
 verb_info(App *app, int argc, char **argv)
 {
@@ -83,6 +97,7 @@ verb_info(App *app, int argc, char **argv)
     show_taken(app, w, "bios", firmware_find("bios-256k.bin"));
     show_uefi(app, w);
     show_taken(app, w, "vga-bios", firmware_find("vgabios-stdvga.bin"));
+    show_taken(app, w, "cpu-layout", describe_cpus());
     if (app->json) {
         json_put_u64(w, "machine-count", g_strv_length(machines));
         json_put_u64(w, "host-cpus", g_get_num_processors());

@@ -12,8 +12,6 @@
 #include "app/helper/journal.h"
 #include "app/helper/transaction.h"
 #include "passthrough-wizard/boot-config.h"
-#include "passthrough-wizard/huge-pages.h"
-#include "passthrough-wizard/rebar.h"
 #include "passthrough-wizard/sriov.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-sysfs.h"
@@ -86,16 +84,6 @@ bind_card(FakeSysfs *fake, GError **error)
 {
     const BindOptions options = {.huge_pages = 64, .consent = true};
     return bind_plan(fake, "01:00.0", &options, error);
-}
-
-static Plan *
-more_pages(FakeSysfs *fake, GError **error)
-{
-    g_autoptr(Plan) plan = plan_new("huge pages for a machine");
-
-    return huge_pages_plan(plan, &fake->hand, "2048kB", 64, error)
-               ? g_steal_pointer(&plan)
-               : NULL;
 }
 
 static Plan *
@@ -852,177 +840,6 @@ test_cut_line(void)
     drop_journal(fake);
 }
 
-/* ---- resizable BARs ---- */
-
-#define CARD "/sys/devices/pci0000:00/0000:01:00.0/"
-
-/* 256 MiB of 256 MiB to 8 GiB. */
-static void
-make_rebar(const FakeSysfs *fake)
-{
-    fake_sysfs_put(fake, CARD "resource",
-                   "0x0000004000000000 0x000000400fffffff "
-                   "0x000000000014220c\n");
-    fake_sysfs_put(fake, CARD "resource0_resize", "0000000000003f00\n");
-}
-
-static Plan *
-bind_resized(FakeSysfs *fake, GError **error)
-{
-    g_autoptr(Plan) plan = NULL;
-
-    make_rebar(fake);
-    plan = bind_card(fake, error);
-    return plan != NULL && rebar_plan(plan, &fake->hand, "01:00.0", 0, error)
-               ? g_steal_pointer(&plan)
-               : NULL;
-}
-
-static void
-test_rebar(void)
-{
-    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
-    Run run = {.fake = fake};
-
-    make_rebar(fake);
-    g_autofree char *before = fake_sysfs_snapshot(fake);
-    fresh_journal(fake);
-    g_autofree char *text = rebar_describe(fake->root, "0000:01:00.0");
-    CU_ASSERT_STRING_EQUAL(text, "BAR 0 has 256 MiB and can have 256 MiB, "
-                                 "512 MiB, 1 GiB, 2 GiB, 4 GiB, 8 GiB");
-    g_autoptr(Plan) plan = bind_resized(fake, NULL);
-    CU_ASSERT_TRUE(apply(&run, plan, NULL));
-    CU_ASSERT_EQUAL(rebar_now(fake->root, "0000:01:00.0", 0),
-                    G_GUINT64_CONSTANT(8) << 30);
-    g_autofree char *driver = fake_sysfs_get(fake, CARD "driver");
-    CU_ASSERT_TRUE(g_str_has_suffix(driver, "/vfio-pci"));
-    CU_ASSERT_TRUE(undo(fake, 0, NULL));
-    g_autofree char *after = fake_sysfs_snapshot(fake);
-    CU_ASSERT_STRING_EQUAL(before, after);
-    drop_journal(fake);
-}
-
-/* The kernel has no room: the old driver has the card again. */
-static void
-test_rebar_without_room(void)
-{
-    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
-    g_autoptr(GError) error = NULL;
-    Run run = {.fake = fake};
-
-    make_rebar(fake);
-    g_autofree char *before = fake_sysfs_snapshot(fake);
-    fresh_journal(fake);
-    g_autoptr(Plan) plan = bind_resized(fake, NULL);
-    fake->max_bar = G_GUINT64_CONSTANT(1) << 30;
-    CU_ASSERT_FALSE(apply(&run, plan, &error));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "Above 4G Decoding"));
-    g_autofree char *after = fake_sysfs_snapshot(fake);
-    CU_ASSERT_STRING_EQUAL(before, after);
-    drop_journal(fake);
-}
-
-static void
-test_rebar_refusals(void)
-{
-    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
-    g_autoptr(Plan) plan = plan_new("none");
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GError) more = NULL;
-
-    make_rebar(fake);
-    CU_ASSERT_FALSE(rebar_plan(plan, &fake->hand, "0000:01:00.0",
-                               G_GUINT64_CONSTANT(16) << 30, &error));
-    CU_ASSERT_PTR_NOT_NULL(
-        strstr(error->message, "cannot have a BAR of 16 GiB: BAR 0 has 256"));
-    CU_ASSERT_FALSE(rebar_plan(plan, &fake->hand, "0000:02:00.0", 0, &more));
-    CU_ASSERT_PTR_NOT_NULL(strstr(more->message, "no BAR whose size"));
-    /* nothing in the plan binds it: the size stays, and a note says so */
-    CU_ASSERT_TRUE(rebar_plan(plan, &fake->hand, "0000:01:00.0", 0, NULL));
-    CU_ASSERT_EQUAL(plan->steps->len, 0);
-    CU_ASSERT_EQUAL(plan->notes->len, 1);
-}
-
-#define NR_PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
-
-static void
-test_pages(void)
-{
-    try_there_and_back(more_pages);
-    for (unsigned n = 1; try_kill("apply", more_pages, n, 0); n++)
-        CU_ASSERT_TRUE(n < 9);
-    CU_ASSERT_TRUE(try_kill("apply", more_pages, 0, 1));
-    CU_ASSERT_TRUE(try_kill("undo", more_pages, 0, 1));
-}
-
-/* Two machines: each takes back what it added, whoever ends first. */
-static void
-test_pages_are_shared(void)
-{
-    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
-    Run run = {.fake = fake};
-
-    fresh_journal(fake);
-    g_autoptr(Plan) plan = more_pages(fake, NULL);
-    CU_ASSERT_TRUE(apply(&run, plan, NULL));
-    g_autofree char *between = fake_sysfs_get(fake, NR_PAGES);
-    CU_ASSERT_STRING_EQUAL(g_strchomp(between), "72"); /* 8 were there */
-    fake_sysfs_put(fake, NR_PAGES, "172\n");           /* the other's 100 */
-    CU_ASSERT_TRUE(undo(fake, 0, NULL));
-    g_autofree char *after = fake_sysfs_get(fake, NR_PAGES);
-    CU_ASSERT_STRING_EQUAL(g_strchomp(after), "108");
-    drop_journal(fake);
-}
-
-static void
-test_too_few_pages(void)
-{
-    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
-    g_autofree char *before = fake_sysfs_snapshot(fake);
-    g_autoptr(GError) error = NULL;
-    Run run = {.fake = fake};
-
-    fresh_journal(fake);
-    g_autoptr(Plan) plan = more_pages(fake, NULL);
-    fake->max_pages = 40;
-    CU_ASSERT_FALSE(apply(&run, plan, &error));
-    CU_ASSERT_PTR_NOT_NULL(strstr(
-        error->message, "the host found 40 huge pages of 2048kB, not 72"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "close programs"));
-    g_autofree char *after = fake_sysfs_snapshot(fake);
-    CU_ASSERT_STRING_EQUAL(before, after);
-    drop_journal(fake);
-}
-
-static void
-test_pages_that_are_there(void)
-{
-    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
-    g_autoptr(GError) error = NULL;
-    char size[16];
-    guint64 need = 0;
-
-    fake_sysfs_put(fake,
-                   "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
-                   "80\n");
-    fake_sysfs_put(fake,
-                   "/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages",
-                   "16\n");
-    g_autoptr(Plan) plan = more_pages(fake, NULL);
-    g_assert(plan != NULL);
-    CU_ASSERT_EQUAL(plan->steps->len, 0);
-    CU_ASSERT_FALSE(huge_pages_plan(plan, &fake->hand, "1048576kB", 1, &error));
-    CU_ASSERT_TRUE(g_str_has_prefix(
-        error->message, "this host has no huge pages of 1048576kB"));
-    CU_ASSERT_TRUE(huge_pages_parse("2048kB:512", size, &need));
-    CU_ASSERT_STRING_EQUAL(size, "2048kB");
-    CU_ASSERT_EQUAL(need, 512);
-    CU_ASSERT_FALSE(huge_pages_parse("64kB:512", size, &need));
-    CU_ASSERT_FALSE(huge_pages_parse("2048kB:0", size, &need));
-    CU_ASSERT_FALSE(huge_pages_parse("2048kB:-1", size, &need));
-    CU_ASSERT_FALSE(huge_pages_parse("../../x:1", size, &need));
-}
-
 CU_MAIN("passthrough-act", {"a_card_goes_as_a_whole_and_comes_back", test_card},
         {"files_are_written_and_taken_back", test_files},
         {"virtual_functions_are_made_and_taken_back", test_vfs},
@@ -1054,11 +871,4 @@ CU_MAIN("passthrough-act", {"a_card_goes_as_a_whole_and_comes_back", test_card},
         {"more_functions_than_there_are_is_refused", test_too_many},
         {"a_function_in_use_is_not_taken_away", test_in_use},
         {"settings_of_a_function_are_taken_back", test_settings},
-        {"a_line_cut_short_takes_no_other_with_it", test_cut_line},
-        {"a_bar_is_resized_and_gets_its_size_back", test_rebar},
-        {"without_room_for_a_bar_the_driver_is_back", test_rebar_without_room},
-        {"a_size_that_no_bar_has_is_refused", test_rebar_refusals},
-        {"huge_pages_come_and_go", test_pages},
-        {"of_shared_pages_each_takes_its_own_back", test_pages_are_shared},
-        {"too_few_huge_pages_are_given_back", test_too_few_pages},
-        {"huge_pages_that_are_there_need_no_step", test_pages_that_are_there})
+        {"a_line_cut_short_takes_no_other_with_it", test_cut_line})

@@ -123,6 +123,18 @@ too_few_processors_are_not_pinned(void)
     CU_ASSERT_FALSE(p.pinned);
 }
 
+static void
+the_host_is_described_in_a_line(void)
+{
+    g_autoptr(GArray) cpus = host(8, 4, 8, true);
+    g_autoptr(GArray) one = host(1, 1, 1, false);
+    g_autofree char *text = placement_layout(cpus);
+    g_autofree char *small = placement_layout(one);
+
+    CU_ASSERT_STRING_EQUAL(text, "8 cores, 2 last-level caches, 1 memory node");
+    CU_ASSERT_STRING_EQUAL(small, "1 core, 1 last-level cache, 1 memory node");
+}
+
 /* ---- by the profile ---- */
 
 static bool
@@ -257,4 +269,5 @@ CU_MAIN(
      a_processor_that_is_not_there_is_named},
     {"a_socket_has_whole_cores", a_socket_has_whole_cores},
     {"the_host_s_processors_are_read", the_host_s_processors_are_read},
+    {"the_host_is_described_in_a_line", the_host_is_described_in_a_line},
     {"this_host_has_one_at_least", this_host_has_one_at_least})

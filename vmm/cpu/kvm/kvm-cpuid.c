@@ -82,7 +82,7 @@ check_tsc(CpuBackend *b, const GArray *supported, GError **error)
         cpu_model_tsc_is_invariant(supported))
         return true;
     g_set_error(error, CARREL_CPU_ERROR, CARREL_CPU_ERROR_UNSUPPORTED,
-                "clock.invariant-tsc = on: the time stamp counter of this host "
+                "clock.invariant-tsc=on: the time stamp counter of this host "
                 "may change its speed or stop; set it to auto");
     return false;
 }

@@ -15,8 +15,8 @@ static bool
 not_here(const char *why, GError **error)
 {
     g_set_error(error, CARREL_CPU_ERROR, CARREL_CPU_ERROR_UNSUPPORTED,
-                "cpu.hyperv = on: KVM of this host does not offer Hyper-V's "
-                "interface (%s); set cpu.hyperv to off, or use a kernel with "
+                "cpu.hyperv=true: KVM of this host does not offer Hyper-V's "
+                "interface (%s); set it to false, or use a kernel with "
                 "CONFIG_KVM_HYPERV on a processor with VT-x or AMD-V",
                 why);
     return false;

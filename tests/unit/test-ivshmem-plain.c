@@ -1,4 +1,4 @@
-/* tests/unit/test-ivshmem.c - memory that a guest shares with a program. */
+/* tests/unit/test-ivshmem-plain.c - memory that a guest shares with a program. */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -136,7 +136,7 @@ registers_read_as_zero(void)
     end(&f);
 }
 
-CU_MAIN("ivshmem",
+CU_MAIN("ivshmem-plain",
         {"it_is_the_card_that_drivers_know", it_is_the_card_that_drivers_know},
         {"both_sides_see_one_memory", both_sides_see_one_memory},
         {"a_reset_leaves_what_is_shared", a_reset_leaves_what_is_shared},
