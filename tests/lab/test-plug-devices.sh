@@ -18,7 +18,7 @@ until_guest() {
 
 # answers PORT TEXT PATTERN WHAT - types on a virtio console, reads there.
 answers() {
-    check "$4" bash -c "(sleep 2; printf '%s\r' '$2'; sleep 8) |
+    check "$4" bash -c "(sleep 2; printf '%s\n' '$2'; sleep 8) |
         timeout 20 '$carrel' console pdev --virtio=$1 | grep -qaE '$3'"
 }
 
@@ -81,7 +81,8 @@ for i in 1 2; do
         "$carrel" attach pdev console5 name=org.carrel.test
     until_guest '[ "$(cat /sys/class/virtio-ports/*p5/name)" = org.carrel.test ]' \
         "port$i" "it has its name in the guest, $i"
-    asks "port=/dev/\$(ls /sys/class/virtio-ports | grep p5\$); (read -r line <\$port; echo \"got-\$line\") & echo to-host-\$((6*7)) >\$port; echo sent-$i-\$((6*7))" \
+    # one at a time has it open
+    asks "port=/dev/\$(ls /sys/class/virtio-ports | grep p5\$); echo to-host-\$((6*7)) >\$port; (read -r line <\$port; echo \"got-\$line\") & echo sent-$i-\$((6*7))" \
         "sent-$i-42" "the guest writes to it, $i"
     answers 5 "from-host-$i" 'to-host-42' "the host reads it, $i"
     check "the guest reads what the host writes, $i" \
