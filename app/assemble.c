@@ -490,7 +490,7 @@ machine_new(const Profile *profile, const MachineOptions *options,
     g_mutex_init(&m->path_lock);
     g_cond_init(&m->idle);
     machine_plug_init(m);
-    if (profile_validate(profile, error) &&
+    if ((options->checked || profile_validate(profile, error)) &&
         create_vm(m, profile, events, data, error) &&
         open_drives(m, profile, error) && open_chars(m, profile, error) &&
         machine_open_nets(m, profile, error) &&

@@ -19,6 +19,7 @@ typedef struct {
     const char *runtime_dir;
     /* Every disk in throw-away mode, as `start --snapshot-mode`. */
     bool snapshot;
+    bool checked;   /* the profile is valid, as profile_check() has said */
     NetSpawn spawn; /* of networks' processes; NULL: by itself */
 } MachineOptions;
 

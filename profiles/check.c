@@ -217,16 +217,23 @@ set_finding(GError **error, const Profile *profile, const ProfileFinding *f)
 }
 
 bool
-profile_validate(const Profile *profile, GError **error)
+profile_is_valid(const Profile *profile, const GPtrArray *findings,
+                 GError **error)
 {
-    g_autoptr(GPtrArray) findings = profile_check(profile);
-
     for (guint i = 0; i < findings->len; i++) {
         const ProfileFinding *f = g_ptr_array_index(findings, i);
         if (f->is_error)
             return set_finding(error, profile, f);
     }
     return true;
+}
+
+bool
+profile_validate(const Profile *profile, GError **error)
+{
+    g_autoptr(GPtrArray) findings = profile_check(profile);
+
+    return profile_is_valid(profile, findings, error);
 }
 
 /* Errors by key. Not by message: those of doubles have a line in it. */

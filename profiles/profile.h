@@ -60,6 +60,9 @@ GPtrArray *profile_check(const Profile *profile);
 GPtrArray *profile_check_files(const Profile *profile);
 /* First error of profile_check() as a GError. */
 bool profile_validate(const Profile *profile, GError **error);
+/* The same for who has called profile_check() already. */
+bool profile_is_valid(const Profile *profile, const GPtrArray *findings,
+                      GError **error);
 /* The first error in one of keys (NULL-terminated), or that before does not
  * have; so a profile can be mended one step at a time. A format that we do not
  * know is always an error. */

@@ -183,8 +183,8 @@ open_taps(MachineHost *host)
 }
 
 /* A misspelt key does nothing, and the log is where people look why. */
-static void
-log_warnings(MachineHost *host, const Profile *profile)
+static bool
+check_profile(MachineHost *host, const Profile *profile, GError **error)
 {
     g_autoptr(GPtrArray) findings = profile_check(profile);
 
@@ -198,6 +198,24 @@ log_warnings(MachineHost *host, const Profile *profile)
         if (!f->is_error)
             machine_host_say(host, line);
     }
+    return profile_is_valid(profile, findings, error);
+}
+
+/* NULL and error set. */
+static Profile *
+profile_for_start(MachineHost *host, bool *ret_checked, GError **error)
+{
+    Profile *profile = load_profile(host->name, error);
+
+    if (profile == NULL)
+        return NULL;
+    if (!check_profile(host, profile, error)) {
+        profile_free(profile);
+        return NULL;
+    }
+    Profile *tried = machine_ladder_profile(host->ladder, profile);
+    *ret_checked = tried == profile; /* else it is another one now */
+    return tried;
 }
 
 /* Where it is heard, or why it is not. */
@@ -216,16 +234,17 @@ static bool
 build_machine(MachineHost *host, const MachineHostOptions *options,
               GError **error)
 {
+    bool checked;
+
     host->ladder = machine_ladder_begin(host);
-    Profile *profile = load_profile(host->name, error);
+    Profile *profile = profile_for_start(host, &checked, error);
     if (profile == NULL)
         return false;
-    log_warnings(host, profile);
-    profile = machine_ladder_profile(host->ladder, profile);
     g_autofree char *runtime = session_runtime_dir(host->name);
     MachineOptions machine_options = {.name = host->name,
                                       .runtime_dir = runtime,
-                                      .snapshot = options->snapshot};
+                                      .snapshot = options->snapshot,
+                                      .checked = checked};
     host->sandbox =
         sandbox_is_wanted() && profile_get_bool(profile, "machine.sandbox");
     if (host->sandbox)

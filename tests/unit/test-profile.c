@@ -613,6 +613,25 @@ sound_needs_what_it_names(void)
         complains("[sound]\nmodel=speaker\noutput=wav\nfile=a.wav\n", ""));
 }
 
+static void
+a_balloon_and_a_device_of_the_host_exclude_each_other(void)
+{
+    g_autoptr(Profile) both =
+        parse("[balloon]\nmodel=virtio-balloon\n[pci0]\nhost=0000:01:00.0\n");
+    g_autoptr(Profile) one =
+        parse("[balloon]\nmodel=none\n[pci0]\nhost=0000:01:00.0\n");
+    g_autoptr(GPtrArray) f = profile_check(both);
+    g_autoptr(GError) error = NULL;
+
+    CU_ASSERT_EQUAL_FATAL(f->len, 1);
+    CU_ASSERT_TRUE(finding(f, 0)->is_error);
+    CU_ASSERT_STRING_EQUAL(finding(f, 0)->key, "pci0");
+    CU_ASSERT_PTR_NOT_NULL(strstr(finding(f, 0)->message, "balloon.model"));
+    CU_ASSERT_TRUE(profile_validate(one, NULL));
+    CU_ASSERT_FALSE(profile_is_valid(both, f, &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "pci0: a device"));
+}
+
 #define CASE(name)                                                             \
     {                                                                          \
 #name, name                                                            \
@@ -659,6 +678,7 @@ pins_are_one_for_each_processor(void)
 }
 
 CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
+        CASE(a_balloon_and_a_device_of_the_host_exclude_each_other),
         CASE(an_empty_profile_has_every_default),
         CASE(values_are_read_with_their_types),
         CASE(values_read_as_gkeyfile_reads_them),
