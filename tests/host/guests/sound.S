@@ -1,10 +1,9 @@
-# tests/host/guests/sound.S - a DOS program (COM) that plays four tones of about
-# a second with half a second between: 1000 Hz on the speaker, 440 Hz by FM,
+# tests/host/guests/sound.S - a DOS program (COM) that plays four tones of a
+# second with up to a second between: 1000 Hz on the speaker, 440 Hz by FM,
 # 800 Hz by 8-bit DMA, 441 Hz by 16-bit DMA of a Sound Blaster 16.
         .code16
         .globl _start
         .set BASE, 0x220
-        .set TICKS, 0x46c               # of the BIOS, 18.2 a second
 
         .macro OUTB port, value
         mov $\port, %dx
@@ -33,26 +32,23 @@ _start:
         mov $0x4c00, %ax
         int $0x21
 
-# waits CX ticks
-wait:
-        push %es
-        xor %ax, %ax
-        mov %ax, %es
-1:      mov %es:TICKS, %bx
-2:      cmp %es:TICKS, %bx
-        je 2b
-        loop 1b
-        pop %es
+# until the clock's seconds change; the BIOS's ticks are no measure: a host that
+# was late makes up for them all at once
+second:
+        call seconds
+        mov %al, %bl
+1:      call seconds
+        cmp %al, %bl
+        je 1b
+        ret
+seconds:
+        xor %al, %al
+        out %al, $0x70
+        in $0x71, %al
         ret
 
-second:
-        mov $18, %cx
-        jmp wait
-half:
-        mov $9, %cx
-        jmp wait
-
 speaker:
+        call second
         OUTB 0x43, 0xb6
         OUTB 0x42, 0xa9                 # 1193
         OUTB 0x42, 0x04
@@ -63,7 +59,7 @@ speaker:
         in $0x61, %al
         and $0xfc, %al
         out %al, $0x61
-        jmp half
+        jmp second
 
 # register BL, value BH, with the delays of the data sheet
 fm_write:
@@ -112,7 +108,7 @@ adlib:
         call second
         FM 0xb0, 0x12
         SAY adlib_found
-        jmp half
+        jmp second
 no_adlib:
         SAY adlib_missing
         ret
@@ -165,9 +161,9 @@ blaster:
         and $0xf000, %ax
         mov %ax, %es
         call play_8
-        call half
+        call second
         call play_16
-        jmp half
+        jmp second
 no_blaster:
         SAY blaster_missing
         ret
@@ -240,18 +236,19 @@ play_16:
         SAY played_16
         ret
 
-# at most three seconds
+# at most three changes of the second
 wait_interrupt:
-        mov $55, %cx
-1:      push %cx
-        mov $1, %cx
-        call wait
-        pop %cx
-        cmpb $0, arrived
-        jne 2f
+        mov $3, %cx
+1:      call seconds
+        mov %al, %bl
+2:      cmpb $0, arrived
+        jne 3f
+        call seconds
+        cmp %al, %bl
+        je 2b
         loop 1b
         SAY no_interrupt
-2:      movb $0, arrived
+3:      movb $0, arrived
         ret
 
 interrupt:
