@@ -29,6 +29,8 @@ static const struct {
     {"vnc", "VNC server (libvncserver)", CARREL_HAVE_VNC},
     {"uring", "disk I/O by io_uring", CARREL_HAVE_URING},
     {"slirp", "user networks (libslirp)", CARREL_HAVE_SLIRP},
+    {"alsa", "sound of machines on this computer (libasound)",
+     CARREL_HAVE_ALSA},
     {"seccomp", "sandbox of machines and networks (libseccomp)",
      CARREL_HAVE_SECCOMP},
     {"zstd", "qcow2 clusters compressed by zstd", CARREL_HAVE_ZSTD},

@@ -16,6 +16,7 @@
 #define CHUNK       1024u /* frames */
 #define MAX_BUFFERS 64u   /* a run */
 #define TICK_NS     (5 * NSEC_PER_MSEC)
+#define MIN_TICK_NS (200 * NSEC_PER_USEC) /* however short the buffers are */
 
 static gint64
 now_ns(const Ac97 *d)
@@ -243,5 +244,5 @@ ac97_streams_run(Ac97 *d)
         if (at >= 0 && (next < 0 || at < next))
             next = at;
     }
-    timer_arm(d->tick, next);
+    timer_arm(d->tick, next < 0 ? next : MAX(next, now_ns(d) + MIN_TICK_NS));
 }

@@ -12,6 +12,7 @@
 #include "vmm/loop/loop.h"
 
 #define TICK_NS              (5 * NSEC_PER_MSEC)
+#define MIN_TICK_NS          (200 * NSEC_PER_USEC) /* however short the blocks are */
 #define CHUNK                4096u
 #define DIRECT_GAP           (AUDIO_RATE / 50) /* frames: 20 ms, then it is over */
 #define FRAMES_OF_HOUR(rate) ((guint64) (rate) *3600)
@@ -36,9 +37,9 @@ sb16_frame_clock_start(Sb16 *d)
     d->done = 0;
 }
 
-/* When the block ends, or a tick from what is done. */
+/* When the block ends, or a tick from what is done; not before earliest. */
 static void
-arm(Sb16 *d)
+arm(Sb16 *d, gint64 earliest)
 {
     const Sb16State *s = &d->s;
 
@@ -50,7 +51,8 @@ arm(Sb16 *d)
                    s->units_per_byte;
     guint64 tick = (guint64) s->rate * TICK_NS / NSEC_PER_SECOND + 1;
     /* one ns more: the quotient was rounded down */
-    timer_arm(d->tick, frame_ns(d, d->done + MIN(left, tick)) + 1);
+    gint64 end = frame_ns(d, d->done + MIN(left, tick)) + 1;
+    timer_arm(d->tick, MAX(end, earliest));
 }
 
 void
@@ -58,7 +60,7 @@ sb16_dma_begin(Sb16 *d)
 {
     d->generation++;
     sb16_frame_clock_start(d);
-    arm(d);
+    arm(d, 0);
 }
 
 void
@@ -67,7 +69,7 @@ sb16_dma_stop(Sb16 *d)
     d->generation++;
     d->s.run = SB16_IDLE;
     d->s.n_partial = 0;
-    arm(d);
+    arm(d, 0);
 }
 
 void
@@ -76,7 +78,7 @@ sb16_set_rate(Sb16 *d, guint32 rate)
     d->base_ns = frame_ns(d, d->done); /* what was played had the old one */
     d->done = 0;
     d->s.rate = CLAMP(rate, SB16_MIN_RATE, SB16_MAX_RATE);
-    arm(d);
+    arm(d, 0);
 }
 
 /* ---- samples ---- */
@@ -113,11 +115,16 @@ play(Sb16 *d, const guint8 *data, unsigned len)
     d->done += n;
 }
 
-/* What has no sound only takes its time. */
+/* What has no sound only takes its time; of a frame that came in part the rest
+ * is kept in mind as well, or time would stand still. */
 static void
 pass(Sb16 *d, unsigned len)
 {
-    d->done += (guint64) len * d->s.units_per_byte / frame_bytes(&d->s);
+    Sb16State *s = &d->s;
+    unsigned bytes = s->n_partial + len, size = frame_bytes(s);
+
+    d->done += (guint64) (bytes / size) * s->units_per_byte;
+    s->n_partial = (guint8) (bytes % size);
 }
 
 /* The block is at its end, chapter 3. */
@@ -212,7 +219,7 @@ sb16_run(void *data)
         d->done -= FRAMES_OF_HOUR(d->s.rate);
         d->base_ns += 3600 * NSEC_PER_SECOND;
     }
-    arm(d);
+    arm(d, sb16_now_ns(d) + MIN_TICK_NS);
     g_mutex_unlock(&d->dev.lock);
 }
 

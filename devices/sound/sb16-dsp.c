@@ -34,7 +34,7 @@ begin(Sb16 *d, Sb16Run run, guint32 bytes, bool auto_init)
 {
     Sb16State *s = &d->s;
 
-    s->run = run;
+    s->run = (guint8) run;
     s->run_block = s->left = bytes;
     s->auto_init = auto_init;
     s->paused = 0;

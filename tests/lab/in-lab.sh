@@ -61,6 +61,7 @@ run_lab() {
         LAB_FULL="${LAB_FULL:-}" LAB_FIO="$fio" \
         CARREL_TEST_IMAGES="${CARREL_TEST_IMAGES:-}" \
         LAB_LINUX_612="${LAB_LINUX_612:-}" \
+        LAB_LINUX_686="${LAB_LINUX_686:-}" \
         bash "$here/several.sh" "$carrel" "$demo_image" "$@" 2>&1 |
         tee "$results/lab.log" | sed 's/^/# /'
 }

@@ -432,6 +432,21 @@ test_masked(void)
     fixture_free(f);
 }
 
+/* Half a frame at a time, over and over: time goes on, and an interrupt comes
+ * now and then. */
+static void
+test_half_frames(void)
+{
+    Fixture *f = fixture_new();
+
+    program_dma_1(f, 0x54, BUFFER_LEN);             /* auto-init, to memory */
+    COMMAND(f, 0x41, 0x3e, 0x80, 0xce, 0x20, 0, 0); /* stereo, one byte */
+    fake_advance(f->vm, 100 * NSEC_PER_MSEC);
+    CU_ASSERT_DOUBLE_EQUAL(BUFFER_LEN - 1 - dma_1_count(f), 3200, 160);
+    CU_ASSERT_EQUAL(f->vm->rises[5], 1); /* nobody acknowledges */
+    fixture_free(f);
+}
+
 static void
 test_rates(void)
 {
@@ -514,6 +529,7 @@ CU_MAIN("sb16", {"a_reset_is_answered", test_reset},
         {"a_recording_is_silence", test_recording},
         {"a_silence_block_takes_its_time", test_silence_block},
         {"a_masked_channel_is_waited_for", test_masked},
+        {"half_frames_take_their_time", test_half_frames},
         {"rates_are_kept_within_bounds", test_rates},
         {"the_mpu_401_goes_into_uart_mode", test_mpu},
         {"a_restored_card_plays_on", test_restore})

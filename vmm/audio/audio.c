@@ -97,6 +97,20 @@ fall_back(Audio *a, char *why)
     g_free(why);
 }
 
+/* The same on the thread, which may come out of a card that hung after the
+ * machine has gone. */
+static void
+lose(Audio *a, char *why)
+{
+    g_mutex_lock(&a->lock);
+    bool quit = a->quit;
+    g_mutex_unlock(&a->lock);
+    if (quit)
+        g_free(why);
+    else
+        fall_back(a, why);
+}
+
 static gint64
 guest_now(const Audio *a)
 {
@@ -110,19 +124,21 @@ give(Audio *a, gsize n, double step_ns, bool guest_runs)
 {
     gint16 frames[2 * 512] = {0};
     char *why = NULL;
+    bool ok = true;
 
-    for (gsize done = 0; done < n && why == NULL;) {
+    for (gsize done = 0; ok && done < n;) {
         gsize part = MIN(n - done, G_N_ELEMENTS(frames) / 2);
         if (!guest_runs)
             memset(frames, 0, sizeof frames);
         else if (audio_mixer_render(&a->mixer, frames, part, step_ns))
             a->silent = 0;
         a->silent += part;
-        if (!a->ops->write(a->output, frames, part, &why))
-            fall_back(a, why);
+        ok = a->ops->write(a->output, frames, part, &why);
         done += part;
     }
-    return why == NULL;
+    if (!ok)
+        lose(a, why);
+    return ok;
 }
 
 /* A file: as far as the guest has come, less the delay. */
@@ -153,7 +169,7 @@ follow_card(Audio *a)
     a->due_frames -= (double) due;
     gssize n = a->ops->wanted(a->output, due);
     if (n < 0) {
-        fall_back(a, g_strdup("the sound card does not play any more"));
+        lose(a, g_strdup("the sound card does not play any more"));
         return false;
     }
     n = MIN(n, (gssize) MAX_FRAMES);
