@@ -47,6 +47,9 @@ char *step_say_undo(const Step *step);
 bool step_is_lasting(const Step *step);
 /* A step that runs a program: there is no value to compare. */
 bool step_is_action(const Step *step);
+/* Only root is told the value: in a user's plan before is "", not known, and
+ * such steps are in it that root's plan may not need. */
+bool step_is_root_read(const Step *step);
 /* The value now. NULL: unreadable. g_free. */
 char *step_read(HostHand *hand, const Step *step, GError **error);
 /* Makes the value be so. */
