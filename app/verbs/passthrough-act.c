@@ -9,6 +9,7 @@
 #include "app/helper/hold.h"
 #include "app/verbs/passthrough.h"
 #include "passthrough-wizard/boot-config.h"
+#include "passthrough-wizard/sriov.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -16,7 +17,8 @@ typedef struct {
     char *root, *when, *expect, *memory;
     int user, huge_pages;
     gboolean unsafe, consent;
-    char *fifo; /* of hold */
+    char *fifo;  /* of hold */
+    char **macs; /* of hold: "0000:01:10.0=52:54:00:12:34:56"; NULL: none */
     gint64 uid;
     BindOptions bind;
 } Options;
@@ -29,6 +31,7 @@ options_clear(Options *o)
     g_free(o->expect);
     g_free(o->memory);
     g_free(o->fifo);
+    g_strfreev(o->macs);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -53,6 +56,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
          "Only if the plan has this sum", "SUM"},
         {"fifo", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &o->fifo,
          "Give back when nobody writes to it any more", "PATH"},
+        {"mac", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY, &o->macs,
+         "Give a virtual function that address", "ADDRESS=MAC"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     guint64 bytes = 0;
 
@@ -201,6 +206,30 @@ hold_plan(const App *app, HostHand *hand, Plan *plan, int fd)
     return code;
 }
 
+/* By address: who holds which is told by the name. The addresses of network
+ * cards are set when the functions are bound, and taken back before a driver of
+ * the host has them again. */
+static Plan *
+make_hold_plan(HostHand *hand, const HostPci *host, char *const *bdfs,
+               const Options *o, GError **error)
+{
+    g_autoptr(Plan) plan =
+        vfio_bind_plan(hand, host, (const char *const *) bdfs, &o->bind, error);
+    g_autoptr(GString) title = g_string_new(JOURNAL_HOLD "bind");
+
+    for (gsize i = 0; plan != NULL && bdfs[i] != NULL; i++)
+        g_string_append_printf(title, " %s", host_pci_find(host, bdfs[i])->bdf);
+    for (gsize i = 0; plan != NULL && o->macs != NULL && o->macs[i] != NULL;
+         i++)
+        if (!sriov_add_mac(plan, hand, host, o->macs[i], error))
+            return NULL;
+    if (plan == NULL)
+        return NULL;
+    g_free(plan->title);
+    plan->title = g_string_free(g_steal_pointer(&title), FALSE);
+    return g_steal_pointer(&plan);
+}
+
 /* Bound for as long as somebody has the FIFO open: what `carrel start` runs. */
 int
 passthrough_hold(App *app, int argc, char **argv)
@@ -230,13 +259,9 @@ passthrough_hold(App *app, int argc, char **argv)
     if (host == NULL)
         return code;
     HostHand hand = transaction_hand(root);
-    g_autoptr(Plan) plan = vfio_bind_plan(
-        &hand, host, (const char *const *) args + 1, &o.bind, &error);
+    g_autoptr(Plan) plan = make_hold_plan(&hand, host, args + 1, &o, &error);
     if (plan == NULL)
         return transaction_fail(app, error);
-    char *title = g_strconcat(JOURNAL_HOLD, plan->title, NULL);
-    g_free(plan->title);
-    plan->title = title;
     return hold_plan(app, &hand, plan, fd);
 }
 
