@@ -196,6 +196,8 @@ hold_plan(const App *app, HostHand *hand, Plan *plan, int fd)
     sigset_t mask;
 
     transaction_block(&mask);
+    for (guint i = 0; i < plan->notes->len; i++)
+        app_note(app, "%s", (char *) g_ptr_array_index(plan->notes, i));
     int code = transaction_apply(app, hand, plan, &id);
     /* 0: bound already, for longer */
     if (code == EXIT_OK && id != 0 && !hold_wait(app, fd, id)) {
