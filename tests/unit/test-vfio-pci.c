@@ -467,6 +467,7 @@ test_intx_direct(void)
     sys_eventfd_signal(card(&r)->irq[IRQ_INTX][0]);
     fake_advance(r.vm, 1 * MS); /* the loop does not listen */
     CU_ASSERT_EQUAL(vfio_pci_slow_interrupts(r.dev), 0);
+    CU_ASSERT_PTR_NULL(strstr(r.vm->log->str, "slow way"));
     CU_ASSERT_EQUAL(r.fake->unmasks, 0);
     vfio_rig_write(&r, VF_MSI + 2, 1, 2); /* messages take its place */
     CU_ASSERT_EQUAL(r.vm->binds, r.vm->unbinds);
@@ -540,6 +541,7 @@ test_intx_refused(void)
     sys_eventfd_signal(card(&r)->irq[IRQ_INTX][0]);
     fake_advance(r.vm, 1 * MS);
     CU_ASSERT_EQUAL(vfio_pci_slow_interrupts(r.dev), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.vm->log->str, "slow way"));
     CU_ASSERT_EQUAL(r.fake->unmasks, 1);
     vfio_rig_end(&r);
 }
