@@ -92,7 +92,7 @@ system() {
     cp "$kernel" "$root/boot/vmlinuz"
     initramfs >"$root/boot/initrd.img"
     # For a card that is passed through; loaded by whoever has one.
-    copy_modules "$root" snd_hda_intel snd_hda_codec_generic
+    copy_modules "$root" snd_hda_intel snd_hda_codec_generic nvme
     echo 'root::0:0:root:/root:/bin/sh' >"$root/etc/passwd"
     echo 'root:x:0:' >"$root/etc/group"
     echo carrel-lab >"$root/etc/hostname"
