@@ -7,6 +7,7 @@
 #   vmm_linux MIB INITRD CMDLINE    the kernel of build-kernel.sh, directly
 #   vmm_io INITRD CMDLINE OUTPUT disk FILE FORMAT    the same with 256 MiB and
 #   vmm_io INITRD CMDLINE OUTPUT net tap|vhost|user  a device; COM1 to a file
+#   vmm_io INITRD CMDLINE OUTPUT vfio ADDRESS    a device of this host
 # use NAME selects one. CAN lists the rows that it takes part in.
 # shellcheck shell=bash disable=SC2034
 
@@ -27,7 +28,7 @@ use_minivmm() {
 
 # The process of a machine: what `carrel start` starts.
 use_carrel() {
-    CAN='first exit disk boot memory linux blk blk-qcow2 net'
+    CAN='first exit disk boot memory linux blk blk-qcow2 net vfio'
     LINK=$scratch/com1
     vmm_io() {
         local folder=$CARREL_MACHINES_DIR/bench
@@ -42,6 +43,7 @@ use_carrel() {
             net:user) printf '[net0]\nmodel=virtio-net\nkind=user\nhost-access=true\n' ;;
             net:vhost) printf '[net0]\nmodel=virtio-net\nkind=tap\ninterface=tap-bench\nvhost=on\n' ;;
             net:tap) printf '[net0]\nmodel=virtio-net\nkind=tap\ninterface=tap-bench\nvhost=off\n' ;;
+            vfio:*) printf '[pci0]\nhost=%s\n' "$5" ;;
             esac
         } >"$folder/machine.ini"
         CMD=("$carrel" __machine bench)
@@ -107,7 +109,7 @@ use_kvmtool() {
 # ---- qemu-pc: the same machine type ----
 
 use_qemu_pc() {
-    CAN='first exit disk boot memory blk blk-qcow2 net'
+    CAN='first exit disk boot memory blk blk-qcow2 net vfio'
     aio=threads
     machine=pc
     vmm_io() {
@@ -123,6 +125,7 @@ use_qemu_pc() {
             -device "$net") ;;
         net:tap) CMD+=(-netdev tap,id=n,ifname=tap-bench,script=no,downscript=no,vhost=off
             -device "$net") ;;
+        vfio:*) CMD+=(-device "vfio-pci,host=$5") ;;
         esac
     }
     vmm_rom() { qemu_machine "$2" "${3:-}" -bios "$1"; }
