@@ -232,6 +232,24 @@ make_hold_plan(HostHand *hand, const HostPci *host, char *const *bdfs,
     return g_steal_pointer(&plan);
 }
 
+/* Each --mac is of a function that is held: nobody's else is told another. */
+static bool
+macs_are_held(char *const *bdfs, char *const *macs)
+{
+    char bdf[HOST_BDF_SIZE];
+
+    for (gsize i = 0; macs != NULL && macs[i] != NULL; i++) {
+        bool held = false;
+        gsize len = strcspn(macs[i], "=");
+        for (gsize k = 0; bdfs[k] != NULL && !held; k++)
+            held = host_bdf_parse(bdfs[k], bdf) && strlen(bdf) == len &&
+                   strncmp(macs[i], bdf, len) == 0;
+        if (!held)
+            return false;
+    }
+    return true;
+}
+
 /* Bound for as long as somebody has the FIFO open: what `carrel start` runs. */
 int
 passthrough_hold(App *app, int argc, char **argv)
@@ -252,6 +270,10 @@ passthrough_hold(App *app, int argc, char **argv)
                         "carrel passthrough bind",
                         "hold: no --consent and no --unsafe-interrupts; bind "
                         "the device by hand for that");
+    if (!macs_are_held(args + 1, o.macs))
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "hold: --mac=ADDRESS=MAC is for a device that is "
+                        "held");
     CARREL_AUTO_FD int fd = hold_open(app, o.fifo, o.uid);
     if (fd < 0)
         return EXIT_FAILED;
