@@ -532,7 +532,7 @@ on_eject(void *data, unsigned slot)
 
 /* ---- what the host wants back ---- */
 
-#define RETURN_WAIT_MS 3000 /* for the guest's answers */
+#define RETURN_WAIT_MS 2000 /* for the guest's answers */
 #define RETURN_STEP_MS 50
 
 /* Those of the slots whose cards are there still. */
