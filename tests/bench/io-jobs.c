@@ -68,8 +68,7 @@ use_console(void)
 static void
 guest_disk(double seconds)
 {
-    static const char *const names[] = {"/dev/vda", "/dev/sda",
-                                        "/dev/nvme0n1"};
+    static const char *const names[] = {"/dev/vda", "/dev/sda", "/dev/nvme0n1"};
 
     for (int i = 0; i < TRIES; i++, usleep(WAIT_US))
         for (unsigned k = 0; k < sizeof names / sizeof names[0]; k++)
