@@ -1,5 +1,6 @@
 /* app/assemble-direct.c - the minimal machine: a kernel from the host instead
  * of firmware and drives. */
+#include <cpuid.h>
 #include <string.h>
 
 #include "app/assemble-internal.h"
@@ -35,6 +36,15 @@ open_kernel(Machine *m, const Profile *p, GError **error)
     return true;
 }
 
+/* The guest's are the host's. */
+static unsigned
+address_bits(void)
+{
+    unsigned a = 0, b, c, d;
+
+    return __get_cpuid(0x80000008u, &a, &b, &c, &d) != 0 ? a & 0xff : 0;
+}
+
 bool
 machine_build_minimal(Machine *m, const Profile *p, GError **error)
 {
@@ -51,6 +61,7 @@ machine_build_minimal(Machine *m, const Profile *p, GError **error)
         .cards = &cards,
         .acpi = profile_get_bool(p, "machine.acpi"),
         .debug_exit = profile_get_bool(p, "machine.debug-exit"),
+        .address_bits = address_bits(),
     };
 
     if (machine_plug_cards(m, p, &cards, error))

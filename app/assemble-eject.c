@@ -52,7 +52,7 @@ on_eject(void *data, unsigned slot)
 
 /* ---- what the host wants back ---- */
 
-#define RETURN_WAIT_MS 3000 /* for the guest's answers */
+#define RETURN_WAIT_MS 2000 /* for the guest's answers */
 #define RETURN_STEP_MS 50
 
 /* The guest is asked for all before any is waited for: the host waits for each

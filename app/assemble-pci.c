@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/assemble-internal.h"
+#include "app/helper/vf-mac.h"
 #include "devices/registry.h"
 #include "devices/vfio/vfio-pci.h"
 #include "passthrough-wizard/rebar.h"
@@ -226,6 +227,18 @@ look_at_size(Machine *m, const OpenPci *o, const Profile *p,
     env->log(env, o->section, line);
 }
 
+/* `carrel start` has seen to it that a virtual function has the profile's
+ * address; nobody has for other ways into a machine. */
+static bool
+has_address(OpenPci *o, const Profile *p, const char *address, GError **error)
+{
+    g_autofree char *key = g_strconcat(o->section, ".mac", NULL);
+    const char *mac = profile_get_string(p, key);
+
+    return *mac == '\0' || vf_mac_check(address, mac, error) ||
+           machine_blame(error, o->section, "mac");
+}
+
 /* KVM would keep the group open, so that nobody could open it again. */
 static void
 group_leaves(void *data, int fd)
@@ -255,7 +268,7 @@ open_card(Machine *m, OpenPci *o, const Profile *p, GError **error)
     if (m->vfio == NULL || !open_functions(m, o, address, all, error))
         return machine_blame(error, o->section, "host");
     look_at_size(m, o, p, address);
-    return load_rom(o, p, error);
+    return has_address(o, p, address, error) && load_rom(o, p, error);
 }
 
 static void

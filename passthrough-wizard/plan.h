@@ -53,6 +53,10 @@ bool step_is_share(const Step *step);
 /* What is left of such a number without the step's share. done: the step had
  * its whole effect. g_free. */
 char *step_share_left(const Step *step, const char *now, bool done);
+
+/* Only root is told the value: in a user's plan before is "", not known, and
+ * such steps are in it that root's plan may not need. */
+bool step_is_root_read(const Step *step);
 /* The value now. NULL: unreadable. g_free. */
 char *step_read(HostHand *hand, const Step *step, GError **error);
 /* Makes the value be so. */

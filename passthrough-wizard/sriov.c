@@ -67,9 +67,9 @@ check_unused(HostHand *hand, const HostPci *host, const HostPciFn *fn,
     return step_unused(hand, &probe, error);
 }
 
-/* What a user may not read is taken for untouched; root's process looks. */
+/* "": a user may not read it, and nobody guesses; root's process looks. */
 static char *
-read_or(HostHand *hand, const Step *step, const char *fallback, GError **error)
+read_or_unknown(HostHand *hand, const Step *step, GError **error)
 {
     g_autoptr(GError) e = NULL;
     char *value = step_read(hand, step, &e);
@@ -77,26 +77,22 @@ read_or(HostHand *hand, const Step *step, const char *fallback, GError **error)
     if (value != NULL)
         return value;
     if (g_error_matches(e, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_PERMISSION))
-        return g_strdup(fallback);
+        return g_strdup("");
     g_propagate_error(error, g_steal_pointer(&e));
     return NULL;
 }
 
-typedef struct {
-    const char *kind, *untouched;
-} NvmeRow;
-
 static bool
 add_nvme(Plan *plan, HostHand *hand, const char *bdf, unsigned n,
-         const NvmeRow *row, const char *after, GError **error)
+         const char *kind, const char *after, GError **error)
 {
     for (unsigned i = 0; i < n; i++) {
         g_autofree char *target = g_strdup_printf("%s %u", bdf, i);
-        const Step probe = {.kind = (char *) row->kind, .target = target};
-        g_autofree char *before = read_or(hand, &probe, row->untouched, error);
+        const Step probe = {.kind = (char *) kind, .target = target};
+        g_autofree char *before = read_or_unknown(hand, &probe, error);
         if (before == NULL)
             return false;
-        plan_add(plan, row->kind, target, before, after);
+        plan_add(plan, kind, target, before, after);
     }
     return true;
 }
@@ -105,13 +101,12 @@ static bool
 add_resources(Plan *plan, HostHand *hand, const HostPciFn *fn, unsigned n,
               const SriovOptions *options, GError **error)
 {
-    static const NvmeRow rows[] = {{"nvme-queues", "0"},
-                                   {"nvme-interrupts", "0"}};
+    static const char *const kinds[] = {"nvme-queues", "nvme-interrupts"};
     g_autofree char *number = g_strdup_printf(
         "%u", options->queues > 0 ? options->queues : NVME_RESOURCES);
 
-    for (gsize i = 0; host_pci_fn_is_nvme(fn) && i < G_N_ELEMENTS(rows); i++)
-        if (!add_nvme(plan, hand, fn->bdf, n, &rows[i], number, error))
+    for (gsize i = 0; host_pci_fn_is_nvme(fn) && i < G_N_ELEMENTS(kinds); i++)
+        if (!add_nvme(plan, hand, fn->bdf, n, kinds[i], number, error))
             return false;
     return true;
 }
@@ -405,4 +400,32 @@ sriov_set_plan(HostHand *hand, const HostPci *host, const char *bdf,
     if (persist && !add_set_rule(plan, hand, fn, vf, settings, error))
         return NULL;
     return g_steal_pointer(&plan);
+}
+
+bool
+sriov_add_mac(Plan *plan, HostHand *hand, const HostPci *host, const char *pair,
+              GError **error)
+{
+    const char *equals = strchr(pair, '=');
+    g_autofree char *bdf =
+        g_strndup(pair, equals != NULL ? (gsize) (equals - pair) : 0);
+    const HostPciFn *fn = host_pci_require(host, bdf, error);
+    const HostPciFn *pf = fn != NULL && fn->physfn != NULL
+                              ? host_pci_find(host, fn->physfn)
+                              : NULL;
+
+    if (fn == NULL)
+        return false;
+    if (pf == NULL || fn->vf_index < 0 || !host_pci_fn_is_network(pf) ||
+        pf->driver == NULL) {
+        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
+                    "%s is no virtual function of a network card with a driver "
+                    "of the host, so it has no address to choose; leave "
+                    "pci#.mac empty",
+                    fn->bdf);
+        return false;
+    }
+    g_autofree char *target = g_strdup_printf("%s %d", pf->bdf, fn->vf_index);
+    g_autofree char *setting = g_strconcat("mac=", equals + 1, NULL);
+    return add_setting(plan, hand, target, setting, error);
 }

@@ -43,3 +43,9 @@ const SriovVf *sriov_find(const GPtrArray *vfs, const char *bdf);
 Plan *sriov_set_plan(HostHand *hand, const HostPci *host, const char *bdf,
                      unsigned vf, const char *const *settings, bool persist,
                      GError **error);
+
+/* Adds to a plan that virtual function bdf of a network card has an address:
+ * pair is "0000:01:10.0=52:54:00:12:34:56". Fails with REFUSED for what is no
+ * such function, and with ARGUMENT for what is no such pair. */
+bool sriov_add_mac(Plan *plan, HostHand *hand, const HostPci *host,
+                   const char *pair, GError **error);

@@ -232,7 +232,8 @@ say_vf(const Step *s, const char *from, const char *to)
 
     (void) step_vf_split(s->target, bdf, &vf); /* it was checked */
     return g_strdup_printf("%s of VF %u of %s: %s", strchr(s->kind, '-') + 1,
-                           vf, bdf, to);
+                           vf, bdf,
+                           *to != '\0' ? to : "as before, which root will see");
 }
 
 /* clang-format off */
@@ -254,8 +255,8 @@ static const StepKind kinds[] = {
     { "vf-trust",          false, false, step_is_vf,       step_vf_value_ok, step_read_vf,      step_write_vf,       say_vf, VF_TRUST },
     { "vf-rate",           false, false, step_is_vf,       step_vf_value_ok, step_read_vf,      step_write_vf,       say_vf, VF_RATE },
     { "vf-link",           false, false, step_is_vf,       step_vf_value_ok, step_read_vf,      step_write_vf,       say_vf, VF_LINK },
-    { "nvme-queues",       false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf },
-    { "nvme-interrupts",   false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf },
+    { "nvme-queues",       false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf, .root_reads = true },
+    { "nvme-interrupts",   false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf, .root_reads = true },
     { "nvme-state",        false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf },
     /* for good */
     { "file",              true,  false, step_is_our_path, file_or_none,    NULL,               NULL,                say_file },
@@ -322,6 +323,13 @@ bool
 step_is_share(const Step *step)
 {
     return strcmp(step->kind, "huge-pages-more") == 0;
+}
+
+bool
+step_is_root_read(const Step *step)
+{
+    const StepKind *kind = step_kind(step->kind);
+    return kind != NULL && kind->root_reads;
 }
 
 char *

@@ -17,6 +17,7 @@ typedef struct StepKind {
     /* from and to: values; one line, what is done. */
     char *(*say)(const Step *step, const char *from, const char *to);
     VfSetting setting; /* of the kinds vf-... */
+    bool root_reads;   /* nobody else is told the value */
 } StepKind;
 
 const StepKind *step_kind(const char *name); /* NULL: none */

@@ -395,6 +395,7 @@ static const SchemaKey keys[] = {
     { "pci#", "model", SCHEMA_ENUM, 0, 0, 0, "vfio-pci", "vfio-pci", NULL, "0.2", "how the guest gets the device", NULL },
     { "pci#", "host", SCHEMA_STRING, 0, 0, 12, NULL, "", NULL, "0.2", "address of the device on this host, such as 0000:01:00.0; it is to be bound to vfio-pci", check_pci_address },
     { "pci#", "functions", SCHEMA_ENUM, 0, 0, 0, "all|one", "all", NULL, "0.2", "all: the card's other functions go along, such as the sound of a graphics card; one: only this", NULL },
+    { "pci#", "mac", SCHEMA_STRING, 0, 0, 17, NULL, "", NULL, "0.2", "address of a network card's virtual function, which `carrel start` gives it and takes back; empty for the one that it has", check_mac },
     { "pci#", "rom", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file with the expansion ROM that the guest sees; empty for the device's own", NULL },
     { "pci#", "rebar", SCHEMA_STRING, 0, 0, 16, NULL, "", NULL, "0.2", "size of the device's largest resizable BAR while the guest has it, such as 256M, 8G or max; empty: as it is. carrel start sets it when it binds the device", check_rebar },
     { "pci#", "device-rom", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "whether the guest sees the device's own expansion ROM", NULL },

@@ -13,6 +13,7 @@
 #include <glib/gstdio.h>
 
 #include "app/helper/elevate.h"
+#include "app/helper/vf-mac.h"
 #include "passthrough-wizard/host-pci.h"
 #include "passthrough-wizard/huge-pages.h"
 #include "profiles/schema.h"
@@ -201,11 +202,45 @@ is_bound(const char *text)
     return *number != '\0' && access(node, R_OK | W_OK) == 0;
 }
 
+/* "0000:01:10.0=52:54:00:12:34:56" of each device whose address the profile
+ * gives. */
+static char **
+macs_of(const Profile *profile)
+{
+    GPtrArray *list = g_ptr_array_new();
+    char bdf[HOST_BDF_SIZE];
+
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        g_autofree char *key = g_strdup_printf("pci%u.host", i);
+        g_autofree char *mac_key = g_strdup_printf("pci%u.mac", i);
+        if (schema_find_full(mac_key) == NULL)
+            continue;
+        const char *mac = profile_get_string(profile, mac_key);
+        if (*mac != '\0' &&
+            host_bdf_parse(profile_get_string(profile, key), bdf))
+            g_ptr_array_add(list, g_strdup_printf("%s=%s", bdf, mac));
+    }
+    g_ptr_array_add(list, NULL);
+    return (char **) g_ptr_array_free(list, FALSE);
+}
+
 static bool
-all_bound(char **devices)
+has_mac(const char *pair)
+{
+    const char *equals = strchr(pair, '=');
+    g_autofree char *bdf = g_strndup(pair, (gsize) (equals - pair));
+
+    return vf_mac_check(bdf, equals + 1, NULL);
+}
+
+static bool
+all_ready(char **devices, char **macs)
 {
     for (gsize i = 0; devices[i] != NULL; i++)
         if (!is_bound(devices[i]))
+            return false;
+    for (gsize i = 0; macs[i] != NULL; i++)
+        if (!has_mac(macs[i]))
             return false;
     return held_by(devices) == 0; /* it would go in a moment */
 }
@@ -253,31 +288,32 @@ bool
 hold_is_needed(const Profile *profile)
 {
     g_auto(GStrv) devices = devices_of(profile);
+    g_auto(GStrv) macs = macs_of(profile);
     g_autofree char *pages = missing_pages(profile);
-    return pages != NULL || !all_bound(devices);
+    return pages != NULL || !all_ready(devices, macs);
 }
 
 /* The helper binds and stays behind; what it says goes to the terminal. */
 static int
-ask_helper(const App *app, const Profile *profile, char **devices,
+ask_helper(const App *app, const Profile *profile, char **devices, char **macs,
            const char *pages, const char *fifo)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
-    g_autoptr(GPtrArray) rebars = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *where = g_strdup_printf("--fifo=%s", fifo);
     g_autofree char *user = g_strdup_printf("--user=%u", getuid());
 
     g_ptr_array_add(words, (char *) "hold");
     for (gsize i = 0; devices[i] != NULL; i++)
         g_ptr_array_add(words, devices[i]);
-    g_autofree char *more =
-        pages != NULL ? g_strdup_printf("--pages=%s", pages) : NULL;
-    if (more != NULL)
-        g_ptr_array_add(words, more);
+    if (pages != NULL)
+        g_ptr_array_add(options, g_strdup_printf("--pages=%s", pages));
     if (devices[0] != NULL)
-        add_rebars(profile, rebars);
-    for (guint i = 0; i < rebars->len; i++)
-        g_ptr_array_add(words, rebars->pdata[i]);
+        add_rebars(profile, options);
+    for (gsize i = 0; macs[i] != NULL; i++)
+        g_ptr_array_add(options, g_strconcat("--mac=", macs[i], NULL));
+    for (guint i = 0; i < options->len; i++)
+        g_ptr_array_add(words, options->pdata[i]);
     g_ptr_array_add(words, where);
     g_ptr_array_add(words, user);
     g_ptr_array_add(words, NULL);
@@ -288,13 +324,14 @@ int
 hold_machine(const App *app, const Profile *profile, int *ret_fd)
 {
     g_auto(GStrv) devices = devices_of(profile);
+    g_auto(GStrv) macs = macs_of(profile);
     g_autofree char *pages = missing_pages(profile);
     g_autoptr(GError) error = NULL;
     char *none[] = {NULL};
-    bool bound = all_bound(devices);
+    bool ready = all_ready(devices, macs);
 
     *ret_fd = -1;
-    if (bound && pages == NULL)
+    if (ready && pages == NULL)
         return EXIT_OK;
     g_autofree char *dir = g_dir_make_tmp("carrel-hold-XXXXXX", &error);
     if (dir == NULL)
@@ -306,7 +343,8 @@ hold_machine(const App *app, const Profile *profile, int *ret_fd)
     if (fd >= 0 && !sys_write_all(fd, "", 1)) /* see hold_open() */
         (void) close(sys_steal_fd(&fd));
     int code =
-        fd >= 0 ? ask_helper(app, profile, bound ? none : devices, pages, fifo)
+        fd >= 0 ? ask_helper(app, profile, ready ? none : devices,
+                             ready ? none : macs, pages, fifo)
                 : app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
                            "no FIFO in '%s': %s", dir, g_strerror(errno));
     (void) g_unlink(fifo); /* both ends are open now, or of no use */

@@ -22,12 +22,13 @@ bool hold_wait_earlier(const App *app, char *const *devices);
  * nothing waits. */
 bool hold_wait(const App *app, int fd, guint64 id);
 
-/* Does machine.ini name a device that is not bound, or only until an earlier
- * machine has given it back, or huge pages that are not free? False: nothing to
- * do. */
+/* Does machine.ini name a device that is not bound or has not its address, or
+ * only until an earlier machine has given it back, or huge pages that are not
+ * free? False: nothing to do. */
 bool hold_is_needed(const Profile *profile);
-/* The machine's side: binds what machine.ini names as pci0.host to pci15.host.
- * and sees that the huge pages of memory.hugepages are there. *ret_fd: what the
- * machine's process must have open, -1 when it has no such
+/* The machine's side: binds what machine.ini names as pci0.host to pci15.host,
+ * gives virtual functions of network cards the addresses of pci#.mac, and sees
+ * that the huge pages of memory.hugepages are there.
+ * *ret_fd: what the machine's process must have open, -1 when it has no such
  * device, or all are bound already, by hand or at boot, and stay so. An ExitCode; failures are reported. */
 int hold_machine(const App *app, const Profile *profile, int *ret_fd);

@@ -289,6 +289,15 @@ journal_in_force(const JournalRecord *r)
     return r->plan != NULL && strcmp(r->state, "undone") != 0;
 }
 
+/* A function that was bound before has no step, but its name is there. */
+static bool
+is_named(const JournalRecord *r, const char *bdf)
+{
+    g_auto(GStrv) words = g_strsplit(r->name, " ", -1);
+
+    return g_strv_contains((const char *const *) words, bdf);
+}
+
 guint64
 journal_find_hold(const GPtrArray *records, const char *bdf, const char *boot)
 {
@@ -297,6 +306,8 @@ journal_find_hold(const GPtrArray *records, const char *bdf, const char *boot)
         if (!journal_in_force(r) || strcmp(r->boot, boot) != 0 ||
             !g_str_has_prefix(r->name, JOURNAL_HOLD))
             continue;
+        if (is_named(r, bdf))
+            return r->id;
         for (guint k = 0; k < r->plan->steps->len; k++)
             if (strcmp(plan_step(r->plan, k)->kind, "driver") == 0 &&
                 strcmp(plan_step(r->plan, k)->target, bdf) == 0)

@@ -149,10 +149,19 @@ transaction_fail(const App *app, const GError *error)
     return app_fail(app, code, id, NULL, NULL, "%s", error->message);
 }
 
+/* Without what only root's plan can have right: it follows from the words that
+ * both are made of. */
 char *
 transaction_sum(const Plan *plan)
 {
-    g_autofree char *lines = journal_plan_lines(0, plan);
+    g_autoptr(Plan) seen = plan_new(plan->title);
+
+    for (guint i = 0; i < plan->steps->len; i++) {
+        const Step *s = plan_step(plan, i);
+        if (!step_is_root_read(s))
+            plan_add(seen, s->kind, s->target, s->before, s->after);
+    }
+    g_autofree char *lines = journal_plan_lines(0, seen);
     return g_compute_checksum_for_string(G_CHECKSUM_SHA256, lines, -1);
 }
 
@@ -173,7 +182,8 @@ show_json(const Plan *plan)
         json_begin_object(w, NULL);
         json_put_string(w, "kind", step->kind);
         json_put_string(w, "target", step->target);
-        json_put_string(w, "before", step->before);
+        bool unknown = step_is_root_read(step) && *step->before == '\0';
+        json_put_optional(w, "before", unknown ? NULL : step->before);
         json_put_string(w, "after", step->after);
         json_put_string(w, "who", "root");
         json_put_bool(w, "lasting", step_is_lasting(step));

@@ -11,6 +11,7 @@
 #include "passthrough-wizard/boot-config.h"
 #include "passthrough-wizard/huge-pages.h"
 #include "passthrough-wizard/rebar.h"
+#include "passthrough-wizard/sriov.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -19,6 +20,7 @@ typedef struct {
     int user, huge_pages;
     gboolean unsafe, consent;
     char *fifo, *pages, **rebars; /* of hold */
+    char **macs; /* of hold: "0000:01:10.0=52:54:00:12:34:56"; NULL: none */
     gint64 uid;
     BindOptions bind;
 } Options;
@@ -33,6 +35,7 @@ options_clear(Options *o)
     g_free(o->fifo);
     g_free(o->pages);
     g_strfreev(o->rebars);
+    g_strfreev(o->macs);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -61,6 +64,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
          "hold: have N free huge pages of that size", "SIZE:N"},
         {"rebar", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY,
          &o->rebars, "hold: the size of its largest BAR", "ADDRESS=SIZE"},
+        {"mac", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY, &o->macs,
+         "Give a virtual function that address", "ADDRESS=MAC"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     guint64 bytes = 0;
 
@@ -199,6 +204,8 @@ hold_plan(const App *app, HostHand *hand, Plan *plan, int fd)
     sigset_t mask;
 
     transaction_block(&mask);
+    for (guint i = 0; i < plan->notes->len; i++)
+        app_note(app, "%s", (char *) g_ptr_array_index(plan->notes, i));
     int code = transaction_apply(app, hand, plan, &id);
     /* 0: bound already, for longer */
     if (code == EXIT_OK && id != 0 && !hold_wait(app, fd, id)) {
@@ -224,22 +231,46 @@ add_rebar(Plan *plan, HostHand *hand, const char *text, GError **error)
     return false;
 }
 
-/* What is held: devices, huge pages, or both. */
+/* By address: who holds which is told by the name. The addresses of network
+ * cards are set when the functions are bound, and taken back before a driver of
+ * the host has them again. */
 static Plan *
-make_hold_plan(HostHand *hand, const HostPci *host, char **bdfs,
-               const Options *o, GError **error)
+make_devices_plan(HostHand *hand, const HostPci *host, char *const *bdfs,
+                  const Options *o, GError **error)
 {
     g_autoptr(Plan) plan =
-        bdfs[0] != NULL ? vfio_bind_plan(hand, host, (const char *const *) bdfs,
-                                         &o->bind, error)
-                        : plan_new("huge pages for a machine");
-    char size[16];
-    guint64 need;
+        vfio_bind_plan(hand, host, (const char *const *) bdfs, &o->bind, error);
+    g_autoptr(GString) title = g_string_new(JOURNAL_HOLD "bind");
 
+    for (gsize i = 0; plan != NULL && bdfs[i] != NULL; i++)
+        g_string_append_printf(title, " %s", host_pci_find(host, bdfs[i])->bdf);
+    for (gsize i = 0; plan != NULL && o->macs != NULL && o->macs[i] != NULL;
+         i++)
+        if (!sriov_add_mac(plan, hand, host, o->macs[i], error))
+            return NULL;
     for (gsize i = 0; plan != NULL && o->rebars != NULL && o->rebars[i] != NULL;
          i++)
         if (!add_rebar(plan, hand, o->rebars[i], error))
             return NULL;
+    if (plan == NULL)
+        return NULL;
+    g_free(plan->title);
+    plan->title = g_string_free(g_steal_pointer(&title), FALSE);
+    return g_steal_pointer(&plan);
+}
+
+/* What is held: devices, huge pages, or both. */
+static Plan *
+make_hold_plan(HostHand *hand, const HostPci *host, char *const *bdfs,
+               const Options *o, GError **error)
+{
+    g_autoptr(Plan) plan =
+        bdfs[0] != NULL
+            ? make_devices_plan(hand, host, bdfs, o, error)
+            : plan_new(JOURNAL_HOLD "huge pages for a machine");
+    char size[16];
+    guint64 need;
+
     if (plan == NULL || o->pages == NULL)
         return g_steal_pointer(&plan);
     if (!huge_pages_parse(o->pages, size, &need)) {
@@ -251,6 +282,24 @@ make_hold_plan(HostHand *hand, const HostPci *host, char **bdfs,
     return huge_pages_plan(plan, hand, size, need, error)
                ? g_steal_pointer(&plan)
                : NULL;
+}
+
+/* Each --mac is of a function that is held: nobody's else is told another. */
+static bool
+macs_are_held(char *const *bdfs, char *const *macs)
+{
+    char bdf[HOST_BDF_SIZE];
+
+    for (gsize i = 0; macs != NULL && macs[i] != NULL; i++) {
+        bool held = false;
+        gsize len = strcspn(macs[i], "=");
+        for (gsize k = 0; bdfs[k] != NULL && !held; k++)
+            held = host_bdf_parse(bdfs[k], bdf) && strlen(bdf) == len &&
+                   strncmp(macs[i], bdf, len) == 0;
+        if (!held)
+            return false;
+    }
+    return true;
 }
 
 /* Bound for as long as somebody has the FIFO open: what `carrel start` runs. */
@@ -276,6 +325,10 @@ passthrough_hold(App *app, int argc, char **argv)
                         "carrel passthrough bind",
                         "hold: no --consent and no --unsafe-interrupts; bind "
                         "the device by hand for that");
+    if (!macs_are_held(args + 1, o.macs))
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "hold: --mac=ADDRESS=MAC is for a device that is "
+                        "held");
     CARREL_AUTO_FD int fd = hold_open(app, o.fifo, o.uid);
     if (fd < 0)
         return EXIT_FAILED;
@@ -288,9 +341,6 @@ passthrough_hold(App *app, int argc, char **argv)
     g_autoptr(Plan) plan = make_hold_plan(&hand, host, args + 1, &o, &error);
     if (plan == NULL)
         return transaction_fail(app, error);
-    char *title = g_strconcat(JOURNAL_HOLD, plan->title, NULL);
-    g_free(plan->title);
-    plan->title = title;
     return hold_plan(app, &hand, plan, fd);
 }
 

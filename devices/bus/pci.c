@@ -449,12 +449,22 @@ config_changed(PciDevice *pdev)
         retry_conflicts(bus);
 }
 
+static bool
+is_extended(const PciDevice *pdev, unsigned offset, unsigned size)
+{
+    return pdev != NULL && pdev->extended_read != NULL &&
+           offset >= PCI_CONFIG_SIZE && size <= 4 &&
+           offset + size <= PCI_EXTENDED_SIZE;
+}
+
 guint32
 pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset, unsigned size)
 {
     PciDevice *pdev = bus->functions[devfn].pdev;
     guint32 value = 0;
 
+    if (is_extended(pdev, offset, size))
+        return pdev->extended_read(pdev, offset, size);
     if (pdev == NULL || size > 4 || offset + size > PCI_CONFIG_SIZE)
         return (guint32) (G_MAXUINT64 >> (64 - 8 * MIN(size, 4)));
     if (pdev->config_reading != NULL)
@@ -478,6 +488,10 @@ pci_bus_config_write(PciBus *bus, guint8 devfn, unsigned offset, guint32 value,
     PciDevice *pdev = bus->functions[devfn].pdev;
     guint8 old[4];
 
+    if (is_extended(pdev, offset, size)) {
+        pdev->extended_write(pdev, offset, value, size);
+        return;
+    }
     if (pdev == NULL || size > 4 || offset + size > PCI_CONFIG_SIZE)
         return;
     memcpy(old, pdev->state->config + offset, size);
@@ -543,6 +557,8 @@ pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
     pdev->config_is_live = NULL;
     pdev->bar_moved = NULL;
     pdev->intx_moved = NULL;
+    pdev->extended_read = NULL;
+    pdev->extended_write = NULL;
     memset(pdev->bars, 0, sizeof pdev->bars);
     for (unsigned i = 0; i <= PCI_ROM; i++)
         pdev->bars[i].mapped_at = NOT_MAPPED;

@@ -17,6 +17,7 @@
 #include "vmm/types.h"
 
 #define PCI_CONFIG_SIZE     256
+#define PCI_EXTENDED_SIZE   4096 /* with what only PCI Express reaches */
 #define PCI_NUM_BARS        6
 #define PCI_ROM             PCI_NUM_BARS /* index of the expansion ROM */
 #define PCI_DEVFN(slot, fn) ((guint8) (((slot) << 3) | (fn)))
@@ -118,6 +119,10 @@ struct PciDevice {
      * pin. Config lock held, or the machine is paused; may take the device's
      * lock. The disable bit is config_written's. */
     void (*intx_moved)(PciDevice *pdev);
+    /* Optional, both or none; registers from 256 to 4095. Config lock held. */
+    guint32 (*extended_read)(PciDevice *pdev, unsigned offset, unsigned size);
+    void (*extended_write)(PciDevice *pdev, unsigned offset, guint32 value,
+                           unsigned size);
 };
 
 /* The rows every PCI class puts into its PropDesc table. */
@@ -150,8 +155,8 @@ void pci_bus_set_irq_route(PciBus *bus, PciRouteIrq route);
 void pci_bus_refresh_irqs(PciBus *bus);
 /* The lock of configuration space, for the host bridge's IoRegions. */
 GMutex *pci_bus_config_lock(PciBus *bus);
-/* Configuration access with config_lock held; absent functions read as
- * all-ones. size 1, 2, 4; offset + size <= 256. */
+/* Configuration access with config_lock held; what is absent reads as all-ones.
+ * size 1, 2, 4; offset + size <= 256, or from 256 up to PCI_EXTENDED_SIZE. */
 guint32 pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset,
                             unsigned size);
 void pci_bus_config_write(PciBus *bus, guint8 devfn, unsigned offset,

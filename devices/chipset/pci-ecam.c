@@ -4,8 +4,8 @@
  * PCI Express Base Specification 3.0, section 7.2.2 (enhanced configuration
  * access), for bus 0 alone: it is all there is. No ports 0xCF8 and 0xCFC: a
  * guest that finds them uses two accesses where one does. Reads find pages of
- * the bus, writes this window's region. Left out: extended configuration space,
- * which reads as absent. */
+ * the bus, writes this window's region. Extended configuration space is that of
+ * functions which have one; of others it reads as absent. */
 #include "devices/chipset/pci-ecam.h"
 
 #include "vmm/io/io.h"
@@ -50,14 +50,13 @@ window_read(void *dev, guint64 offset, unsigned size)
     PciEcam *d = dev;
     unsigned reg = (unsigned) (offset & OFFSET_MASK);
     guint8 devfn = (guint8) (offset >> FUNCTION_SHIFT);
-    unsigned n = reg < PCI_CONFIG_SIZE ? MIN(size, PCI_CONFIG_SIZE - reg) : 0;
+    /* up to the end of the half that it begins in */
+    unsigned end = reg < PCI_CONFIG_SIZE ? PCI_CONFIG_SIZE : PCI_EXTENDED_SIZE;
+    unsigned n = MIN(size, end - reg);
     guint64 value = G_MAXUINT64;
 
-    if (n > 0) {
-        value <<= 8 * n; /* what lies behind it reads as all-ones */
-        value |= pci_bus_config_read(d->bus, devfn, reg, n);
-    }
-    return value;
+    value <<= 8 * n; /* what lies behind it reads as all-ones */
+    return value | pci_bus_config_read(d->bus, devfn, reg, n);
 }
 
 static void
@@ -66,7 +65,7 @@ window_write(void *dev, guint64 offset, guint64 value, unsigned size)
     PciEcam *d = dev;
     unsigned reg = (unsigned) (offset & OFFSET_MASK);
 
-    if (reg + size <= PCI_CONFIG_SIZE)
+    if (reg + size <= PCI_CONFIG_SIZE || reg >= PCI_CONFIG_SIZE)
         pci_bus_config_write(d->bus, (guint8) (offset >> FUNCTION_SHIFT), reg,
                              (guint32) value, size);
 }

@@ -101,15 +101,14 @@ name_resources(Aml *aml, GByteArray *res)
 }
 
 static void
-add_host_windows(Aml *aml, guint64 memory)
+add_host_windows(Aml *aml, const PcVirtioWindow *high)
 {
     GByteArray *res = g_byte_array_new();
-    Gpa high = pc_virtio_bar64_base(memory);
 
     aml_res_bus_window(res, 0, 0);
     aml_res_port_window(res, PCV_IO_FIRST, PCV_IO_LAST);
     aml_res_memory_window(res, PCV_BAR_BASE, PCV_BAR_LAST);
-    aml_res_memory64_window(res, high, high + PCV_BAR64_LEN - 1);
+    aml_res_memory64_window(res, high->base, high->base + high->len - 1);
     name_resources(aml, res);
 }
 
@@ -133,7 +132,7 @@ add_prt(Aml *aml, unsigned last_slot)
 }
 
 static void
-add_pci_host(Aml *aml, const PcVirtioSpec *spec)
+add_pci_host(Aml *aml, const PcVirtioSpec *spec, const PcVirtioWindow *high)
 {
     aml_device(aml, "PCI0");
     aml_name_eisa(aml, "_HID", "PNP0A08");
@@ -141,7 +140,7 @@ add_pci_host(Aml *aml, const PcVirtioSpec *spec)
     aml_name_integer(aml, "_UID", 0);
     aml_name_integer(aml, "_SEG", 0);
     aml_name_integer(aml, "_BBN", 0);
-    add_host_windows(aml, spec->memory);
+    add_host_windows(aml, high);
     add_prt(aml, pc_cards_last_slot(spec->cards));
     aml_end(aml);
 }
@@ -215,7 +214,7 @@ add_soft_off(Aml *aml)
 }
 
 static GByteArray *
-make_dsdt(const PcVirtioSpec *spec)
+make_dsdt(const PcVirtioSpec *spec, const PcVirtioWindow *high)
 {
     GByteArray *t = acpi_table_new("DSDT", 2);
     Aml *aml = aml_new();
@@ -223,7 +222,7 @@ make_dsdt(const PcVirtioSpec *spec)
 
     add_soft_off(aml);
     aml_scope(aml, "\\_SB");
-    add_pci_host(aml, spec);
+    add_pci_host(aml, spec, high);
     add_reserved(aml);
     if (spec->serial != NULL)
         add_serial(aml);
@@ -236,10 +235,10 @@ make_dsdt(const PcVirtioSpec *spec)
 }
 
 GBytes *
-pc_virtio_acpi(const PcVirtioSpec *spec)
+pc_virtio_acpi(const PcVirtioSpec *spec, const PcVirtioWindow *high)
 {
     AcpiSet *set = acpi_set_new(PCV_TABLES);
-    Gpa dsdt = acpi_set_add(set, make_dsdt(spec), false);
+    Gpa dsdt = acpi_set_add(set, make_dsdt(spec, high), false);
 
     acpi_set_add(set, make_fadt(dsdt), true);
     acpi_set_add(set, make_madt(spec->cpus), true);

@@ -27,11 +27,17 @@
 #define PCV_COM1_GSI     4u
 
 /* 64-bit BARs: 16 GiB behind the RAM, which a processor with 36 address bits
- * reaches for guests of up to 44 GiB. */
+ * reaches for guests of up to 44 GiB; more where the cards have more. */
 #define PCV_BAR64_LEN (G_GUINT64_CONSTANT(16) << 30)
 
+typedef struct {
+    Gpa base;
+    guint64 len; /* bytes */
+} PcVirtioWindow;
+
 guint64 pc_virtio_high_memory(guint64 memory);
-Gpa pc_virtio_bar64_base(guint64 memory);
+/* Where all 64-bit BARs on the bus fit, each at a multiple of its size. */
+PcVirtioWindow pc_virtio_window(PciBus *pci, guint64 memory);
 
 /* pc-virtio-acpi.c: what goes to PCV_TABLES, root pointer first. */
-GBytes *pc_virtio_acpi(const PcVirtioSpec *spec);
+GBytes *pc_virtio_acpi(const PcVirtioSpec *spec, const PcVirtioWindow *high);

@@ -41,12 +41,46 @@ pc_virtio_high_memory(guint64 memory)
     return memory > PCV_LOW_MAX ? memory - PCV_LOW_MAX : 0;
 }
 
-Gpa
-pc_virtio_bar64_base(guint64 memory)
+/* Sizes are powers of two: behind a multiple of the largest they fit without a
+ * gap, the largest first. */
+PcVirtioWindow
+pc_virtio_window(PciBus *pci, guint64 memory)
 {
     Gpa end = PCV_HIGH + pc_virtio_high_memory(memory);
+    guint64 largest = GIB, sum = 0;
 
-    return (end + GIB - 1) & ~(GIB - 1);
+    for (unsigned devfn = 0; devfn < 256; devfn++) {
+        const PciDevice *pdev = pci_bus_find(pci, (guint8) devfn);
+        for (unsigned i = 0; pdev != NULL && i < PCI_NUM_BARS; i++) {
+            if (pdev->bars[i].type != PCI_BAR_MEM64)
+                continue;
+            largest = MAX(largest, pdev->bars[i].size);
+            sum += pdev->bars[i].size;
+        }
+    }
+    return (PcVirtioWindow){
+        .base = (end + largest - 1) & ~(largest - 1),
+        .len = MAX(PCV_BAR64_LEN, (sum + GIB - 1) & ~(GIB - 1)),
+    };
+}
+
+/* A guest leaves alone what its processor cannot address. */
+static void
+check_window(Vm *vm, const PcVirtioSpec *spec, const PcVirtioWindow *high)
+{
+    DeviceEnv *env = vm_env(vm);
+    guint64 last = high->base + high->len - 1;
+    unsigned bits = spec->address_bits;
+
+    if (bits == 0 || bits >= 64 || last >> bits == 0 ||
+        high->len == PCV_BAR64_LEN)
+        return;
+    g_autofree char *line = g_strdup_printf(
+        "the cards' memory needs guest addresses up to 0x%" G_GINT64_MODIFIER
+        "x, and this processor has %u bits; less memory for the machine, or "
+        "smaller BARs (resizable BAR off in the host's firmware), may help",
+        last, bits);
+    env->log(env, "pci", line);
 }
 
 static void
@@ -176,7 +210,7 @@ load(void *data, CpuEntry *ret_entry, GError **error)
 }
 
 static PcVirtio *
-finish(Vm *vm, const PcVirtioSpec *spec)
+finish(Vm *vm, const PcVirtioSpec *spec, PciBus *pci)
 {
     PcVirtio *m = g_new0(PcVirtio, 1);
 
@@ -184,8 +218,10 @@ finish(Vm *vm, const PcVirtioSpec *spec)
     m->kernel = spec->kernel;
     m->target.mem = vm_env(vm)->mem;
     fill_map(&m->target, spec->memory);
+    PcVirtioWindow high = pc_virtio_window(pci, spec->memory);
+    check_window(vm, spec, &high);
     if (spec->acpi) {
-        m->tables = pc_virtio_acpi(spec);
+        m->tables = pc_virtio_acpi(spec, &high);
         m->target.rsdp = PCV_TABLES;
         g_assert(g_bytes_get_size(m->tables) <= PCV_RESET_VECTOR - PCV_TABLES);
     }
@@ -213,7 +249,7 @@ pc_virtio_build(Vm *vm, const PcVirtioSpec *spec, PciBus **ret_pci,
 
     machine_build_on_loop(vm, build_devices, &b);
     *ret_pci = b.pci;
-    return b.build.failed ? NULL : finish(vm, spec);
+    return b.build.failed ? NULL : finish(vm, spec, b.pci);
 }
 
 void

@@ -16,7 +16,8 @@ typedef struct {
     CharLink *serial; /* COM1; NULL: none */
     Kernel *kernel;   /* borrowed until vm_free() */
     bool acpi, debug_exit;
-    PcCards *cards; /* emptied by the machine */
+    unsigned address_bits; /* of the guest's processor; 0: unknown */
+    PcCards *cards;        /* emptied by the machine */
 } PcVirtioSpec;
 
 /* What the owner of the machine keeps until vm_free(). */

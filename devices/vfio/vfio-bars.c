@@ -1,9 +1,12 @@
 /* devices/vfio/vfio-bars.c - the BARs of a passed-through function.
  *
  * What VFIO lets a process map is memory of the guest, which reaches the device
- * without an exit. All else exits: I/O ports, BARs smaller than a page, and the
+ * without an exit. All else exits: I/O ports, BARs smaller than a page, the
  * pages with the MSI-X table and its pending bits, since what the guest writes
- * there is its own interrupt and not the host's. */
+ * there is its own interrupt and not the host's, and those where a card shows its
+ * configuration space (vfio-quirks.c). Registers that share such a page exit as
+ * well, and reach the device. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "devices/vfio/vfio-internal.h"
@@ -46,7 +49,10 @@ bar_read(void *dev, guint64 offset, unsigned size)
 {
     VfioBar *bar = dev;
     VfioPci *d = bar->d;
+    guint64 value;
 
+    if (vfio_quirk_read(d, bar->index, offset, size, &value))
+        return value;
     if (in_table(bar, offset))
         return vfio_msix_table_read(d, (guint32) offset - d->table_offset,
                                     size);
@@ -61,6 +67,8 @@ bar_write(void *dev, guint64 offset, guint64 value, unsigned size)
     VfioBar *bar = dev;
     VfioPci *d = bar->d;
 
+    if (vfio_quirk_write(d, bar->index, offset, value, size))
+        return;
     if (in_table(bar, offset))
         vfio_msix_table_write(d, (guint32) offset - d->table_offset, value,
                               size);
@@ -109,28 +117,45 @@ up_to_hole(VfioBar *bar, guint64 from, guint64 to, guint64 hole, guint64 len)
     return MIN(last, to);
 }
 
+typedef struct {
+    guint64 at, len;
+} Hole;
+
+static gint
+by_place(gconstpointer a, gconstpointer b)
+{
+    const Hole *x = a, *y = b;
+
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* What may not be memory, the lowest first. */
+static unsigned
+find_holes(const VfioBar *bar, Hole holes[VFIO_MAX_QUIRKS + 2])
+{
+    const VfioPci *d = bar->d;
+    unsigned n = 0;
+
+    if (d->n_msix > 0 && d->table_bar == bar->index)
+        holes[n++] = (Hole){d->table_offset, (guint64) d->n_msix * ENTRY_SIZE};
+    if (d->n_msix > 0 && d->pba_bar == bar->index)
+        holes[n++] = (Hole){d->pba_offset, (d->n_msix + 63) / 64 * 8};
+    for (unsigned i = 0; i < d->n_quirks; i++)
+        if (vfio_quirk_hole(d, i, bar->index, &holes[n].at, &holes[n].len))
+            n++;
+    qsort(holes, n, sizeof holes[0], by_place);
+    return n;
+}
+
 static void
 add_area(VfioBar *bar, const VfioArea *area)
 {
-    const VfioPci *d = bar->d;
     guint64 from = area->offset, to = area->offset + area->len;
-    struct {
-        bool here;
-        guint64 at, len;
-    } holes[2] = {
-        {d->table_bar == bar->index, d->table_offset,
-         (guint64) d->n_msix * ENTRY_SIZE},
-        {d->pba_bar == bar->index, d->pba_offset, (d->n_msix + 63) / 64 * 8},
-    };
+    Hole holes[VFIO_MAX_QUIRKS + 2];
+    unsigned n = find_holes(bar, holes);
 
-    if (d->pba_offset < d->table_offset) { /* the lower one first */
-        typeof(holes[0]) table = holes[0];
-        holes[0] = holes[1];
-        holes[1] = table;
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(holes); i++)
-        if (d->n_msix > 0 && holes[i].here)
-            from = up_to_hole(bar, from, to, holes[i].at, holes[i].len);
+    for (unsigned i = 0; i < n; i++)
+        from = up_to_hole(bar, from, to, holes[i].at, holes[i].len);
     add_piece(bar, from, to);
 }
 

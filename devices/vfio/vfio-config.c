@@ -3,8 +3,7 @@
  * PCI Local Bus 3.0 chapter 6, PCI Power Management 1.2, PCI Express Base 3.0
  * section 7.8. What addresses, interrupts and power depend on is the guest's
  * own copy; what drivers read of the device is the device's. The space behind
- * byte 255 is hidden, as a bus without PCI Express has none; that hides SR-IOV,
- * ATS, PRI, PASID and resizable BARs as well, none of which a guest could use.
+ * byte 255 is vfio-extended.c's.
  *
  * The device's memory decoding stays on behind the guest's back: the guest's bit
  * decides whether the BARs are in its address space, and a CPU that touches a
@@ -24,6 +23,7 @@
 #define PM_PME_SUPPORT      0xf800u
 #define PM_CONTROL          4u
 #define PM_STATE            0x0003u
+#define PM_STATE_D3HOT      0x0003u
 #define PM_NO_SOFT_RESET    0x0008u
 
 #define EXP_FLAGS           2u
@@ -82,6 +82,7 @@ fill_pm(VfioPci *d, unsigned at)
     guint16 caps = pci_get16(c, at + PM_CAPABILITIES);
 
     own(d, at, 8);
+    d->pm_cap = at;
     pci_put16(c, at + PM_CAPABILITIES, caps & (guint16) ~PM_PME_SUPPORT);
     pci_put32(c, at + PM_CONTROL, PM_NO_SOFT_RESET);
     pci_put16(d->pci.wmask, at + PM_CONTROL, PM_STATE);
@@ -157,6 +158,7 @@ fill_exp(VfioPci *d, unsigned at)
     unsigned end = MIN(at + (v2 ? EXP_V2_LEN : EXP_V1_LEN), PCI_CONFIG_SIZE);
 
     own(d, at, 4);
+    d->is_express = true;
     if (type != EXP_TYPE_ENDPOINT && type != EXP_TYPE_LEGACY)
         return true;
     pci_put16(c, at + EXP_FLAGS,
@@ -243,7 +245,8 @@ vfio_config_realize(VfioPci *d, const guint8 *config)
     for (unsigned i = FIRST_CAP; i < PCI_CONFIG_SIZE; i++)
         d->passed[i] = true;
     memset(d->pci.wmask + FIRST_CAP, 0xff, PCI_CONFIG_SIZE - FIRST_CAP);
-    d->msi_cap = d->msix_cap = d->n_msix = 0;
+    d->msi_cap = d->msix_cap = d->n_msix = d->pm_cap = 0;
+    d->is_express = false;
     fill_caps(d, config);
 }
 
@@ -255,6 +258,14 @@ vfio_config_write_command(VfioPci *d)
     vfio_host_write(
         d->host, VFIO_HOST_CONFIG, PCI_COMMAND,
         (command & COMMAND_GUEST) | PCI_COMMAND_MEMORY | PCI_COMMAND_IO, 2);
+}
+
+void
+vfio_config_sleep(VfioPci *d)
+{
+    if (d->pm_cap != 0)
+        vfio_host_write(d->host, VFIO_HOST_CONFIG, d->pm_cap + PM_CONTROL,
+                        PM_STATE_D3HOT, 2);
 }
 
 void

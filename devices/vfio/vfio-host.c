@@ -292,21 +292,38 @@ own_dependents(const VfioHost *h, const Dependents *d, HotReset *reset)
     return 0;
 }
 
+/* 0: a bus reset reaches only what is this machine's, which *reset names. */
 static int
-hot_reset(const VfioHost *h)
+find_dependents(const VfioHost *h, HotReset *reset)
 {
     g_autofree Dependents *d = g_new0(Dependents, 1);
-    g_autofree HotReset *reset = g_new0(HotReset, 1);
 
     d->argsz = sizeof *d;
     int ret = host_ioctl(h, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, d);
-    if (ret >= 0)
-        ret = own_dependents(h, d, reset);
+    return ret >= 0 ? own_dependents(h, d, reset) : ret;
+}
+
+static int
+hot_reset(const VfioHost *h)
+{
+    g_autofree HotReset *reset = g_new0(HotReset, 1);
+    int ret = find_dependents(h, reset);
+
     if (ret < 0)
         return ret;
     reset->argsz = (guint32) (G_STRUCT_OFFSET(HotReset, fds) +
                               reset->count * sizeof(gint32));
     return host_ioctl(h, VFIO_DEVICE_PCI_HOT_RESET, reset);
+}
+
+VfioResetKind
+vfio_host_reset_kind(const VfioHost *h)
+{
+    g_autofree HotReset *reset = g_new0(HotReset, 1);
+
+    if (h->can_reset)
+        return VFIO_RESET_FUNCTION;
+    return find_dependents(h, reset) == 0 ? VFIO_RESET_SLOT : VFIO_RESET_NONE;
 }
 
 VfioResetKind

@@ -82,6 +82,8 @@ typedef enum {
     VFIO_RESET_SLOT,     /* all functions of its slot, or its bus */
     VFIO_RESET_NONE      /* the device cannot be reset */
 } VfioResetKind;
+/* What vfio_host_reset() could do, once all that this machine has is open. */
+VfioResetKind vfio_host_reset_kind(const VfioHost *host);
 /* Resets the device by the best way there is: by itself, else together with
  * all that a bus reset reaches, if this container owns all of them. What was
  * done; *ret_error: 0 or -errno of the last way tried. Blocks up to seconds;

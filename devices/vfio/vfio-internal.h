@@ -6,11 +6,14 @@
 #include "vmm/irq/irq.h"
 #include "vmm/mem/guest-mem.h"
 
-#define VFIO_MAX_PIECES  4u /* of a BAR that the guest reaches directly */
+#define VFIO_MAX_PIECES  8u /* of a BAR that the guest reaches directly */
+#define VFIO_MAX_QUIRKS  4u
 #define VFIO_MAX_VECTORS 2048u
 #define VFIO_MSI_MAX     32u
 
 typedef struct VfioPci VfioPci;
+typedef struct VfioExtended VfioExtended; /* vfio-extended.c */
+typedef struct VfioQuirk VfioQuirk;       /* vfio-quirks.c */
 
 /* Part of a BAR that is memory of the guest. */
 typedef struct {
@@ -54,6 +57,13 @@ struct VfioPci {
     /* vfio-config.c; constant after realize */
     bool passed[PCI_CONFIG_SIZE]; /* bytes that are the device's own */
     unsigned msi_cap, msix_cap;   /* offsets; 0: there is none */
+    unsigned pm_cap;              /* the same */
+    bool is_express;
+    VfioExtended *extended; /* NULL: there is none */
+    const VfioQuirk *quirks[VFIO_MAX_QUIRKS];
+    unsigned n_quirks;
+    guint32 quirk_index; /* atomic: the register chosen by ports */
+    bool works_once;     /* nothing resets it; the loop, or paused */
 
     VfioBar bars[VFIO_HOST_BARS];
 
@@ -84,10 +94,27 @@ void vfio_config_realize(VfioPci *d, const guint8 *config);
 /* The command register's hardware half, after a reset of either. Bus's config
  * lock held or machine paused. */
 void vfio_config_write_command(VfioPci *d);
+/* The device goes to D3hot; its BARs are nobody's any more. */
+void vfio_config_sleep(VfioPci *d);
 void vfio_config_reading(PciDevice *pdev, unsigned offset, unsigned size);
 bool vfio_config_is_live(const PciDevice *pdev);
 void vfio_config_written(PciDevice *pdev, unsigned offset, unsigned size,
                          const guint8 *old);
+
+/* vfio-extended.c; after vfio_config_realize() */
+void vfio_extended_realize(VfioPci *d);
+void vfio_extended_unrealize(VfioPci *d);
+
+/* vfio-quirks.c; before vfio_bars_realize(), config as there */
+void vfio_quirks_realize(VfioPci *d, const guint8 *config);
+/* Quirk i < n_quirks has bytes of that BAR that may not be memory. */
+bool vfio_quirk_hole(const VfioPci *d, unsigned i, unsigned bar,
+                     guint64 *ret_at, guint64 *ret_len);
+/* True: done; false: the access is the device's. Config lock not held. */
+bool vfio_quirk_read(VfioPci *d, unsigned bar, guint64 offset, unsigned size,
+                     guint64 *ret);
+bool vfio_quirk_write(VfioPci *d, unsigned bar, guint64 offset, guint64 value,
+                      unsigned size);
 
 /* vfio-bars.c */
 bool vfio_bars_realize(VfioPci *d, const guint8 *config, GError **error);

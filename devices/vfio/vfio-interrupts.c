@@ -194,6 +194,17 @@ vfio_intx_show(VfioPci *d)
     g_mutex_unlock(&d->pci.dev.lock);
 }
 
+/* Said once: each such interrupt wakes this process. */
+static void
+tell_slow(VfioPci *d)
+{
+    DeviceEnv *env = d->pci.dev.env;
+    g_autofree char *line = g_strdup_printf(
+        "%s: INTx takes the slow way, through this process", d->host->address);
+
+    env->log(env, d->pci.dev.id, line);
+}
+
 static void
 intx_came(int fd, GIOCondition ev, void *data)
 {
@@ -201,7 +212,8 @@ intx_came(int fd, GIOCondition ev, void *data)
 
     if (sys_eventfd_drain(fd) == 0)
         return;
-    __atomic_fetch_add(&d->slow_interrupts, 1, __ATOMIC_RELAXED);
+    if (__atomic_fetch_add(&d->slow_interrupts, 1, __ATOMIC_RELAXED) == 0)
+        tell_slow(d);
     pci_set_intx(&d->pci, true);
     timer_arm(d->intx_timer,
               loop_now_ns(d->pci.dev.env->loop, CLOCK_HOST) + INTX_UP_NS);

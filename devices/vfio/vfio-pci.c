@@ -71,6 +71,8 @@ vfio_pci_realize(Device *dev, DeviceEnv *env, GError **error)
     if (!pci_device_realize(&d->pci, env, &d->ids, &d->s.pci, error))
         return false;
     vfio_config_realize(d, config);
+    vfio_extended_realize(d);
+    vfio_quirks_realize(d, config);
     if (!vfio_bars_realize(d, config, error) ||
         !vfio_interrupts_realize(d, error))
         return false;
@@ -101,6 +103,10 @@ vfio_pci_unrealize(Device *dev)
     pci_device_unrealize(&d->pci);
     vfio_bars_unmap(d);
     vfio_bars_unrealize(d);
+    vfio_extended_unrealize(d);
+    /* nobody else can stop it, nor what it makes of power */
+    if (d->works_once)
+        vfio_config_sleep(d);
 }
 
 static void
@@ -114,6 +120,23 @@ explain_reset(VfioPci *d, int err)
     env->log(env, d->pci.dev.id, line);
 }
 
+/* By now all that the machine has is open, and with it what a bus reset hits. */
+static void
+warn_of_reset(VfioPci *d)
+{
+    DeviceEnv *env = d->pci.dev.env;
+
+    d->works_once = vfio_host_reset_kind(d->host) == VFIO_RESET_NONE;
+    if (!d->works_once)
+        return;
+    g_autofree char *line = g_strdup_printf(
+        "%s: this host has no way to reset it; it works once, and a restart of "
+        "the guest finds it as it was left. It is put to sleep (D3) when the "
+        "machine stops; if it does not work then, the host has to restart",
+        d->host->address);
+    env->log(env, d->pci.dev.id, line);
+}
+
 static void
 vfio_pci_reset(Device *dev, ResetKind kind)
 {
@@ -122,6 +145,8 @@ vfio_pci_reset(Device *dev, ResetKind kind)
 
     vfio_host_write(d->host, VFIO_HOST_CONFIG, PCI_COMMAND, 0, 2);
     pci_device_reset(&d->pci);
+    if (d->fresh)
+        warn_of_reset(d);
     /* opening it was a reset, which may take a second */
     if (!d->fresh && vfio_host_reset(d->host, &err) == VFIO_RESET_NONE)
         explain_reset(d, err);

@@ -68,10 +68,10 @@ use_console(void)
 static void
 guest_disk(double seconds)
 {
-    static const char *const names[] = {"/dev/vda", "/dev/sda"};
+    static const char *const names[] = {"/dev/vda", "/dev/sda", "/dev/nvme0n1"};
 
     for (int i = 0; i < TRIES; i++, usleep(WAIT_US))
-        for (unsigned k = 0; k < 2; k++)
+        for (unsigned k = 0; k < sizeof names / sizeof names[0]; k++)
             if (access(names[k], F_OK) == 0) {
                 (void) disk_jobs(names[k], seconds);
                 return;

@@ -211,6 +211,34 @@ net_lines() { # ROW PROGRAM REPETITION
     done
 }
 
+# In the lab only: its second NVMe drive, by the lab's own driver and by VFIO.
+vfio_drive=0000:04:00.0
+
+# to_driver NAME - the drive is that driver's.
+to_driver() {
+    local d=/sys/bus/pci/devices/$vfio_drive
+    echo "$1" >$d/driver_override
+    [ ! -e $d/driver ] || echo $vfio_drive >$d/driver/unbind
+    echo $vfio_drive >/sys/bus/pci/drivers_probe
+}
+
+vfio_native() { # REPETITION
+    local name='' tries=0
+    to_driver nvme
+    until [ -b "/dev/$name" ] || [ $((tries += 1)) -gt 50 ]; do
+        sleep 0.2
+        name=$(basename "$(echo /sys/bus/pci/devices/$vfio_drive/nvme/nvme*)")n1
+    done
+    "$tools/io-jobs" disk "/dev/$name" "$seconds" | blk_lines vfio native "$1"
+    to_driver vfio-pci
+}
+
+vfio() {
+    [ "$1" != carrel ] || vfio_native "$2" # once a repetition
+    io_guest work=disk vfio $vfio_drive || return
+    blk_lines vfio "$1" "$2" <"$scratch/io"
+}
+
 net() {
     local kind address gateway
     for kind in vhost tap user; do
@@ -299,6 +327,11 @@ for row in $rows; do
         kill "$server"
         ;;
     memory) each memory memory ;;
+    vfio)
+        modprobe -q vfio-pci
+        each vfio vfio
+        to_driver nvme
+        ;;
     linux-full) each linux-full linux_full ;;
     exits) each exits exits ;;
     vnc) each vnc vnc ;;

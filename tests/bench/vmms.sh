@@ -8,6 +8,7 @@
 #   vmm_io INITRD CMDLINE OUTPUT disk FILE FORMAT    the same with 256 MiB and
 #   vmm_io INITRD CMDLINE OUTPUT net tap|vhost|user  a device; COM1 to a file
 #   vmm_io INITRD CMDLINE OUTPUT nic MODEL   an emulated card on the tap
+#   vmm_io INITRD CMDLINE OUTPUT vfio ADDRESS    a device of this host
 # use NAME selects one. CAN lists the rows that it takes part in.
 # shellcheck shell=bash disable=SC2034
 
@@ -28,7 +29,7 @@ use_minivmm() {
 
 # The process of a machine: what `carrel start` starts.
 use_carrel() {
-    CAN='first exit disk sata boot memory linux blk blk-qcow2 net nic'
+    CAN='first exit disk sata boot memory linux blk blk-qcow2 net nic vfio'
     LINK=$scratch/com1
     vmm_io() {
         local folder=$CARREL_MACHINES_DIR/bench
@@ -44,6 +45,7 @@ use_carrel() {
             net:vhost) printf '[net0]\nmodel=virtio-net\nkind=tap\ninterface=tap-bench\nvhost=on\n' ;;
             net:tap) printf '[net0]\nmodel=virtio-net\nkind=tap\ninterface=tap-bench\nvhost=off\n' ;;
             nic:*) printf '[net0]\nmodel=%s\nkind=tap\ninterface=tap-bench\n' "$5" ;;
+            vfio:*) printf '[pci0]\nhost=%s\n' "$5" ;;
             esac
         } >"$folder/machine.ini"
         CMD=("$carrel" __machine bench)
@@ -110,7 +112,7 @@ use_kvmtool() {
 # ---- qemu-pc: the same machine type ----
 
 use_qemu_pc() {
-    CAN='first exit disk sata boot memory blk blk-qcow2 net nic'
+    CAN='first exit disk sata boot memory blk blk-qcow2 net nic vfio'
     aio=threads
     machine=pc
     vmm_io() {
@@ -128,6 +130,7 @@ use_qemu_pc() {
             -device "$net") ;;
         nic:*) CMD+=(-netdev tap,id=n,ifname=tap-bench,script=no,downscript=no
             -device "$5,netdev=n") ;;
+        vfio:*) CMD+=(-device "vfio-pci,host=$5") ;;
         esac
     }
     vmm_rom() { qemu_machine "$2" "${3:-}" -bios "$1"; }

@@ -28,8 +28,10 @@ op(VfioRig *r, const uint8_t *data)
 
     memcpy(&value, data + 4, sizeof value);
     switch (data[0] % 6) {
-    case 0: vfio_rig_write(r, offset & 0xffu & ~(size - 1), value, size); break;
-    case 1: (void) vfio_rig_read(r, offset & 0xffu & ~(size - 1), size); break;
+    case 0:
+        vfio_rig_write(r, offset & 0xfffu & ~(size - 1), value, size);
+        break;
+    case 1: (void) vfio_rig_read(r, offset & 0xfffu & ~(size - 1), size); break;
     case 2:
         fake_mmio_write(r->vm, 0xd0000000u + (offset & 0x7fff), value,
                         2 * size);

@@ -41,7 +41,7 @@ fi
 
 # For tests of disks: fio on an image of its own; without it they skip.
 fio=
-if [[ " $* " == *test-fio* ]]; then
+if [[ " $* " == *test-fio* || " $* " == *test-vfio-nvme* ]]; then
     fio=$cache/fio-$({
         cat "$here/make-fio.sh" "$here/fio.ini"
         stat -c '%n %s %Y' "$(command -v fio)"

@@ -93,7 +93,7 @@ system() {
     initramfs >"$root/boot/initrd.img"
     # For a card that is passed through, and for who wants to wait for floppy
     # drives; loaded by whoever has one.
-    copy_modules "$root" snd_hda_intel snd_hda_codec_generic floppy
+    copy_modules "$root" snd_hda_intel snd_hda_codec_generic floppy nvme
     # Emulated network cards, likewise.
     copy_modules "$root" e1000 8139cp 8139too pcnet32 ne2k-pci
     echo 'root::0:0:root:/root:/bin/sh' >"$root/etc/passwd"

@@ -66,6 +66,11 @@ asks_codec line
 woken=$(($(wakes "$pid") - before))
 echo "# ${interrupts:=0} interrupts, $woken wake-ups of the machine's process"
 check "once for each answer again" test "$interrupts" -gt 100
+# One for each would be the loop's or a thread's of ours; what there is comes from
+# the serial port, whose bytes the loop carries.
+check "none of them went by the loop" bash -c \
+    "\"$carrel\" logs gpu >\"$home/log\" && ! grep -q 'slow way' \"$home/log\""
+check "which wake nobody but the kernel" test "$woken" -lt $((interrupts / 4))
 check "the power button ends it" "$carrel" stop gpu --timeout 90
 check "it is gone" gone gpu 20
 takes $audio

@@ -12,7 +12,11 @@ drive=/dev/$(basename "$(echo $devices/$bdf/nvme/nvme*)")n1
 dd if=/dev/urandom of="$home/sent" bs=1M count=$mib status=none
 dd if="$home/sent" of="$drive" bs=1M conv=fsync status=none
 sum=$(sha256sum <"$home/sent" | cut -c 1-16)
-makes_initrd "$home/initrd.gz" nvme
+makes_initrd "$home/initrd.gz" nvme virtio_pci virtio_blk ext4
+# fio's image as a second disk, where the package is installed
+tools=()
+[ -z "${LAB_FIO:-}" ] || tools=(--set disk0.model=virtio-blk
+    --set disk0.read-only=true "disk=$LAB_FIO")
 
 says_no() { "$carrel" run --detach --name no "$@" "kernel=$kernel" 2>&1; }
 check "a device on its driver is refused, with the remedy" \
@@ -30,7 +34,8 @@ check "nobody has it" is_free $bdf
 boots() {
     check "$1: it starts" "$carrel" run --detach --name "$1" \
         --memory "$memory" --cpus "$cpus" --initrd "$home/initrd.gz" \
-        --set pci0.host=$bdf "kernel=$kernel" || finish
+        --set pci0.host=$bdf "kernel=$kernel" ${tools[@]+"${tools[@]}"} ||
+        finish
     check "$1: a shell" "$carrel" expect "$1" 'up: ready=42' --serial \
         --timeout 240 || finish
 }
@@ -53,6 +58,13 @@ asks first 'dd if=/dev/nvme0n1 of=/dev/null bs=4k count=2000 iflag=direct 2>/dev
 woken=$(($(wakes "$pid") - before))
 echo "# $woken wake-ups of the machine's process meanwhile"
 check "first: they did not wake the machine's process" test $woken -lt 500
+
+if [ -n "${LAB_FIO:-}" ]; then
+    has_fio first /dev/vda
+    verifies first /dev/nvme0n1 16m
+else
+    check "first: fio # SKIP the package fio is not installed" true
+fi
 
 asks first "dd if=/dev/urandom of=/f bs=64k count=$((mib * 16)) 2>/dev/null; dd if=/f of=/dev/nvme0n1 bs=64k oflag=direct 2>/dev/null; sync; echo wrote=\$(sha256sum </f | cut -c 1-16)=" \
     'wrote=[0-9a-f]+=' "first: the guest writes" 240

@@ -88,3 +88,20 @@ wakes() {
     done
     echo "$n"
 }
+
+# has_fio NAME DISK - fio's image (make-fio.sh) is mounted at /tools.
+has_fio() {
+    asks "$1" "mkdir -p /tools; mount -t ext4 -o ro $2 /tools; ls /tools/run" \
+        '/tools/run' "$1: the tools are there" 60
+}
+
+# verifies NAME DRIVE SIZE - fio writes in three ways, reads back and compares.
+verifies() {
+    asks "$1" "/tools/run --output=/fio.out --ioengine=libaio --direct=1 --verify=crc32c --verify_fatal=1 --filename=$2 --name=small --rw=randwrite --bs=4k --iodepth=16 --io_size=4m --size=$3 --name=mixed --stonewall --rw=randrw --bsrange=4k-96k --iodepth=8 --size=$3 --name=large --stonewall --rw=write --bs=1m --iodepth=4 --size=$3; echo status=\$?," \
+        'status=0,' "$1: fio writes and reads back" 900 ||
+        "$carrel" logs "$1" --source serial | tail -n 20 | sed 's/^/# serial: /'
+    asks "$1" 'echo "ways=$(grep -c "err= 0" /fio.out),"' 'ways=3,' \
+        "$1: three ways, none with an error"
+    asks "$1" 'sed -n "s/.*rwts: total=\([0-9]*\),\([0-9]*\),.*/\1 \2/p" /fio.out | while read -r r w; do [ "$w" -gt 0 ] && [ "$r" -ge "$w" ] && echo good; done | wc -l | sed "s/^/compared=/;s/$/,/"' \
+        'compared=3,' "$1: all was compared"
+}

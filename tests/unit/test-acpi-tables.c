@@ -9,6 +9,9 @@
 #include "devices/machine/pc-virtio-internal.h"
 #include "tests/unit/boot-rig.h"
 #include "tests/unit/cu-main.h"
+#include "tests/unit/fake-vm.h"
+
+extern const DeviceClass piix4_pm_class;
 
 /* Compares the code with expected bytes; frees aml. */
 static void
@@ -109,7 +112,65 @@ make_tables(unsigned cpus, guint64 memory, unsigned last_slot)
                          .acpi = true,
                          .cards = &cards};
 
-    return pc_virtio_acpi(&spec);
+    const PcVirtioWindow high = {G_GUINT64_CONSTANT(1) << 36,
+                                 G_GUINT64_CONSTANT(1) << 35};
+
+    return pc_virtio_acpi(&spec, &high);
+}
+
+/* A QWord address space descriptor of memory: minimum and maximum at 14. */
+static bool
+has_window(const guint8 *data, gsize len, guint64 first, guint64 last)
+{
+    for (gsize i = 0; i + 46 <= len; i++) {
+        guint64 min, max;
+        if (data[i] != 0x8a || data[i + 1] != 0x2b || data[i + 3] != 0)
+            continue;
+        memcpy(&min, data + i + 14, 8);
+        memcpy(&max, data + i + 22, 8);
+        if (min == first && max == last)
+            return true;
+    }
+    return false;
+}
+
+/* The fake machine's bus; a card's BARs are all that counts. */
+static PcVirtioWindow
+window_of(guint64 memory, const guint64 *sizes, unsigned n)
+{
+    FakeVm *vm = fake_vm_new(4096);
+    PciBus *bus = pci_bus_new(&vm->env);
+    Device *card = device_new(&piix4_pm_class, "card");
+
+    device_set_link(card, "bus", bus);
+    device_set_u64(card, "addr", PCI_DEVFN(2, 3), NULL);
+    fake_vm_realize(vm, card);
+    for (unsigned i = 0; i < n; i++)
+        pci_add_bar(pci_bus_find(bus, PCI_DEVFN(2, 3)), 2 * i, PCI_BAR_MEM64,
+                    true, sizes[i], NULL, NULL);
+    PcVirtioWindow high = pc_virtio_window(bus, memory);
+    device_free(card);
+    pci_bus_free(bus);
+    fake_vm_free(vm);
+    return high;
+}
+
+#define GIB (G_GUINT64_CONSTANT(1) << 30)
+
+static void
+test_window_fits_the_cards(void)
+{
+    const guint64 small[] = {0x4000}, large[] = {0x4000, 32 * GIB, 8 * GIB};
+
+    PcVirtioWindow w = window_of(256 << 20, NULL, 0);
+    CU_ASSERT_EQUAL(w.base, 4 * GIB);
+    CU_ASSERT_EQUAL(w.len, 16 * GIB);
+    w = window_of(5 * GIB + (1 << 20), small, 1);
+    CU_ASSERT_EQUAL(w.base, 7 * GIB);
+    CU_ASSERT_EQUAL(w.len, 16 * GIB);
+    w = window_of(5 * GIB, large, 3);
+    CU_ASSERT_EQUAL(w.base, 32 * GIB); /* its multiple */
+    CU_ASSERT_EQUAL(w.len, 41 * GIB);
 }
 
 static void
@@ -121,6 +182,8 @@ test_root_pointer_leads_to_sound_tables(void)
     const guint8 *data = g_bytes_get_data(bytes, &len);
 
     CU_ASSERT_TRUE(len <= PCV_TABLES_END - PCV_TABLES);
+    CU_ASSERT_TRUE(has_window(data, len, G_GUINT64_CONSTANT(1) << 36,
+                              (G_GUINT64_CONSTANT(3) << 35) - 1));
     CU_ASSERT_EQUAL(memcmp(data, "RSD PTR ", 8), 0);
     CU_ASSERT_EQUAL(sum(data, 20), 0);
     CU_ASSERT_EQUAL(sum(data, 36), 0);
@@ -202,5 +265,6 @@ CU_MAIN("acpi-tables", {"integers_take_the_shortest_form", test_integers},
         {"lengths_grow_at_64_bytes", test_lengths},
         {"the_root_pointer_leads_to_sound_tables",
          test_root_pointer_leads_to_sound_tables},
+        {"a_window_fits_the_cards_that_there_are", test_window_fits_the_cards},
         {"iasl_disassembles_the_dsdt", test_iasl_reads_it},
         {"acpiexec_evaluates_the_dsdt", test_acpiexec_runs_it})

@@ -554,10 +554,15 @@ test_hold_is_found(void)
     fresh_journal(fake);
     g_autoptr(Plan) plan = bind_card(fake, NULL);
     g_free(plan->title);
-    plan->title = g_strdup(JOURNAL_HOLD "bind 0000:01:00.0");
+    plan->title = g_strdup(JOURNAL_HOLD "bind 0000:01:00.0 0000:09:00.0");
     CU_ASSERT_TRUE(apply(&run, plan, NULL));
     g_autoptr(GPtrArray) in = journal_read(NULL);
     CU_ASSERT_EQUAL(journal_find_hold(in, "0000:01:00.0", "boot-1"),
+                    run.record.id);
+    /* by its steps, and by its name where there is no step */
+    CU_ASSERT_EQUAL(journal_find_hold(in, "0000:09:00.0", "boot-1"),
+                    run.record.id);
+    CU_ASSERT_EQUAL(journal_find_hold(in, "0000:01:00.1", "boot-1"),
                     run.record.id);
     CU_ASSERT_EQUAL(journal_find_hold(in, "0000:02:00.0", "boot-1"), 0);
     CU_ASSERT_EQUAL(journal_find_hold(in, "0000:01:00.0", "boot-2"), 0);

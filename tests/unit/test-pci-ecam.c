@@ -77,6 +77,44 @@ test_extended_space(void)
     end(&f);
 }
 
+static guint32
+answer_extended(PciDevice *pdev, unsigned offset, unsigned size)
+{
+    return offset << 16 | size;
+}
+
+static void
+take_extended(PciDevice *pdev, unsigned offset, guint32 value, unsigned size)
+{
+    pdev->initial[PCI_INTERRUPT_LINE] = (guint8) (value + offset + size);
+}
+
+static void
+test_extended_of_function(void)
+{
+    Fixture f = begin();
+    PciDevice *pdev = pci_bus_find(f.bus, PCI_DEVFN(2, 3));
+
+    pdev->extended_read = answer_extended;
+    pdev->extended_write = take_extended;
+    /* past the copy, which is for functions without */
+    fake_mmio_write(f.vm, FN(2, 3) + 0xffe, 1, 2);
+    CU_ASSERT_EQUAL(pdev->initial[PCI_INTERRUPT_LINE],
+                    (guint8) (1 + 0xffe + 2));
+    fake_mmio_write(f.vm, FN(2, 3) + 0x104, 7, 4);
+    CU_ASSERT_EQUAL(pdev->initial[PCI_INTERRUPT_LINE],
+                    (guint8) (7 + 0x104 + 4));
+    g_mutex_lock(pci_bus_config_lock(f.bus));
+    CU_ASSERT_EQUAL(pci_bus_config_read(f.bus, PCI_DEVFN(2, 3), 0x104, 4),
+                    0x01040004);
+    CU_ASSERT_EQUAL(pci_bus_config_read(f.bus, PCI_DEVFN(2, 3), 0xfff, 1),
+                    0x0fff0001);
+    CU_ASSERT_EQUAL(pci_bus_config_read(f.bus, PCI_DEVFN(2, 3), 0xffe, 4),
+                    0xffffffff);
+    g_mutex_unlock(pci_bus_config_lock(f.bus));
+    end(&f);
+}
+
 static void
 test_writes(void)
 {
@@ -274,6 +312,7 @@ test_live_registers_are_trapped(void)
 CU_MAIN("pci-ecam", {"a_function_answers_at_its_page", test_reads},
         {"absent_functions_read_all_ones", test_absent},
         {"extended_space_is_absent", test_extended_space},
+        {"a_function_may_have_an_extended_half", test_extended_of_function},
         {"writes_reach_the_function", test_writes},
         {"pins_reach_ioapic_inputs_16_to_19", test_interrupt},
         {"memory_shows_what_the_region_answers", test_copy_after_writes},

@@ -90,6 +90,28 @@ json_of(const char *text)
     return json_parse(text, strlen(text), NULL);
 }
 
+/* Before anything is opened or asked of the host. */
+static void
+hold_gives_addresses_to_what_it_holds_only(void)
+{
+    static const char *const others[] = {"0000:01:10.2=52:54:00:aa:bb:01",
+                                         "52:54:00:aa:bb:01", "=", ""};
+    Run run;
+    set_up(&run);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_autofree char *words = g_strdup_printf(
+            "passthrough hold 01:10.0 --fifo=/none --mac='%s'", others[i]);
+        CU_ASSERT_EQUAL(carrel(&run, words), 2);
+        CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "for a device that is held"));
+    }
+    (void) carrel(&run, "passthrough hold 01:10.0 --fifo=/none "
+                        "--mac=0000:01:10.0=52:54:00:aa:bb:01");
+    CU_ASSERT_PTR_NULL(strstr(run.err, "for a device that is held"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "FIFO"));
+    tear_down(&run);
+}
+
 static void
 new_takes_the_templates_kind_of_disk(void)
 {
@@ -888,6 +910,7 @@ a_full_disk_is_noticed(void)
     }
 
 CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
+        CASE(hold_gives_addresses_to_what_it_holds_only),
         CASE(a_new_machine_is_valid_and_private),
         CASE(new_takes_the_templates_kind_of_disk),
         {"a_throw_away_machine_can_be_shown_and_deleted",

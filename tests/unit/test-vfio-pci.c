@@ -166,6 +166,91 @@ test_wild_writes(void)
     vfio_rig_end(&r);
 }
 
+/* ---- the extended half ---- */
+
+#define X_AER   0x100u
+#define X_SRIOV 0x148u
+#define X_DSN   0x200u
+#define X_VEND  0x240u
+#define X_REBAR 0x280u
+
+static void
+extend(VfioFake *fake)
+{
+    guint8 *c = fake->fn[0].config;
+
+    pci_put32(c, X_AER, X_SRIOV << 20 | 0x20001);
+    pci_put32(c, X_SRIOV, X_DSN << 20 | 0x10010);
+    pci_put32(c, X_SRIOV + 0x10, 7);
+    pci_put32(c, X_DSN, X_VEND << 20 | 0x10003);
+    pci_put32(c, X_DSN + 4, 0xdeadbeef);
+    pci_put32(c, X_VEND, X_REBAR << 20 | 0x1000b);
+    pci_put32(c, X_VEND + 4, 0x00c00000); /* 12 bytes */
+    pci_put32(c, X_VEND + 8, 0x77);
+    pci_put32(c, X_REBAR, X_AER << 20 | 0x10015); /* bites its tail */
+    pci_put32(c, 0x800, 0x55);                    /* in no capability */
+}
+
+static void
+hide_first(VfioFake *fake)
+{
+    extend(fake);
+    pci_put32(fake->fn[0].config, X_AER, X_DSN << 20 | 0x1000f); /* ATS */
+}
+
+static void
+test_extended_chain(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin_with(&r, extend);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_AER, 4), X_DSN << 20 | 0x20001);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_DSN, 4), X_VEND << 20 | 0x10003);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_DSN + 4, 4), 0xdeadbeef);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_VEND, 4), 0x1000b);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_VEND + 8, 2), 0x77);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_SRIOV, 4), 0);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_SRIOV + 0x10, 4), 0);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, 0x800, 4), 0);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, 0xffe, 4), 0xffffffff); /* too far */
+    vfio_rig_end(&r);
+    vfio_rig_begin_with(&r, hide_first);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_AER, 4), X_DSN << 20);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_AER + 4, 4), 0);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_DSN, 4), X_VEND << 20 | 0x10003);
+    vfio_rig_end(&r);
+}
+
+static void
+test_extended_writes(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin_with(&r, extend);
+    vfio_rig_write(&r, X_AER + 0x08, 0x1234, 4);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->config, X_AER + 8), 0x1234);
+    vfio_rig_write(&r, X_AER, 0, 4);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->config, X_AER),
+                    X_SRIOV << 20 | 0x20001);
+    vfio_rig_write(&r, X_SRIOV + 0x10, 0, 4);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->config, X_SRIOV + 0x10), 7);
+    vfio_rig_write(&r, 0x800, 0, 4);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->config, 0x800), 0x55);
+    vfio_rig_end(&r);
+}
+
+static void
+test_extended_absent(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin(&r); /* nothing at 0x100 */
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, X_AER, 4), 0);
+    vfio_rig_write(&r, X_AER, 1, 4);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->config, X_AER), 0);
+    vfio_rig_end(&r);
+}
+
 /* ---- BARs ---- */
 
 static void
@@ -382,6 +467,7 @@ test_intx_direct(void)
     sys_eventfd_signal(card(&r)->irq[IRQ_INTX][0]);
     fake_advance(r.vm, 1 * MS); /* the loop does not listen */
     CU_ASSERT_EQUAL(vfio_pci_slow_interrupts(r.dev), 0);
+    CU_ASSERT_PTR_NULL(strstr(r.vm->log->str, "slow way"));
     CU_ASSERT_EQUAL(r.fake->unmasks, 0);
     vfio_rig_write(&r, VF_MSI + 2, 1, 2); /* messages take its place */
     CU_ASSERT_EQUAL(r.vm->binds, r.vm->unbinds);
@@ -455,6 +541,7 @@ test_intx_refused(void)
     sys_eventfd_signal(card(&r)->irq[IRQ_INTX][0]);
     fake_advance(r.vm, 1 * MS);
     CU_ASSERT_EQUAL(vfio_pci_slow_interrupts(r.dev), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.vm->log->str, "slow way"));
     CU_ASSERT_EQUAL(r.fake->unmasks, 1);
     vfio_rig_end(&r);
 }
@@ -475,7 +562,150 @@ test_host_asks(void)
     vfio_rig_end(&r);
 }
 
+/* ---- cards that show configuration space twice ---- */
+
+#define NV_MIRROR 0x88000u
+#define NV_OLD    0x1800u
+
+static void
+be_nvidia(VfioFake *fake)
+{
+    guint8 *c = fake->fn[0].config;
+
+    vfio_fake_grow(fake, 0x100000);
+    fake->ports = 5;
+    pci_put16(c, PCI_VENDOR_ID, 0x10de);
+    pci_put16(c, PCI_CLASS_DEVICE, 0x0300);
+    pci_put32(c, PCI_BAR0 + 8, 0);
+    pci_put32(c, PCI_BAR0 + 20, 1);
+    memcpy(fake->fn[0].bar0 + NV_MIRROR, c, 256);
+    pci_put32(fake->fn[0].bar0 + NV_MIRROR, PCI_BAR0, 0x1234000c);
+}
+
+static void
+be_nvidia_sound(VfioFake *fake)
+{
+    be_nvidia(fake);
+    pci_put16(fake->fn[0].config, PCI_CLASS_DEVICE, 0x0403);
+}
+
+static void
+test_mirror(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin_with(&r, be_nvidia);
+    /* around the old place, the table with its pending bits, and the new one */
+    CU_ASSERT_EQUAL(r.fake->mmaps, 3);
+    vfio_rig_write(&r, PCI_BAR0, BAR0_AT, 4);
+    vfio_rig_write(&r, PCI_COMMAND, 7, 2);
+    const guint64 mirror = BAR0_AT + NV_MIRROR;
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, mirror + PCI_BAR0, 4), BAR0_AT | 0xc);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, BAR0_AT + NV_OLD + PCI_BAR0, 4),
+                    BAR0_AT | 0xc);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, mirror + PCI_COMMAND, 2), 7);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, mirror, 8) & 0xffffffff, 0x10c910de);
+    /* the guest's own MSI, not the host's */
+    fake_mmio_write(r.vm, mirror + VF_MSI + 4, MSG, 4);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, VF_MSI + 4, 4), MSG);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->bar0, NV_MIRROR + VF_MSI + 4), 0);
+    /* the register that re-arms MSI is the device's, and so is all else */
+    fake_mmio_write(r.vm, mirror + 0x704, 0xff, 4);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->bar0, NV_MIRROR + 0x704), 0xff);
+    fake_mmio_write(r.vm, BAR0_AT + 0x90000, 0xcafe, 4);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->bar0, 0x90000), 0xcafe);
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.vm->log->str, "re-arms MSI"));
+    vfio_rig_end(&r);
+}
+
+/* The write takes away the BAR that it came by. */
+static void
+test_mirror_ends(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin_with(&r, be_nvidia);
+    vfio_rig_write(&r, PCI_BAR0, BAR0_AT, 4);
+    vfio_rig_write(&r, PCI_COMMAND, 7, 2);
+    fake_mmio_write(r.vm, BAR0_AT + NV_MIRROR + PCI_COMMAND, 0, 2);
+    CU_ASSERT_EQUAL(vfio_rig_read(&r, PCI_COMMAND, 2), 0);
+    CU_ASSERT_EQUAL(fake_mmio_read(r.vm, BAR0_AT + NV_MIRROR, 4), 0xffffffff);
+    vfio_rig_end(&r);
+}
+
+static void
+test_mirror_ports(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin_with(&r, be_nvidia);
+    vfio_rig_write(&r, PCI_BAR0, BAR0_AT, 4);
+    vfio_rig_write(&r, PCI_BAR0 + 20, 0xc000, 4);
+    vfio_rig_write(&r, PCI_COMMAND, 7, 2);
+    pci_put32(card(&r)->bar2, 0xc, 0x1234000c);
+    fake_out32(r.vm, 0xc008, NV_MIRROR + PCI_BAR0);
+    CU_ASSERT_EQUAL(fake_in32(r.vm, 0xc00c), BAR0_AT | 0xc);
+    CU_ASSERT_EQUAL(pci_get32(card(&r)->bar2, 8), NV_MIRROR + PCI_BAR0);
+    fake_out32(r.vm, 0xc008, NV_OLD + PCI_COMMAND);
+    CU_ASSERT_EQUAL(fake_in16(r.vm, 0xc00c), 7);
+    fake_out32(r.vm, 0xc008, 0x100);
+    CU_ASSERT_EQUAL(fake_in32(r.vm, 0xc00c), 0x1234000c);
+    vfio_rig_end(&r);
+}
+
+static void
+test_no_mirror(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin_with(&r, be_nvidia_sound);
+    CU_ASSERT_EQUAL(r.fake->mmaps, 2); /* around the table alone */
+    CU_ASSERT_PTR_NULL(strstr(r.vm->log->str, "re-arms MSI"));
+    vfio_rig_end(&r);
+}
+
 /* ---- reset, ROM ---- */
+
+static void
+without_reset(VfioFake *fake)
+{
+    fake->no_reset = fake->foreign_slot = true;
+}
+
+static void
+with_its_slot(VfioFake *fake)
+{
+    fake->no_reset = true;
+}
+
+/* The card's power is read when the device has gone, and before the fake does. */
+static guint16
+power_afterwards(VfioRig *r)
+{
+    device_free(r->dev);
+    guint16 state = pci_get16(card(r)->config, VF_PM + 4) & 3;
+    r->dev = device_new(&vfio_pci_class, "none"); /* for vfio_rig_end() */
+    return state;
+}
+
+static void
+test_works_once(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin_with(&r, without_reset);
+    CU_ASSERT_PTR_NOT_NULL(strstr(r.vm->log->str, "it works once"));
+    CU_ASSERT_EQUAL(pci_get16(card(&r)->config, VF_PM + 4) & 3, 0);
+    CU_ASSERT_EQUAL(power_afterwards(&r), 3);
+    vfio_rig_end(&r);
+    vfio_rig_begin_with(&r, with_its_slot);
+    CU_ASSERT_PTR_NULL(strstr(r.vm->log->str, "it works once"));
+    CU_ASSERT_EQUAL(power_afterwards(&r), 0);
+    vfio_rig_end(&r);
+    vfio_rig_begin(&r);
+    CU_ASSERT_EQUAL(power_afterwards(&r), 0);
+    vfio_rig_end(&r);
+}
 
 static void
 test_reset(void)
@@ -534,5 +764,13 @@ CU_MAIN("vfio-pci", {"the_guest_sees_the_devices_ids", test_ids},
         {"the_status_shows_the_device's_request", test_intx_status},
         {"intx_that_cannot_be_bound_goes_by_the_loop", test_intx_refused},
         {"the_host_may_ask_and_the_device_may_fail", test_host_asks},
+        {"the_extended_chain_goes_past_what_is_hidden", test_extended_chain},
+        {"extended_writes_reach_what_is_shown", test_extended_writes},
+        {"no_extended_capability_is_none", test_extended_absent},
+        {"a_mirror_shows_the_guests_registers", test_mirror},
+        {"a_write_may_take_the_mirror_away", test_mirror_ends},
+        {"a_mirror_behind_ports_does_so_too", test_mirror_ports},
+        {"other_functions_have_no_mirror", test_no_mirror},
+        {"what_cannot_be_reset_is_put_to_sleep", test_works_once},
         {"a_reset_clears_what_the_guest_has_set", test_reset},
         {"the_rom_is_where_the_guest_puts_it", test_rom})

@@ -175,20 +175,21 @@ group_answers(VfioFake *f, unsigned long request, void *arg)
 /* ---- a device ---- */
 
 static int
-answer_region(struct vfio_region_info *info)
+answer_region(const VfioFake *f, struct vfio_region_info *info)
 {
-    static const struct {
+    struct {
         guint32 flags;
         guint64 size;
     } regions[N_REGIONS] = {
-        [0] = {0x7, VF_BAR0},
-        [2] = {0x3, VF_BAR2},
+        [0] = {0x7, f->bar0_size},
         [6] = {0x1, VF_ROM},
-        [7] = {0x3, 0x1000},
+        [7] = {0x3, PCI_EXTENDED_SIZE},
     };
 
     if (info->index >= N_REGIONS)
         return -EINVAL;
+    regions[f->ports].flags = 0x3;
+    regions[f->ports].size = VF_BAR2;
     info->flags = regions[info->index].flags;
     info->size = regions[info->index].size;
     info->offset = (guint64) info->index << REGION_SHIFT;
@@ -283,7 +284,7 @@ device_answers(VfioFake *f, VfFunction *fn, unsigned long request, void *arg)
         info->num_regions = N_REGIONS;
         info->num_irqs = 5;
         return 0;
-    case VFIO_DEVICE_GET_REGION_INFO: return answer_region(arg);
+    case VFIO_DEVICE_GET_REGION_INFO: return answer_region(f, arg);
     case VFIO_DEVICE_GET_IRQ_INFO: return answer_irq(arg);
     case VFIO_DEVICE_SET_IRQS: return answer_set_irqs(f, fn, arg);
     case VFIO_DEVICE_RESET: fn->resets++; return 0;
@@ -311,17 +312,18 @@ register_at(VfioFake *f, int fd, guint64 offset, gsize len)
 {
     VfFunction *fn = &f->fn[(unsigned) (fd - FD_DEVICE) % VF_FUNCTIONS];
     guint64 at = offset & ((1ull << REGION_SHIFT) - 1);
-    const struct {
+    struct {
         guint8 *bytes;
         gsize size;
     } regions[N_REGIONS] = {
-        [0] = {fn->bar0, VF_BAR0},
-        [2] = {fn->bar2, VF_BAR2},
+        [0] = {fn->bar0, f->bar0_size},
         [6] = {fn->rom, VF_ROM},
         [7] = {fn->config, sizeof fn->config},
     };
     guint64 region = offset >> REGION_SHIFT;
 
+    regions[f->ports].bytes = fn->bar2;
+    regions[f->ports].size = VF_BAR2;
     if (region >= N_REGIONS || at + len > regions[region].size)
         return NULL;
     return regions[region].bytes + at;
@@ -418,6 +420,8 @@ vfio_fake_new(void)
 
     f->sys = (VfioSys){&fake_ops, f};
     f->vectors = VF_VECTORS;
+    f->ports = 2;
+    f->bar0_size = VF_BAR0;
     f->lowest = G_MAXUINT64;
     for (unsigned i = 0; i < VF_FUNCTIONS; i++) {
         f->fn[i].bar0 = aligned_alloc(4096, VF_BAR0);
@@ -428,6 +432,17 @@ vfio_fake_new(void)
         fill_rom(f->fn[i].rom);
     }
     return f;
+}
+
+void
+vfio_fake_grow(VfioFake *f, gsize bar0_size)
+{
+    f->bar0_size = bar0_size;
+    for (unsigned i = 0; i < VF_FUNCTIONS; i++) {
+        free(f->fn[i].bar0);
+        f->fn[i].bar0 = aligned_alloc(4096, bar0_size);
+        memset(f->fn[i].bar0, 0, bar0_size);
+    }
 }
 
 void
@@ -460,7 +475,15 @@ static const VfioPciEvents rig_events = {on_wanted, on_failed};
 void
 vfio_rig_begin(VfioRig *r)
 {
+    vfio_rig_begin_with(r, NULL);
+}
+
+void
+vfio_rig_begin_with(VfioRig *r, void (*prepare)(VfioFake *fake))
+{
     *r = (VfioRig){.vm = fake_vm_new(1 << 20), .fake = vfio_fake_new()};
+    if (prepare != NULL)
+        prepare(r->fake);
     r->container = vfio_container_new(&r->fake->sys, NULL);
     r->host = vfio_host_open(r->container, VF_GROUP, "0000:05:00.0", NULL);
     r->bus = pci_bus_new(&r->vm->env);

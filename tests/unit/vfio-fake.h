@@ -25,8 +25,8 @@
 #define VF_VEND 0xe8u
 
 typedef struct {
-    guint8 config[256];
-    guint8 *bar0; /* VF_BAR0, page aligned */
+    guint8 config[PCI_EXTENDED_SIZE];
+    guint8 *bar0; /* VfioFake.bar0_size, page aligned */
     guint8 bar2[VF_BAR2], rom[VF_ROM];
     int irq[5][VF_VECTORS]; /* eventfds by kind; -1: none */
     unsigned n_irqs[5];     /* vectors that are enabled */
@@ -47,6 +47,8 @@ typedef struct {
     bool no_reset;     /* the functions cannot be reset alone */
     bool foreign_slot; /* a bus reset reaches another group */
     unsigned vectors;  /* that the host has; VF_VECTORS at first */
+    unsigned ports;    /* the BAR of ports; 2 at first */
+    gsize bar0_size;   /* VF_BAR0; vfio_fake_grow() changes it */
     /* What it was told. */
     bool container_open, group_open, joined, has_iommu;
     guint64 mapped; /* bytes */
@@ -57,6 +59,8 @@ typedef struct {
 
 VfioFake *vfio_fake_new(void);
 void vfio_fake_free(VfioFake *fake); /* asserts that all was closed */
+/* Before it is opened: another size of BAR 0. */
+void vfio_fake_grow(VfioFake *fake, gsize bar0_size);
 
 /* A device of function fn on a bus, realized and reset. Both the card's owner
  * and the guest. */
@@ -71,6 +75,8 @@ typedef struct {
 } VfioRig;
 
 void vfio_rig_begin(VfioRig *r);
+/* The same with a card that prepare has changed. */
+void vfio_rig_begin_with(VfioRig *r, void (*prepare)(VfioFake *fake));
 void vfio_rig_end(VfioRig *r);
 guint32 vfio_rig_read(VfioRig *r, unsigned offset, unsigned size);
 void vfio_rig_write(VfioRig *r, unsigned offset, guint32 value, unsigned size);
