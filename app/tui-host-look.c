@@ -59,7 +59,7 @@ add_plug(GPtrArray *plugs, const char *machine, const char *section,
     bool pci = g_str_has_prefix(section, "pci");
 
     if (device == NULL || *device == '\0' ||
-        (pci ? !host_bdf_parse(device, bdf) : !usb_list_is_spec(device)))
+        (pci ? !pci_address_parse(device, bdf) : !usb_list_is_spec(device)))
         return;
     g_ptr_array_add(plugs,
                     ui_plug_new(machine, section, pci ? bdf : device, running));

@@ -35,7 +35,7 @@ step_is_bdf(const char *text)
     char bdf[HOST_BDF_SIZE];
 
     return strnlen(text, HOST_BDF_SIZE) < HOST_BDF_SIZE &&
-           host_bdf_parse(text, bdf) && strcmp(bdf, text) == 0;
+           pci_address_parse(text, bdf) && strcmp(bdf, text) == 0;
 }
 
 bool

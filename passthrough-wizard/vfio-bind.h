@@ -15,7 +15,7 @@ typedef struct {
 } BindOptions;
 
 /* All functions of the cards and groups of bdfs (NULL-terminated; each form
- * that host_bdf_parse() takes). Fails with REFUSED for what the host cannot do
+ * that pci_address_parse() takes). Fails with REFUSED for what the host cannot do
  * without, unless options->consent, and for what nobody can give away; with
  * ARGUMENT for addresses that are none. An empty plan: nothing to do. */
 Plan *vfio_bind_plan(HostHand *hand, const HostPci *host,

@@ -128,7 +128,7 @@ held_by(char *const *devices)
     (void) g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL,
                                NULL);
     for (gsize i = 0; records != NULL && devices[i] != NULL && id == 0; i++)
-        if (host_bdf_parse(devices[i], bdf))
+        if (pci_address_parse(devices[i], bdf))
             id = journal_find_hold(records, bdf,
                                    boot != NULL ? g_strchomp(boot) : "");
     return id;
@@ -184,7 +184,7 @@ is_bound(const char *text)
 {
     char bdf[HOST_BDF_SIZE];
 
-    if (!host_bdf_parse(text, bdf))
+    if (!pci_address_parse(text, bdf))
         return false; /* the helper says what is wrong with it */
     g_autofree char *path =
         g_strdup_printf("/sys/bus/pci/devices/%s/driver", bdf);

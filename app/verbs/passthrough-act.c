@@ -289,7 +289,7 @@ passthrough_unbind(App *app, int argc, char **argv)
 
     if (code >= 0)
         return code;
-    if (!host_bdf_parse(args[1], bdf))
+    if (!pci_address_parse(args[1], bdf))
         return app_fail(app, EXIT_USAGE, "usage", NULL,
                         "carrel passthrough list",
                         "unbind: this is no address of a PCI function, such "
