@@ -122,8 +122,6 @@ look(gpointer data)
         job->look->checks =
             checks_run(root, job->look->pci, live ? &wants : NULL);
         HostHand hand = transaction_hand(root);
-        if (!live) /* the kernel's network cards are not the recording's */
-            hand.ops = &host_hand_real;
         if (job->look->pci != NULL)
             job->look->vfs = sriov_read(&hand, job->look->pci);
         job->look->usb = live ? usb_list("") : NULL;

@@ -13,7 +13,7 @@
 #include <glib/gstdio.h>
 
 #include "app/helper/elevate.h"
-#include "passthrough-wizard/host-pci.h"
+#include "passthrough-wizard/vfio-bind.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -216,11 +216,67 @@ hold_is_needed(const Profile *profile)
     return !all_bound(devices);
 }
 
+/* The steps that root's process will do; NULL: reported. */
+static Plan *
+make_plan(const App *app, char **devices)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(HostRoot) root = host_root_open(NULL, &error);
+    g_autoptr(HostPci) host = root != NULL ? host_pci_read(root, &error) : NULL;
+    const BindOptions options = {.user = (gint64) getuid()};
+
+    if (host == NULL) {
+        (void) app_fail_error(app, error);
+        return NULL;
+    }
+    HostHand hand = transaction_hand(root);
+    Plan *plan = vfio_bind_plan(&hand, host, (const char *const *) devices,
+                                &options, &error);
+    if (plan == NULL)
+        (void) transaction_fail(app, error);
+    return plan;
+}
+
+/* Is it written down, for each device, that nobody has to be asked? */
+static bool
+is_consented(const Profile *profile)
+{
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        g_autofree char *host = g_strdup_printf("pci%u.host", i);
+        g_autofree char *consent = g_strdup_printf("pci%u.consent", i);
+        if (schema_find_full(host) != NULL &&
+            *profile_get_string(profile, host) != '\0' &&
+            !profile_get_bool(profile, consent))
+            return false;
+    }
+    return true;
+}
+
+static bool
+agree(const App *app, const Plan *plan)
+{
+    if (app->yes)
+        return true;
+    if (!app->json)
+        transaction_show(app, plan);
+    if (app_confirm(app, "Take this from the host until the machine ends?"))
+        return true;
+    (void) app_fail(app, EXIT_STATE, "not-agreed",
+                    "--yes agrees for this time; pci0.consent=true in the "
+                    "machine's settings, for each device, for all times",
+                    NULL,
+                    "not started: that the host's devices are taken was not "
+                    "agreed to");
+    return false;
+}
+
 /* The helper binds and stays behind; what it says goes to the terminal. */
 static int
-ask_helper(const App *app, char **devices, const char *fifo)
+ask_helper(const App *app, char **devices, const char *fifo, const Plan *plan)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
+    g_autofree char *sum = transaction_sum(plan);
+    g_autofree char *expect = g_strdup_printf("--expect=%s", sum);
     g_autofree char *where = g_strdup_printf("--fifo=%s", fifo);
     g_autofree char *user = g_strdup_printf("--user=%u", getuid());
 
@@ -229,12 +285,28 @@ ask_helper(const App *app, char **devices, const char *fifo)
         g_ptr_array_add(words, devices[i]);
     g_ptr_array_add(words, where);
     g_ptr_array_add(words, user);
+    g_ptr_array_add(words, expect);
     g_ptr_array_add(words, NULL);
     return elevate_run(app, (const char *const *) words->pdata);
 }
 
+/* The FIFO that this process keeps open; -1: reported. */
+static int
+make_fifo(const App *app, const char *fifo)
+{
+    CARREL_AUTO_FD int fd = -1;
+
+    if (mkfifo(fifo, 0600) == 0)
+        fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && sys_write_all(fd, "", 1)) /* see hold_open() */
+        return sys_steal_fd(&fd);
+    (void) app_fail(app, EXIT_FAILED, "failed", NULL, NULL, "no FIFO '%s': %s",
+                    fifo, g_strerror(errno));
+    return -1;
+}
+
 int
-hold_machine(const App *app, const Profile *profile, int *ret_fd)
+hold_machine(const App *app, const Profile *profile, bool agreed, int *ret_fd)
 {
     g_auto(GStrv) devices = devices_of(profile);
     g_autoptr(GError) error = NULL;
@@ -242,19 +314,19 @@ hold_machine(const App *app, const Profile *profile, int *ret_fd)
     *ret_fd = -1;
     if (all_bound(devices))
         return EXIT_OK;
+    if (!hold_wait_earlier(app, devices))
+        return EXIT_STATE;
+    g_autoptr(Plan) plan = make_plan(app, devices);
+    if (plan == NULL ||
+        (!agreed && !is_consented(profile) && !agree(app, plan)))
+        return EXIT_STATE;
     g_autofree char *dir = g_dir_make_tmp("carrel-hold-XXXXXX", &error);
     if (dir == NULL)
         return app_fail_error(app, error);
     g_autofree char *fifo = g_build_filename(dir, "fifo", NULL);
-    CARREL_AUTO_FD int fd = -1;
-    if (mkfifo(fifo, 0600) == 0)
-        fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (fd >= 0 && !sys_write_all(fd, "", 1)) /* see hold_open() */
-        (void) close(sys_steal_fd(&fd));
-    int code = fd >= 0
-                   ? ask_helper(app, devices, fifo)
-                   : app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
-                              "no FIFO in '%s': %s", dir, g_strerror(errno));
+    CARREL_AUTO_FD int fd = make_fifo(app, fifo);
+    int code =
+        fd >= 0 ? ask_helper(app, devices, fifo, plan) : (int) EXIT_FAILED;
     (void) g_unlink(fifo); /* both ends are open now, or of no use */
     (void) g_rmdir(dir);
     if (code == EXIT_OK)

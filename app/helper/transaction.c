@@ -112,6 +112,9 @@ transaction_hand(const HostRoot *root)
 {
     static HostHandOps ops; /* the real ones and ours */
 
+    /* The cards that rtnetlink knows are this host's, not a recording's. */
+    if (!host_root_is_live(root))
+        return (HostHand){.root = root, .ops = &host_hand_real};
     ops = host_hand_real;
     ops.vf_get = vf_get;
     ops.vf_set = vf_set;
@@ -230,6 +233,17 @@ transaction_show(const App *app, const Plan *plan)
 }
 
 bool
+transaction_ask(const App *app, const char *question)
+{
+    if (app_confirm(app, "%s", question))
+        return true;
+    (void) app_fail(app, EXIT_STATE, "not-agreed",
+                    "--yes agrees where nobody can be asked", NULL,
+                    "nothing is changed: it was not agreed to");
+    return false;
+}
+
+bool
 transaction_agree(const App *app, const HostHand *hand, const Plan *plan,
                   const char *expect)
 {
@@ -244,7 +258,7 @@ transaction_agree(const App *app, const HostHand *hand, const Plan *plan,
     if (app->dry_run || expect != NULL)
         return true;
     transaction_show(app, plan);
-    return plan->steps->len == 0 || app_confirm(app, "Do this?");
+    return plan->steps->len == 0 || transaction_ask(app, "Do this?");
 }
 
 /* ---- applying ---- */

@@ -135,7 +135,7 @@ verb_doctor(App *app, int argc, char **argv)
 
     if (code >= 0)
         return code;
-    g_autoptr(HostRoot) root = host_root_open(dir, &error);
+    g_autoptr(HostRoot) root = passthrough_root(app, dir, &code);
     if (root == NULL)
         return app_fail_error(app, error);
     return examine(app, root, file);

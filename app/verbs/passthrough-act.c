@@ -1,5 +1,5 @@
 /* app/verbs/passthrough-act.c - carrel passthrough plan | bind | unbind |
- * apply | undo: the way there and back. A user's process makes the plan, shows
+ * apply | hold: the way there. A user's process makes the plan, shows
  * it and asks; root's makes it again and does it only when it is the same. */
 #include <signal.h>
 #include <stdio.h>
@@ -234,124 +234,10 @@ passthrough_hold(App *app, int argc, char **argv)
         &hand, host, (const char *const *) args + 1, &o.bind, &error);
     if (plan == NULL)
         return transaction_fail(app, error);
+    if (o.expect != NULL && !transaction_agree(app, &hand, plan, o.expect))
+        return EXIT_STATE;
     char *title = g_strconcat(JOURNAL_HOLD, plan->title, NULL);
     g_free(plan->title);
     plan->title = title;
     return hold_plan(app, &hand, plan, fd);
-}
-
-/* ---- back ---- */
-
-/* The newest change in force that has a step for that function. */
-static guint64
-find_change(const char *bdf, GError **error)
-{
-    g_autoptr(GPtrArray) records = journal_read(error);
-
-    for (guint i = records != NULL ? records->len : 0; i-- > 0;) {
-        const JournalRecord *r = g_ptr_array_index(records, i);
-        if (!journal_in_force(r))
-            continue;
-        for (guint k = 0; k < r->plan->steps->len; k++)
-            if (strcmp(plan_step(r->plan, k)->kind, "driver") == 0 &&
-                strcmp(plan_step(r->plan, k)->target, bdf) == 0)
-                return r->id;
-    }
-    return 0;
-}
-
-static int
-undo_words(const App *app, const char *const *words)
-{
-    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
-    guint64 id = 0;
-
-    elevate_arrive();
-    if (!transaction_may(root))
-        return elevate_run(app, words);
-    HostHand hand = transaction_hand(root);
-    if (words[1] != NULL && strcmp(words[1], "--all") == 0)
-        return transaction_undo_all(app, &hand);
-    if (words[1] != NULL &&
-        !g_ascii_string_to_unsigned(words[1], 10, 1, G_MAXINT64, &id, NULL))
-        return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel helper list",
-                        "undo: '%s' is no number of a change", words[1]);
-    return transaction_undo(app, &hand, id);
-}
-
-int
-passthrough_unbind(App *app, int argc, char **argv)
-{
-    g_auto(GStrv) args = NULL;
-    g_autoptr(GError) error = NULL;
-    char bdf[HOST_BDF_SIZE];
-    int code = app_parse(app, argv, NULL, 2, 2, &args);
-
-    if (code >= 0)
-        return code;
-    if (!pci_address_parse(args[1], bdf))
-        return app_fail(app, EXIT_USAGE, "usage", NULL,
-                        "carrel passthrough list",
-                        "unbind: this is no address of a PCI function, such "
-                        "as 0000:01:00.0");
-    guint64 id = find_change(bdf, &error);
-    if (error != NULL)
-        return app_fail_error(app, error);
-    if (id == 0)
-        return app_fail(app, EXIT_NOT_FOUND, "not-found", NULL, NULL,
-                        "Carrel has not bound %s, so it does not know what to "
-                        "give it back to",
-                        bdf);
-    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, id);
-    const char *words[] = {"undo", text, NULL};
-    if (!app->dry_run)
-        return undo_words(app, words);
-    app_say(app, "would take back change %s", text);
-    return EXIT_OK;
-}
-
-int
-passthrough_undo(App *app, int argc, char **argv)
-{
-    gboolean all = FALSE;
-    const GOptionEntry entries[] = {
-        {"all", 'a', 0, G_OPTION_ARG_NONE, &all, "All changes in force", NULL},
-        {NULL, 0, 0, 0, NULL, NULL, NULL}};
-    g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, entries, 1, 2, &args);
-
-    if (code >= 0)
-        return code;
-    const char *words[] = {"undo", all ? "--all" : args[1], NULL};
-    return undo_words(app, words);
-}
-
-int
-passthrough_confirm(App *app, int argc, char **argv)
-{
-    g_autofree char *expect = NULL;
-    const GOptionEntry entries[] = {{"expect", 0, 0, G_OPTION_ARG_STRING,
-                                     &expect, "Only if the plan has this sum",
-                                     "SUM"},
-                                    {NULL, 0, 0, 0, NULL, NULL, NULL}};
-    g_auto(GStrv) args = NULL;
-    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
-    g_autoptr(GError) error = NULL;
-    int code = app_parse(app, argv, entries, 1, 1, &args);
-
-    if (code >= 0)
-        return code;
-    elevate_arrive();
-    HostHand hand = transaction_hand(root);
-    g_autoptr(Plan) plan = boot_confirm_plan(&hand, &error);
-    if (plan == NULL)
-        return transaction_fail(app, error);
-    if (!transaction_agree(app, &hand, plan, expect))
-        return EXIT_STATE;
-    if (app->dry_run || transaction_may(root))
-        return transaction_apply(app, &hand, plan, NULL);
-    g_autofree char *sum = transaction_sum(plan);
-    g_autofree char *option = g_strdup_printf("--expect=%s", sum);
-    const char *words[] = {"confirm", "--yes", option, NULL};
-    return elevate_run(app, words);
 }

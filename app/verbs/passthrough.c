@@ -73,9 +73,8 @@ verb_passthrough(App *app, int argc, char **argv)
         if (code >= 0)
             return code;
         g_autofree char *words = all_words();
-        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
-                        "passthrough has no word \"%s\"; there are %s", args[0],
-                        words);
+        return app_fail(app, EXIT_USAGE, "usage", words, NULL,
+                        "passthrough has no word \"%s\"", args[0]);
     }
     if (row->changes && app->read_only)
         return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,

@@ -26,7 +26,7 @@ state() {
     nvme list-secondary /dev/nvme0 -e 4 2>/dev/null
 }
 
-pass() { "$carrel" passthrough "$@"; }
+pass() { "$carrel" passthrough "$@" --yes; }
 refuses() { # refuses CODE WORD...
     local code=$1
     shift

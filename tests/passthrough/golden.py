@@ -39,7 +39,7 @@ def answers(program, host):
     text += run(program, host, 'passthrough', 'groups')[1]
     for address in addresses(program, host):
         text += run(program, host, 'passthrough', 'explain', address)[1]
-    return text
+    return text + run(program, host, 'passthrough', 'vf', 'list')[1]
 
 
 def pretty(program, host, *words):
