@@ -28,6 +28,8 @@ void plan_add(Plan *plan, const char *kind, const char *target,
               const char *before, const char *after);
 void plan_note(Plan *plan, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 const Step *plan_step(const Plan *plan, guint i);
+/* Programs run for what changes: where nothing does, none. */
+void plan_drop_idle(Plan *plan);
 void step_free(Step *step);
 /* The file step that makes path have this text, from what it is now; mode is
  * for a file that is new. Names what cannot be read. */
@@ -47,6 +49,9 @@ char *step_say_undo(const Step *step);
 bool step_is_lasting(const Step *step);
 /* A step that runs a program: there is no value to compare. */
 bool step_is_action(const Step *step);
+/* What it is about may be gone by itself ("" then), as a USB device that is
+ * pulled: there is nothing to take back. */
+bool step_is_fleeting(const Step *step);
 /* The value now. NULL: unreadable. g_free. */
 char *step_read(HostHand *hand, const Step *step, GError **error);
 /* Makes the value be so. */

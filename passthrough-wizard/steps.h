@@ -17,6 +17,8 @@ typedef struct StepKind {
     /* from and to: values; one line, what is done. */
     char *(*say)(const Step *step, const char *from, const char *to);
     VfSetting setting; /* of the kinds vf-... */
+    bool fleeting;     /* what it is about may go by itself, and is then as
+                          good as taken back; its value is "" */
 } StepKind;
 
 const StepKind *step_kind(const char *name); /* NULL: none */
@@ -59,6 +61,7 @@ char *step_sysfs_path(const Step *step);
 char *step_read_owner(HostHand *hand, const Step *step, GError **error);
 bool step_write_owner(HostHand *hand, const Step *step, const char *value,
                       GError **error);
+char *step_read_usb_owner(HostHand *hand, const Step *step, GError **error);
 bool step_is_program(const char *target);
 bool step_run(HostHand *hand, const Step *step, const char *value,
               GError **error);

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "passthrough-wizard/access.h"
 #include "passthrough-wizard/verdict.h"
 
-#define VFIO        "vfio-pci"
-#define MEMORY_MORE (G_GUINT64_CONSTANT(1) << 30) /* BARs, ROMs, the like */
+#define VFIO "vfio-pci"
 
 /* ---- what goes ---- */
 
@@ -172,10 +172,10 @@ add_function(Plan *plan, const HostPciFn *fn)
 }
 
 static bool
-add_owner(Plan *plan, HostHand *hand, int group, const BindOptions *options,
-          GError **error)
+add_owner(Plan *plan, HostHand *hand, const HostPciFn *fn,
+          const BindOptions *options, GError **error)
 {
-    g_autofree char *node = g_strdup_printf("/dev/vfio/%d", group);
+    g_autofree char *node = g_strdup_printf("/dev/vfio/%d", fn->group);
     g_autofree char *owner =
         g_strdup_printf("%" G_GINT64_FORMAT " 0 0600", options->user);
     const Step probe = {.kind = (char *) "owner", .target = node};
@@ -186,16 +186,8 @@ add_owner(Plan *plan, HostHand *hand, int group, const BindOptions *options,
     if (before == NULL)
         return false;
     plan_add(plan, "owner", node, before, owner);
-    if (!options->udev_rule)
-        return true;
-    g_autofree char *path =
-        g_strdup_printf("/etc/udev/rules.d/70-carrel-vfio-%d.rules", group);
-    g_autofree char *text = g_strdup_printf(
-        "# Carrel: user %" G_GINT64_FORMAT " may open this IOMMU group.\n"
-        "SUBSYSTEM==\"vfio\", KERNEL==\"%d\", OWNER=\"%" G_GINT64_FORMAT
-        "\", MODE=\"0600\"\n",
-        options->user, group, options->user);
-    return plan_add_file(plan, hand, path, 0644, text, error);
+    return !options->udev_rule ||
+           access_add_vfio_of(plan, hand, fn->bdf, options->user, error);
 }
 
 static bool
@@ -207,29 +199,18 @@ add_owners(Plan *plan, HostHand *hand, const GPtrArray *set,
     for (guint i = 0; i < set->len; i++) {
         const HostPciFn *fn = g_ptr_array_index(set, i);
         if (g_hash_table_add(seen, GINT_TO_POINTER(fn->group)) &&
-            !add_owner(plan, hand, fn->group, options, error))
+            !add_owner(plan, hand, fn, options, error))
             return false;
     }
     return true;
 }
 
-/* pam_limits(8): ":UID" is exactly that user. */
 static bool
 add_limit(Plan *plan, const HostHand *hand, const BindOptions *options,
           GError **error)
 {
-    if (options->memory == 0 || options->user <= 0)
-        return true;
-    g_autofree char *path = g_strdup_printf(
-        "/etc/security/limits.d/90-carrel-%" G_GINT64_FORMAT ".conf",
-        options->user);
-    guint64 kib = (options->memory + MEMORY_MORE) / 1024;
-    g_autofree char *text = g_strdup_printf(
-        "# Carrel: devices that a machine has need its memory locked.\n"
-        ":%" G_GINT64_FORMAT " - memlock %" G_GUINT64_FORMAT "\n",
-        options->user, kib);
-    plan_note(plan, "the limit of locked memory holds from the next login on");
-    return plan_add_file(plan, hand, path, 0644, text, error);
+    return options->memory == 0 || options->user <= 0 ||
+           access_add_memory(plan, hand, options->user, options->memory, error);
 }
 
 static bool

@@ -74,10 +74,10 @@ class Place:
             os.setgid(NOBODY)
             os.setuid(NOBODY)
 
-    def run(self, *words, **env):
+    def run(self, *words, verb='passthrough', **env):
         """Without a terminal: status and all that was printed."""
         done = subprocess.run(
-            [self.carrel, 'passthrough', *words], env={**self.env, **env},
+            [self.carrel, verb, *words], env={**self.env, **env},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
             preexec_fn=self.drop)
@@ -166,6 +166,26 @@ def neither_names_the_command_for_root():
         status, text = place.run('undo', '--yes')
         assert status == PRIVILEGE, status
         assert 'passthrough undo 7 --yes' in text, text
+
+
+@case
+def usb_devices_are_set_up_for_who_asks():
+    with Place(['sudo']) as place:
+        place.run('setup', '046d:c52b', '--yes', verb='usb')
+        user = NOBODY if os.getuid() == 0 else os.getuid()
+        start = f'sudo CARREL usb setup 046d:c52b --user={user} --yes --expect='
+        assert place.called().startswith(start), place.called()
+
+
+@case
+def the_doctor_hands_over_what_it_was_asked_for():
+    with Place(['sudo']) as place:
+        place.run('--fix', '--only=memlock', '--yes', verb='doctor')
+        user = NOBODY if os.getuid() == 0 else os.getuid()
+        start = ('sudo CARREL doctor --fix --only=memlock '
+                 f'--user={user} --memory=')
+        assert place.called().startswith(start), place.called()
+        assert ' --yes --expect=' in place.called(), place.called()
 
 
 @case

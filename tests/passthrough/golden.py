@@ -20,7 +20,8 @@ GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'golden')
 def run(program, host, *words):
     """What was printed, and the exit code, as one text."""
     done = subprocess.run([program, *words, '--root', host], text=True,
-                          capture_output=True, timeout=60, check=False)
+                          capture_output=True, timeout=60, check=False,
+                          stdin=subprocess.DEVNULL)
     name = os.path.basename(host)
     text = f'$ carrel {" ".join(words)} --root {name}\n{done.stdout}'
     if done.stderr:
@@ -35,6 +36,7 @@ def addresses(program, host):
 
 def answers(program, host):
     text = run(program, host, 'doctor')[1]
+    text += run(program, host, 'doctor', '--fix', '--user=1000')[1]
     text += run(program, host, 'passthrough', 'list')[1]
     text += run(program, host, 'passthrough', 'groups')[1]
     for address in addresses(program, host):
