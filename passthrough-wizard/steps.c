@@ -280,6 +280,9 @@ static const StepKind kinds[] = {
     { "nvme-queues",       false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf },
     { "nvme-interrupts",   false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf },
     { "nvme-state",        false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf },
+    { "display-manager",   false, false, step_is_display_manager, step_is_unit_state, step_read_unit, step_write_unit, step_say_unit },
+    { "vtconsole",         false, false, step_is_vtconsole, step_is_bound_or_gone, step_read_vtconsole, step_write_vtconsole, step_say_vtconsole, .fleeting = true },
+    { "frame-buffer",      false, false, step_is_frame_buffer, step_is_fb_driver, step_read_fb_driver, step_write_fb_driver, step_say_fb_driver, .fleeting = true },
     /* for good */
     { "file",              true,  false, step_is_our_path, file_or_none,    NULL,               NULL,                say_file },
     { "run",               true,  true,  step_is_program,  run_or_not,      NULL,               step_run,            say_run },

@@ -75,3 +75,23 @@ bool step_write_vf(HostHand *hand, const Step *step, const char *value,
 char *step_read_nvme(HostHand *hand, const Step *step, GError **error);
 bool step_write_nvme(HostHand *hand, const Step *step, const char *value,
                      GError **error);
+
+/* steps-console.c */
+bool step_is_display_manager(const char *target);
+bool step_is_unit_state(const Step *step, const char *value);
+char *step_read_unit(HostHand *hand, const Step *step, GError **error);
+bool step_write_unit(HostHand *hand, const Step *step, const char *value,
+                     GError **error);
+char *step_say_unit(const Step *s, const char *from, const char *to);
+bool step_is_vtconsole(const char *target);
+bool step_is_bound_or_gone(const Step *step, const char *value);
+char *step_read_vtconsole(HostHand *hand, const Step *step, GError **error);
+bool step_write_vtconsole(HostHand *hand, const Step *step, const char *value,
+                          GError **error);
+char *step_say_vtconsole(const Step *s, const char *from, const char *to);
+bool step_is_frame_buffer(const char *target);
+bool step_is_fb_driver(const Step *step, const char *value);
+char *step_read_fb_driver(HostHand *hand, const Step *step, GError **error);
+bool step_write_fb_driver(HostHand *hand, const Step *step, const char *value,
+                          GError **error);
+char *step_say_fb_driver(const Step *s, const char *from, const char *to);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "passthrough-wizard/access.h"
+#include "passthrough-wizard/console.h"
 #include "passthrough-wizard/verdict.h"
 
 #define VFIO "vfio-pci"
@@ -78,6 +79,13 @@ is_choice(const char *id)
     return false;
 }
 
+/* What the display manager's end takes away: the console, and who draws. */
+static bool
+is_console(const char *id)
+{
+    return strcmp(id, "console") == 0 || strcmp(id, "processes") == 0;
+}
+
 /* The others of the group go along, and interrupts have a note of their own. */
 static bool
 is_hindrance(const VerdictReason *reason)
@@ -104,7 +112,8 @@ may_go(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
     for (guint i = 0; i < verdict->reasons->len; i++) {
         const VerdictReason *r = g_ptr_array_index(verdict->reasons, i);
         bool choice = is_choice(r->id);
-        if (!is_hindrance(r) || (choice && options->consent))
+        bool handed_over = options->console && is_console(r->id);
+        if (!is_hindrance(r) || handed_over || (choice && options->consent))
             continue;
         g_set_error(error, CARREL_PLAN_ERROR,
                     strcmp(r->id, "machine") == 0 ? CARREL_PLAN_ERROR_BUSY
@@ -112,7 +121,11 @@ may_go(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
                     "%s cannot go. %s%s%s%s", fn->bdf, r->text,
                     r->remedy != NULL ? " " : "",
                     r->remedy != NULL ? r->remedy : "",
-                    choice ? " --consent gives it away all the same." : "");
+                    strcmp(r->id, "console") == 0
+                        ? " --console hands the console over and takes it back "
+                          "afterwards."
+                    : choice ? " --consent gives it away all the same."
+                             : "");
         return false;
     }
     return true;
@@ -259,7 +272,7 @@ vfio_bind_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
     g_autofree char *what = g_strjoinv(" ", (char **) bdfs);
     g_autofree char *title = g_strdup_printf("bind %s", what);
     g_autoptr(Plan) plan = plan_new(title);
-    bool nvidia = false;
+    bool nvidia = false, console = false;
 
     if (set == NULL)
         return NULL;
@@ -268,7 +281,11 @@ vfio_bind_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
         if (!may_go(host, fn, options, error))
             return NULL;
         nvidia = nvidia || g_strcmp0(fn->driver, "nvidia") == 0;
+        console = console || (host_pci_fn_is_display(fn) &&
+                              g_strcmp0(fn->driver, VFIO) != 0);
     }
+    if (options->console && console)
+        console_add_hand_over(plan, hand);
     add_modules(plan, hand, host, options);
     if (nvidia)
         unload_nvidia(plan, hand);

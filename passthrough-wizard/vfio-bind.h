@@ -12,6 +12,7 @@ typedef struct {
     guint64 huge_pages; /* of 2 MiB that there shall be at least; 0: as is */
     bool unsafe_interrupts; /* consent, without interrupt remapping */
     bool consent;           /* to what the host needs itself */
+    bool console;           /* the host's console goes along with its card */
 } BindOptions;
 
 /* All functions of the cards and groups of bdfs (NULL-terminated; each form

@@ -304,6 +304,7 @@ static const SchemaKey keys[] = {
     { "pci#", "model", SCHEMA_ENUM, 0, 0, 0, "vfio-pci", "vfio-pci", NULL, "0.2", "how the guest gets the device", NULL },
     { "pci#", "host", SCHEMA_STRING, 0, 0, PCI_ADDRESS_SIZE - 1, NULL, "", NULL, "0.2", "address of the device on this host, such as 0000:01:00.0; it is to be bound to vfio-pci", check_pci_address },
     { "pci#", "consent", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "carrel start takes the device from the host without showing the steps and asking first, as with --yes; the host has it back when the machine ends", NULL },
+    { "pci#", "console", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "carrel start hands the host's console over with its only graphics card: the display manager ends, and is back when the machine has ended", NULL },
     { "pci#", "functions", SCHEMA_ENUM, 0, 0, 0, "all|one", "all", NULL, "0.2", "all: the card's other functions go along, such as the sound of a graphics card; one: only this", NULL },
     { "pci#", "rom", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file with the expansion ROM that the guest sees; empty for the device's own", NULL },
     { "pci#", "device-rom", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "whether the guest sees the device's own expansion ROM", NULL },

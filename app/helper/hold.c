@@ -13,6 +13,7 @@
 #include <glib/gstdio.h>
 
 #include "app/helper/elevate.h"
+#include "passthrough-wizard/console.h"
 #include "passthrough-wizard/vfio-bind.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
@@ -216,14 +217,29 @@ hold_is_needed(const Profile *profile)
     return !all_bound(devices);
 }
 
+/* Does any of the devices take the host's console along? */
+static bool
+has_console(const Profile *profile)
+{
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        g_autofree char *host = g_strdup_printf("pci%u.host", i);
+        g_autofree char *console = g_strdup_printf("pci%u.console", i);
+        if (schema_find_full(host) != NULL &&
+            *profile_get_string(profile, host) != '\0' &&
+            profile_get_bool(profile, console))
+            return true;
+    }
+    return false;
+}
+
 /* The steps that root's process will do; NULL: reported. */
 static Plan *
-make_plan(const App *app, char **devices)
+make_plan(const App *app, char **devices, bool console)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(HostRoot) root = host_root_open(NULL, &error);
     g_autoptr(HostPci) host = root != NULL ? host_pci_read(root, &error) : NULL;
-    const BindOptions options = {.user = (gint64) getuid()};
+    const BindOptions options = {.user = (gint64) getuid(), .console = console};
 
     if (host == NULL) {
         (void) app_fail_error(app, error);
@@ -272,7 +288,8 @@ agree(const App *app, const Plan *plan)
 
 /* The helper binds and stays behind; what it says goes to the terminal. */
 static int
-ask_helper(const App *app, char **devices, const char *fifo, const Plan *plan)
+ask_helper(const App *app, char **devices, const char *fifo, const Plan *plan,
+           bool console)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     g_autofree char *sum = transaction_sum(plan);
@@ -286,6 +303,8 @@ ask_helper(const App *app, char **devices, const char *fifo, const Plan *plan)
     g_ptr_array_add(words, where);
     g_ptr_array_add(words, user);
     g_ptr_array_add(words, expect);
+    if (console)
+        g_ptr_array_add(words, (char *) "--console");
     g_ptr_array_add(words, NULL);
     return elevate_run(app, (const char *const *) words->pdata);
 }
@@ -316,7 +335,8 @@ hold_machine(const App *app, const Profile *profile, bool agreed, int *ret_fd)
         return EXIT_OK;
     if (!hold_wait_earlier(app, devices))
         return EXIT_STATE;
-    g_autoptr(Plan) plan = make_plan(app, devices);
+    bool console = has_console(profile);
+    g_autoptr(Plan) plan = make_plan(app, devices, console);
     if (plan == NULL ||
         (!agreed && !is_consented(profile) && !agree(app, plan)))
         return EXIT_STATE;
@@ -325,8 +345,10 @@ hold_machine(const App *app, const Profile *profile, bool agreed, int *ret_fd)
         return app_fail_error(app, error);
     g_autofree char *fifo = g_build_filename(dir, "fifo", NULL);
     CARREL_AUTO_FD int fd = make_fifo(app, fifo);
-    int code =
-        fd >= 0 ? ask_helper(app, devices, fifo, plan) : (int) EXIT_FAILED;
+    if (console_is_handed_over(plan)) /* this terminal may end with it */
+        (void) signal(SIGHUP, SIG_IGN);
+    int code = fd >= 0 ? ask_helper(app, devices, fifo, plan, console)
+                       : (int) EXIT_FAILED;
     (void) g_unlink(fifo); /* both ends are open now, or of no use */
     (void) g_rmdir(dir);
     if (code == EXIT_OK)

@@ -10,6 +10,7 @@
 #include <linux/if_link.h>
 
 #include "app/helper/rtnl.h"
+#include "passthrough-wizard/console.h"
 #include "vmm/core/sysutil.h"
 
 /* ---- settings of virtual functions ---- */
@@ -300,14 +301,18 @@ unblock(const sigset_t *old)
     (void) pthread_sigmask(SIG_SETMASK, old, NULL);
 }
 
+/* A plan that ends the desktop ends the terminal that asked for it: its SIGHUP
+ * is no wish of anybody. */
 static bool
-is_interrupted(GError **error)
+is_interrupted(const Plan *plan, GError **error)
 {
+    bool hangup = !console_is_handed_over(plan);
     sigset_t waiting;
 
-    if (sigpending(&waiting) < 0 || (sigismember(&waiting, SIGHUP) != 1 &&
-                                     sigismember(&waiting, SIGINT) != 1 &&
-                                     sigismember(&waiting, SIGTERM) != 1))
+    if (sigpending(&waiting) < 0 ||
+        ((!hangup || sigismember(&waiting, SIGHUP) != 1) &&
+         sigismember(&waiting, SIGINT) != 1 &&
+         sigismember(&waiting, SIGTERM) != 1))
         return false;
     g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_FAILED,
                 "interrupted by a signal, so what was done is taken back");
@@ -319,7 +324,8 @@ record_state(void *ctx, guint step, StepState state, GError **error)
 {
     const Scribe *s = ctx;
 
-    if ((state == STEP_BEGUN || state == STEP_DONE) && is_interrupted(error))
+    if ((state == STEP_BEGUN || state == STEP_DONE) &&
+        is_interrupted(s->record->plan, error))
         return false;
     if (!journal_step(s->record, step, state, error))
         return false;

@@ -15,7 +15,7 @@
 typedef struct {
     char *root, *when, *expect, *memory;
     int user, huge_pages;
-    gboolean unsafe, consent;
+    gboolean unsafe, consent, console;
     char *fifo; /* of hold */
     gint64 uid;
     BindOptions bind;
@@ -49,6 +49,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
          "Go on without interrupt remapping", NULL},
         {"consent", 0, 0, G_OPTION_ARG_NONE, &o->consent,
          "Give away what the host itself needs", NULL},
+        {"console", 0, 0, G_OPTION_ARG_NONE, &o->console,
+         "Hand the host's console over with its card", NULL},
         {"expect", 0, 0, G_OPTION_ARG_STRING, &o->expect,
          "Only if the plan has this sum", "SUM"},
         {"fifo", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &o->fifo,
@@ -76,7 +78,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
                             .memory = bytes,
                             .huge_pages = (guint64) o->huge_pages,
                             .unsafe_interrupts = o->unsafe,
-                            .consent = o->consent};
+                            .consent = o->consent,
+                            .console = o->console};
     return -1;
 }
 
@@ -125,6 +128,8 @@ hand_over(const App *app, const char *word, char **bdfs, const Options *o,
         g_ptr_array_add(words, g_strdup("--unsafe-interrupts"));
     if (o->consent)
         g_ptr_array_add(words, g_strdup("--consent"));
+    if (o->console)
+        g_ptr_array_add(words, g_strdup("--console"));
     g_ptr_array_add(words, NULL);
     return elevate_run(app, (const char *const *) words->pdata);
 }
@@ -216,6 +221,10 @@ passthrough_hold(App *app, int argc, char **argv)
     if (o.fifo == NULL)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "hold: --fifo is missing");
+    if (o.console && o.expect == NULL)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "hold: --console only for a plan that somebody saw "
+                        "(--expect)");
     if (o.consent || o.unsafe) /* nobody is shown a plan and asked */
         return app_fail(app, EXIT_USAGE, "usage", NULL,
                         "carrel passthrough bind",

@@ -16,6 +16,9 @@ import tempfile
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'golden')
 
+# The only graphics card, which can go with the console.
+CONSOLES = {'single-gpu.host': ['03:00.0'], 'no-virtualization.host': ['03:00.0']}
+
 
 def run(program, host, *words):
     """What was printed, and the exit code, as one text."""
@@ -41,7 +44,12 @@ def answers(program, host):
     text += run(program, host, 'passthrough', 'groups')[1]
     for address in addresses(program, host):
         text += run(program, host, 'passthrough', 'explain', address)[1]
-    return text + run(program, host, 'passthrough', 'vf', 'list')[1]
+    text += run(program, host, 'passthrough', 'vf', 'list')[1]
+    for address in CONSOLES.get(os.path.basename(host), ()):
+        text += run(program, host, 'passthrough', 'plan', address)[1]
+        text += run(program, host, 'passthrough', 'plan', address,
+                    '--console')[1]
+    return text
 
 
 def pretty(program, host, *words):
