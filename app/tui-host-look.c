@@ -3,6 +3,7 @@
  * recorded host to look at instead of this one. */
 #include <string.h>
 
+#include "app/helper/elevate.h"
 #include "app/helper/transaction.h"
 #include "app/machines.h"
 #include "app/session/session-dir.h"
@@ -131,6 +132,7 @@ look(gpointer data)
         job->look->plugs = g_steal_pointer(&job->plugs);
         job->look->hand = hand.ops;
         job->look->can_change = live;
+        job->look->user = live ? elevate_user() : -1;
     }
     g_idle_add_full(G_PRIORITY_DEFAULT, answer, job, job_free);
     return NULL;

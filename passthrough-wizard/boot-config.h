@@ -25,5 +25,5 @@ typedef enum {
 BootTrial boot_trial(const HostRoot *root);
 /* What lists of machines say with BOOT_TRIAL_ON. */
 #define BOOT_TRIAL_NOTICE                                                      \
-    "this host was booted on trial: `carrel passthrough confirm`, or the "     \
-    "next start goes back"
+    "booted on trial: `carrel passthrough confirm`, or the next start goes "   \
+    "back"

@@ -121,11 +121,9 @@ may_go(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
                     "%s cannot go. %s%s%s%s", fn->bdf, r->text,
                     r->remedy != NULL ? " " : "",
                     r->remedy != NULL ? r->remedy : "",
-                    strcmp(r->id, "console") == 0
-                        ? " --console hands the console over and takes it back "
-                          "afterwards."
-                    : choice ? " --consent gives it away all the same."
-                             : "");
+                    choice && strcmp(r->id, "console") != 0
+                        ? " --consent gives it away all the same."
+                        : "");
         return false;
     }
     return true;

@@ -30,7 +30,7 @@ pass() { "$carrel" passthrough "$@" --yes; }
 refuses() { # refuses CODE WORD...
     local code=$1
     shift
-    "$carrel" passthrough "$@" >"$home/refused" 2>&1
+    "$carrel" passthrough "$@" --yes >"$home/refused" 2>&1
     [ $? = "$code" ] || { cat "$home/refused"; return 1; }
 }
 same() { state >"$home/now"; diff "$home/before" "$home/now"; }
@@ -156,8 +156,8 @@ check "it is not bound" same
 # --- virtual functions ---------------------------------------------------------
 check "an address that is none" refuses 2 bind "$nvme;rm"
 check "a bridge is refused" refuses 4 bind 00:1c.0
-check "too many functions are refused" refuses 2 vf create $sriov 99 --yes
-check "a function that is not there" refuses 2 vf set $sriov 3 mac=52:54:00:1:2:3 --yes
+check "too many functions are refused" refuses 2 vf create $sriov 99
+check "a function that is not there" refuses 2 vf set $sriov 3 mac=52:54:00:1:2:3
 there_and_back "two functions of an NVMe" pass vf create $sriov 2
 check "functions are made" pass vf create $sriov 2 --yes
 vf=$(basename "$(readlink /sys/bus/pci/devices/$sriov/virtfn0)")
@@ -166,7 +166,7 @@ check "as JSON too" eval 'pass vf list --json | grep -q "\"state\":\"online\""'
 check "one is bound" pass bind "$vf" --yes
 group=$(basename "$(readlink "/sys/bus/pci/devices/$vf/iommu_group")")
 exec 7<>"/dev/vfio/$group"
-check "in use, they are not taken away" refuses 4 vf remove $sriov --yes
+check "in use, they are not taken away" refuses 4 vf remove $sriov
 exec 7>&-
 check "all is taken back" pass undo --all
 check "as before" same
