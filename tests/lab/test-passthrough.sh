@@ -195,6 +195,25 @@ if [ -e /sys/bus/pci/devices/$card/sriov_numvfs ]; then
         "$(ls /sys/bus/pci/devices/$card/net)" | grep -q "vlan 100"'
     check "and the functions" pass undo
     check "as it all was" same
+    check "more than the card has are refused" refuses 2 vf create $card 8
+    check "two functions of it" pass vf create $card 2
+    vf=$(basename "$(readlink /sys/bus/pci/devices/$card/virtfn0)")
+    check "a setting that is none is refused" refuses 2 vf set $card 0 vlan=4095
+    check "a function that is not there is refused" \
+        refuses 2 vf set $card 2 vlan=5
+    check "one of them is bound" pass bind "$vf"
+    group=$(basename "$(readlink "/sys/bus/pci/devices/$vf/iommu_group")")
+    exec 7<>"/dev/vfio/$group"
+    check "in use, none is removed" refuses 4 vf remove $card
+    check "nor is their number changed" refuses 4 vf create $card 3
+    exec 7>&-
+    check "not in use any more, all goes back" pass undo --all
+    check "as before all of it" same
+    echo 0 >/sys/bus/pci/devices/$card/sriov_drivers_autoprobe
+    state >"$home/before"
+    there_and_back "the card with autoprobe off" pass vf create $card 1
+    echo 1 >/sys/bus/pci/devices/$card/sriov_drivers_autoprobe
+    state >"$home/before"
 else
     echo "# no network card with virtual functions in this lab's QEMU"
 fi
