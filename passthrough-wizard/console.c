@@ -34,7 +34,8 @@ add_display_manager(Plan *plan, const HostHand *hand)
         plan_add(plan, "display-manager", unit, now, "inactive");
 }
 
-/* The dummy is what the kernel falls back to: it draws nothing. */
+/* "(M)" ones can let go; "(S)", the dummy and VGA text, are what the kernel
+ * falls back to. */
 static void
 add_text_consoles(Plan *plan, const HostHand *hand)
 {
@@ -45,7 +46,7 @@ add_text_consoles(Plan *plan, const HostHand *hand)
             hand->root, "/sys/class/vtconsole/%s/name", names[i]);
         g_autofree char *bound = host_root_line(
             hand->root, "/sys/class/vtconsole/%s/bind", names[i]);
-        if (name != NULL && strstr(name, "dummy") == NULL && bound != NULL)
+        if (name != NULL && g_str_has_prefix(name, "(M)") && bound != NULL)
             plan_add(plan, "vtconsole", names[i], bound, "0");
     }
 }

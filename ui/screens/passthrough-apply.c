@@ -314,7 +314,7 @@ passthrough_ask_apply(Passthrough *p)
         return;
     Plan *plan = g_steal_pointer(&p->plan);
     passthrough_make_plan(p); /* the page keeps that one */
-    plan_page_open(p->screen.tui, plan, p->when == WHEN_NOW ? now : boot, true,
+    plan_page_open(p->screen.tui, plan, p->when == WHEN_NOW ? now : boot,
                    host_look_found(p->look)->can_change, on_applied, p);
 }
 
@@ -334,7 +334,7 @@ passthrough_ask_rehearse(Passthrough *p)
     }
     plan_note(plan, "then it is opened, its ROM is read, memory is mapped, and "
                     "it is reset; and all is taken back at once");
-    plan_page_open(p->screen.tui, plan, words, true,
+    plan_page_open(p->screen.tui, plan, words,
                    host_look_found(p->look)->can_change, on_rehearsed, p);
 }
 
