@@ -43,17 +43,16 @@ within() { # within SECONDS COMMAND...
     "$@"
 }
 number_is() { [ "$(cat $devices/$card/sriov_numvfs)" = "$1" ]; }
-driver_is() { [ "$(basename "$(readlink "$devices/$1/driver")")" = "$2" ]; }
+driver_is() { [[ $(readlink "$devices/$1/driver") == */"$2" ]]; }
 kernel_says() {
     ip link show dev "$(ls $devices/$card/net)" | grep -qE "$1"
 }
 state() {
-    local d
-    for d in $devices/*; do
-        echo "${d##*/} $(basename "$(readlink "$d/driver")")" \
-            "$(cat "$d/driver_override")" "$(cat "$d/sriov_numvfs" 2>/dev/null)" \
-            "$(cat "$d/sriov_drivers_autoprobe" 2>/dev/null)"
+    local file value
+    for file in $devices/*/{driver_override,sriov_numvfs,sriov_drivers_autoprobe}; do
+        [ -e "$file" ] && read -r value <"$file" && echo "$file $value"
     done
+    find $devices/*/driver -printf '%p %l\n'
     cat /sys/class/vtconsole/*/bind
 }
 same() { state >"$home/now"; diff "$home/before" "$home/now"; }
@@ -68,7 +67,8 @@ agrees() {
 }
 
 state >"$home/before"
-"$carrel" new box --from linux-kernel machine.kernel=/boot/x >/dev/null
+check "a machine is made" "$carrel" new box --from linux-kernel \
+    machine.kernel=/boot/x
 tmux -S "$socket" new-session -d -x 100 -y 40 "$carrel"
 check "the list is there" shows 'Carrel > Machines' 60 || finish
 keys P

@@ -9,18 +9,17 @@ export PATH=$PATH:/usr/sbin:/sbin CARREL_HELPER_DIR=$home/helper
 journal=$CARREL_HELPER_DIR/helper.jsonl
 nvme=0000:04:00.0 pair=0000:05:00.0 sriov=0000:02:00.0
 
-# state - all that passthrough changes, of every function.
+# state - all that passthrough changes, of every function. A program costs a
+# good part of a second here, and this runs hundreds of times.
 state() {
-    local d
-    for d in /sys/bus/pci/devices/*; do
-        echo "${d##*/} driver=$(basename "$(readlink "$d/driver")")" \
-            "override=$(cat "$d/driver_override")" \
-            "vfs=$(cat "$d/sriov_numvfs" 2>/dev/null)" \
-            "autoprobe=$(cat "$d/sriov_drivers_autoprobe" 2>/dev/null)"
+    local file value
+    for file in /sys/bus/pci/devices/*/{driver_override,sriov_numvfs,sriov_drivers_autoprobe}; do
+        [ -e "$file" ] && read -r value <"$file" && echo "$file $value"
     done
+    find /sys/bus/pci/devices/*/driver -printf '%p %l\n'
     stat -c '%n %u %g %a' /dev/vfio/*
-    cat /sys/kernel/mm/hugepages/*/nr_hugepages
-    cat /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
+    cat /sys/kernel/mm/hugepages/*/nr_hugepages \
+        /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
     find /etc/udev/rules.d /etc/security/limits.d -type f -exec md5sum {} +
     lsmod | cut -d ' ' -f 1 | sort
     nvme list-secondary /dev/nvme0 -e 4 2>/dev/null
@@ -34,7 +33,7 @@ refuses() { # refuses CODE WORD...
     [ $? = "$code" ] || { cat "$home/refused"; return 1; }
 }
 same() { state >"$home/now"; diff "$home/before" "$home/now"; }
-driver_is() { [ "$(basename "$(readlink "/sys/bus/pci/devices/$1/driver")")" = "$2" ]; }
+driver_is() { [[ $(readlink "/sys/bus/pci/devices/$1/driver") == */"$2" ]]; }
 
 # there_and_back WHAT DO... - the change, seen, and back.
 there_and_back() {

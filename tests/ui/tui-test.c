@@ -555,7 +555,8 @@ test_sriov_runs_the_verb(void)
           "a"},
          "passthrough vf set 0000:1a:00.1 2 rate=10-50 --yes "
          "--expect=sum-of-1-steps"},
-        {{"P", "v", "jjjj", "b", "a"}, "passthrough bind 0000:1a:02.2"},
+        {{"P", "v", "jjjj", "b", "a"},
+         "passthrough bind 0000:1a:02.2 --yes --expect=sum-of-3-steps"},
     };
     const char *folder = g_getenv("CARREL_TEST_HOSTS");
     g_autofree char *file =

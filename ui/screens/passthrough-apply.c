@@ -129,14 +129,19 @@ draw_who_row(Passthrough *p, int i, int y)
                     section);
 }
 
-static int
-draw_who(Passthrough *p, int y, int end)
+void
+passthrough_fit_machines(Passthrough *p, int rows)
 {
     GPtrArray *all = tui_machines(p->screen.tui);
     int count = 1 + (all != NULL ? (int) all->len : 0);
-    int rows = CLAMP(end - y - 8, 1, 8);
 
     list_fit(&p->who, count, MIN(rows, count));
+}
+
+static int
+draw_who(Passthrough *p, int y, int end)
+{
+    passthrough_fit_machines(p, CLAMP(end - y - 8, 1, 8));
     draw_text(p->screen.tui, y, 1, 9, STYLE_NORMAL, "Machine");
     for (int r = 0; r < p->who.height && y + r < end; r++)
         draw_who_row(p, p->who.top + r, y + r);

@@ -62,6 +62,8 @@ Plan *passthrough_plan_for(const Passthrough *p, When when, gint64 user,
                            GError **error);
 /* Draws why there is no plan, or that it has no step. False: it has some. */
 bool passthrough_draw_no_plan(Passthrough *p, int y, int end);
+/* Page 6's list has what machines there are now, and that many rows. */
+void passthrough_fit_machines(Passthrough *p, int rows);
 /* "carrel ..." for what page 6 would do; g_free. */
 char *passthrough_command(const Passthrough *p);
 

@@ -396,6 +396,7 @@ move_selection(Passthrough *p, int command)
     if (p->page == PAGE_PLAN) {
         (void) list_command(&p->steps, command); /* another: nothing */
     } else if (p->page == PAGE_APPLY) {
+        passthrough_fit_machines(p, MAX(p->who.height, 1)); /* not drawn yet */
         (void) list_command(&p->who, command);
     } else if (p->page == PAGE_DEVICE && list_command(&p->list, command)) {
         choose(p, row_at(p, p->list.selected));
