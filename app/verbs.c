@@ -57,7 +57,7 @@ static const Verb verbs[] = {
     { "__net",      NULL,  "WORD...", "Be the process of a user network", verb_net_role, HIDDEN },
     { "__switch",   NULL,  "PATH", "Be the process of a switch", verb_switch_role, HIDDEN },
     { "__usb",      NULL,  "DEVICE", "Look after a USB device that a machine has", verb_usb_role, HIDDEN },
-    { "usb",        NULL,  "list | attach NAME DEVICE | detach NAME DEVICE | setup [DEVICE...]", "USB devices of this computer, and which machine has them", verb_usb, 0 },
+    { "usb",        NULL,  "list | attach|detach NAME DEVICE | setup [DEVICE...]", "USB devices of this computer, and which machine has them", verb_usb, 0 },
     { "__bench-boot", NULL, "START DIR", "Be a machine of which the start is measured", verb_bench_boot, HIDDEN },
     { "__machine",  NULL,  "NAME", "Be the process of a machine", verb_machine, HIDDEN },
 

@@ -38,7 +38,7 @@ all_words(void)
     GString *text = g_string_new(NULL);
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
-        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", rows[i].word);
+        g_string_append_printf(text, "%s%s", i > 0 ? " " : "", rows[i].word);
     return g_string_free(text, FALSE);
 }
 

@@ -18,6 +18,7 @@ state() {
     done
     find /sys/bus/pci/devices/*/driver -printf '%p %l\n'
     stat -c '%n %u %g %a' /dev/vfio/*
+    cat /sys/class/vtconsole/*/bind
     cat /sys/kernel/mm/hugepages/*/nr_hugepages \
         /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
     find /etc/udev/rules.d /etc/security/limits.d -type f -exec md5sum {} +
@@ -83,6 +84,7 @@ check "each of them" [ "$(wc -l <"$home/dry")" = \
     "$(grep -cFxf "$home/dry" "$journal")" ]
 
 there_and_back "the pair" pass bind $pair --user=1000 --huge-pages=80 --memory=1G
+there_and_back "the pair with the console" pass bind $pair --console
 check "the pair is bound" pass bind $pair --yes --user=1000
 check "both of it" driver_is 0000:05:00.1 vfio-pci
 group=$(basename "$(readlink /sys/bus/pci/devices/$pair/iommu_group)")
