@@ -334,7 +334,7 @@ passthrough_ask_rehearse(Passthrough *p)
     Plan *plan = passthrough_plan_for(p, WHEN_NOW, -1, &error);
     p->console = console;
     if (plan == NULL) {
-        tui_notify(p->screen.tui, STYLE_WARN, "%s", error->message);
+        dialog_message(p->screen.tui, "No rehearsal", error->message);
         return;
     }
     plan_note(plan, "then it is opened, its ROM is read, memory is mapped, and "
