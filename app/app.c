@@ -272,6 +272,30 @@ drop_separator(char **args)
     }
 }
 
+/* The usage behind "  carrel VERB [OPTION...] ", in lines that fit a terminal:
+ * broken before a "|", further ones begin under the first. */
+static char *
+wrap_usage(const Verb *verb)
+{
+    const int columns = 79;
+    const int indent =
+        (int) strlen("  carrel  [OPTION.] ") + (int) strlen(verb->name);
+    g_auto(GStrv) parts = g_strsplit(verb->usage, " | ", -1);
+    GString *text = g_string_new(NULL);
+    int x = indent;
+
+    for (unsigned i = 0; parts[i] != NULL; i++) {
+        int len = (int) strlen(parts[i]);
+        bool fits = x + 3 + len <= columns;
+        if (i > 0)
+            g_string_append_printf(text, "%s%*s| ", fits ? " " : "\n",
+                                   fits ? 0 : indent, "");
+        x = i == 0 ? x + len : fits ? x + 3 + len : indent + 2 + len;
+        g_string_append(text, parts[i]);
+    }
+    return g_string_free(text, FALSE);
+}
+
 int
 app_parse(App *app, char **argv, const GOptionEntry *entries, int min, int max,
           char ***ret_args)
@@ -283,7 +307,8 @@ app_parse(App *app, char **argv, const GOptionEntry *entries, int min, int max,
 
     g_return_val_if_fail(verb != NULL, EXIT_FAILED);
     g_autofree char *prgname = g_strdup_printf("carrel %s", verb->name);
-    g_autoptr(GOptionContext) context = g_option_context_new(verb->usage);
+    g_autofree char *usage = wrap_usage(verb);
+    g_autoptr(GOptionContext) context = g_option_context_new(usage);
     g_set_prgname(prgname); /* of the usage line */
     options_init(&global, app);
     options_add_to(context, &global, entries);

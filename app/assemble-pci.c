@@ -13,6 +13,7 @@
 #include "devices/registry.h"
 #include "devices/vfio/vfio-pci.h"
 #include "passthrough-wizard/rebar.h"
+#include "profiles/pci-address.h"
 #include "profiles/schema.h"
 #include "vmm/core/error.h"
 
@@ -189,14 +190,14 @@ load_rom(OpenPci *o, const Profile *p, GError **error)
     return true;
 }
 
+/* As sysfs writes it. What is no address is refused as a device that is not
+ * there. */
 static char *
 full_address(const char *text)
 {
-    g_autofree char *lower = g_ascii_strdown(text, -1);
+    char address[PCI_ADDRESS_SIZE];
 
-    return strlen(lower) == strlen("00:00.0")
-               ? g_strconcat("0000:", lower, NULL)
-               : g_steal_pointer(&lower);
+    return g_strdup(pci_address_parse(text, address) ? address : text);
 }
 
 /* It is set when `carrel start` binds the device; one that was bound before

@@ -27,6 +27,12 @@ int tui_console_serial(UiConsole *console, unsigned n, GError **error);
 void tui_host_usb(void *host, const char *name, const char *device, bool in,
                   UiDone done, void *data);
 
+/* tui-host-pci.c: UiHostOps.pci, .start_asks and .notice. */
+void tui_host_pci(void *host, const char *name, const char *section,
+                  const char *device, bool console, UiDone done, void *data);
+bool tui_host_start_asks(void *host, const char *name);
+char *tui_host_notice(void *host);
+
 /* tui-host-look.c. wants is copied; machine may be NULL. */
 void tui_host_look(const char *machine, guint64 memory, UiLooked done,
                    void *data);

@@ -3,6 +3,7 @@
  * recorded host to look at instead of this one. */
 #include <string.h>
 
+#include "app/helper/elevate.h"
 #include "app/helper/transaction.h"
 #include "app/machines.h"
 #include "app/session/session-dir.h"
@@ -59,7 +60,7 @@ add_plug(GPtrArray *plugs, const char *machine, const char *section,
     bool pci = g_str_has_prefix(section, "pci");
 
     if (device == NULL || *device == '\0' ||
-        (pci ? !host_bdf_parse(device, bdf) : !usb_list_is_spec(device)))
+        (pci ? !pci_address_parse(device, bdf) : !usb_list_is_spec(device)))
         return;
     g_ptr_array_add(plugs,
                     ui_plug_new(machine, section, pci ? bdf : device, running));
@@ -122,8 +123,6 @@ look(gpointer data)
         job->look->checks =
             checks_run(root, job->look->pci, live ? &wants : NULL);
         HostHand hand = transaction_hand(root);
-        if (!live) /* the kernel's network cards are not the recording's */
-            hand.ops = &host_hand_real;
         if (job->look->pci != NULL)
             job->look->vfs = sriov_read(&hand, job->look->pci);
         job->look->usb = live ? usb_list("") : NULL;
@@ -133,6 +132,7 @@ look(gpointer data)
         job->look->plugs = g_steal_pointer(&job->plugs);
         job->look->hand = hand.ops;
         job->look->can_change = live;
+        job->look->user = live ? elevate_user() : -1;
     }
     g_idle_add_full(G_PRIORITY_DEFAULT, answer, job, job_free);
     return NULL;

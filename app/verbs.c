@@ -58,7 +58,7 @@ static const Verb verbs[] = {
     { "__net",      NULL,  "WORD...", "Be the process of a user network", verb_net_role, HIDDEN },
     { "__switch",   NULL,  "PATH", "Be the process of a switch", verb_switch_role, HIDDEN },
     { "__usb",      NULL,  "DEVICE", "Look after a USB device that a machine has", verb_usb_role, HIDDEN },
-    { "usb",        NULL,  "list | attach NAME DEVICE | detach NAME DEVICE", "USB devices of this computer, and which machine has them", verb_usb, 0 },
+    { "usb",        NULL,  "list | attach|detach NAME DEVICE | setup [DEVICE...]", "USB devices of this computer, and which machine has them", verb_usb, 0 },
     { "__bench-boot", NULL, "START DIR", "Be a machine of which the start is measured", verb_bench_boot, HIDDEN },
     { "__machine",  NULL,  "NAME", "Be the process of a machine", verb_machine, HIDDEN },
 
@@ -66,7 +66,7 @@ static const Verb verbs[] = {
     { "info",       NULL,  "", "Print where things are and what the host offers", verb_info, 0 },
     { "bench",      NULL,  "[boot|exit|disk|net|mem]... [--reps N]", "Measure emulated and virtio devices on this host", verb_bench, 0 },
     { "helper",     NULL,  "tap-create|tap-delete|macvtap-create|macvtap-delete NAME | list | undo ID", "Change this host's network for machines, as root", verb_helper, CHANGES },
-    { "doctor",     NULL,  "[--root DIR] [--record FILE]", "Look at whether this host is ready for machines and passthrough", verb_doctor, 0 },
+    { "doctor",     NULL,  "[--root DIR] [--record FILE | --fix [--only ID,...]]", "Look at whether this host is ready for machines and passthrough", verb_doctor, 0 },
     { "passthrough", NULL, "list | groups | explain ADDRESS | plan|rehearse|bind|apply|unbind ADDRESS... | confirm | undo [ID] | vf list|create|set|remove", "Show which host devices a machine can have; bind and give back", verb_passthrough, 0 },
     { "keys",       NULL,  "", "Print the keys of the terminal interface", verb_keys, 0 },
     { "help",       NULL,  "[VERB | settings [SECTION]]", "Explain a verb, or list the settings of machine.ini", verb_help, 0 },

@@ -79,6 +79,29 @@ add_files(Plan *plan, const HostHand *hand, const Initramfs *kind,
     return true;
 }
 
+/* Folders of a boot loader that only root may look into, as Fedora's
+ * /boot/grub2 and many ESPs: without them there is no telling which it is. */
+static bool
+may_look(const HostHand *hand, GError **error)
+{
+    static const char *const files[] = {
+        "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg",
+        "/efi/loader/loader.conf", "/boot/loader/loader.conf",
+        "/boot/efi/loader/loader.conf"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+        if (!host_root_is_hidden(hand->root, files[i]))
+            continue;
+        g_autofree char *dir = g_path_get_dirname(files[i]);
+        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_PERMISSION,
+                    "this user may not look into '%s', so how this host starts "
+                    "is not known; run the same with sudo",
+                    dir);
+        return false;
+    }
+    return true;
+}
+
 /* ---- GRUB ---- */
 
 /* The step that makes grub.cfg, or NULL: no GRUB here. */
@@ -344,7 +367,8 @@ boot_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
             ? "this host starts neither by GRUB nor by systemd-boot"
             : NULL;
 
-    if (set == NULL || (why != NULL && !refuse(error, why)))
+    if (set == NULL || !may_look(hand, error) ||
+        (why != NULL && !refuse(error, why)))
         return NULL;
     g_autofree char *arguments = arguments_of(host, set, options);
     if (grub != NULL)
@@ -371,6 +395,8 @@ boot_confirm_plan(HostHand *hand, GError **error)
     const char *sd = sd_loader(hand);
     bool good = false;
 
+    if (!may_look(hand, error))
+        return NULL;
     if (grub_program(hand) != NULL)
         good = confirm_grub(plan, hand, error);
     else if (sd != NULL)
@@ -381,8 +407,56 @@ boot_confirm_plan(HostHand *hand, GError **error)
     return good ? g_steal_pointer(&plan) : NULL;
 }
 
-bool
-boot_on_trial(const HostPci *host)
+/* ---- on trial ---- */
+
+static bool
+has_text(const HostRoot *root, const char *path, const char *text)
 {
-    return strstr(host->cmdline, ARGUMENT) != NULL;
+    g_autofree char *all =
+        host_root_read(root, path, HOST_HAND_MAX_FILE, NULL, NULL);
+    return all != NULL && strstr(all, text) != NULL;
+}
+
+static bool
+is_confirmed(const HostRoot *root)
+{
+    static const struct {
+        const char *path, *text;
+    } places[] = {
+        {"/etc/default/grub.d/90-carrel.cfg", "GRUB_DEFAULT='" BOOT_GRUB_ID},
+        {"/etc/default/grub", "GRUB_DEFAULT='" BOOT_GRUB_ID},
+        {"/efi/loader/loader.conf", "default " SD_ENTRY},
+        {"/boot/loader/loader.conf", "default " SD_ENTRY},
+        {"/boot/efi/loader/loader.conf", "default " SD_ENTRY},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++)
+        if (has_text(root, places[i].path, places[i].text))
+            return true;
+    return false;
+}
+
+static bool
+has_entry(const HostRoot *root)
+{
+    static const char *const places[] = {
+        "/etc/grub.d/42_carrel", "/efi/loader/entries/" SD_ENTRY,
+        "/boot/loader/entries/" SD_ENTRY, "/boot/efi/loader/entries/" SD_ENTRY};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++)
+        if (host_root_exists(root, places[i]))
+            return true;
+    return false;
+}
+
+BootTrial
+boot_trial(const HostRoot *root)
+{
+    g_autofree char *line = host_root_line(root, "/proc/cmdline");
+    bool by_it = line != NULL && strstr(line, ARGUMENT) != NULL;
+
+    if (!by_it)
+        return has_entry(root) && !is_confirmed(root) ? BOOT_TRIAL_WAITS
+                                                      : BOOT_TRIAL_NONE;
+    return is_confirmed(root) ? BOOT_TRIAL_CONFIRMED : BOOT_TRIAL_ON;
 }

@@ -14,5 +14,16 @@ Plan *boot_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
                 const BindOptions *options, GError **error);
 /* Makes the entry on trial the default. REFUSED when there is none. */
 Plan *boot_confirm_plan(HostHand *hand, GError **error);
-/* True when this host was started by the entry: its command line says so. */
-bool boot_on_trial(const HostPci *host);
+
+typedef enum {
+    BOOT_TRIAL_NONE,
+    BOOT_TRIAL_WAITS, /* the entry is there, and was not chosen yet */
+    BOOT_TRIAL_ON,    /* it started this host, and nobody has confirmed it: the
+                         next start is by the old one again */
+    BOOT_TRIAL_CONFIRMED
+} BootTrial;
+BootTrial boot_trial(const HostRoot *root);
+/* What lists of machines say with BOOT_TRIAL_ON. */
+#define BOOT_TRIAL_NOTICE                                                      \
+    "booted on trial: `carrel passthrough confirm`, or the next start goes "   \
+    "back"

@@ -2,6 +2,7 @@
  * of the host. The table is at the bottom. */
 #include <string.h>
 
+#include "passthrough-wizard/boot-config.h"
 #include "passthrough-wizard/checks-internal.h"
 #include "passthrough-wizard/report.h"
 #include "passthrough-wizard/verdict.h"
@@ -134,13 +135,6 @@ closed_node(const CheckCase *c, unsigned *ret_n)
 static void
 look_vfio_access(CheckCase *c)
 {
-    static const char rule[] =
-        "echo 'SUBSYSTEM==\"vfio\", GROUP=\"kvm\", MODE=\"0660\"' | sudo tee "
-        "/etc/udev/rules.d/70-carrel-vfio.rules && "
-        "sudo udevadm control --reload && sudo udevadm trigger -s vfio";
-    static const char undo[] =
-        "sudo rm /etc/udev/rules.d/70-carrel-vfio.rules && "
-        "sudo udevadm control --reload";
     unsigned n;
 
     if (does_not_apply(c))
@@ -149,8 +143,9 @@ look_vfio_access(CheckCase *c)
     if (closed != NULL) {
         check_say(c, CHECK_BAD, g_steal_pointer(&closed));
         check_advise(c, "A machine of this user cannot open the device.",
-                     "Give groups of VFIO to the group kvm, by a rule of udev.",
-                     rule, undo);
+                     "Give the groups of VFIO to this user, by a rule of udev.",
+                     "carrel doctor --fix --only=vfio-access",
+                     "carrel passthrough undo");
     } else if (n > 0) {
         check_say(c, CHECK_OK,
                   g_strdup_printf("%u group%s ready to be opened", n,
@@ -163,9 +158,10 @@ look_vfio_access(CheckCase *c)
         check_say(c, CHECK_HINT,
                   g_strdup("nothing is bound; then only root may open it"));
         check_advise(c, "A machine of this user could not open the device.",
-                     "Give groups of VFIO to the group kvm, by a rule of udev; "
-                     "`carrel passthrough bind` does it for one device.",
-                     rule, undo);
+                     "`carrel start` and `carrel passthrough bind` do it for "
+                     "their devices; a rule of udev does it for all.",
+                     "carrel doctor --fix --only=vfio-access",
+                     "carrel passthrough undo");
     }
 }
 
@@ -207,10 +203,6 @@ look_memlock(CheckCase *c)
         return;
     }
     g_autofree char *has = check_size(limit), *wants = check_size(need);
-    g_autofree char *command =
-        g_strdup_printf("echo '@kvm - memlock %" G_GUINT64_FORMAT
-                        "' | sudo tee /etc/security/limits.d/70-carrel.conf",
-                        need / 1024);
     check_say(
         c, CHECK_BAD,
         c->wants.machine != NULL
@@ -220,9 +212,9 @@ look_memlock(CheckCase *c)
     check_advise(c,
                  "A machine with a device passed through locks all its "
                  "memory; the start would fail.",
-                 "Raise the limit for the group kvm, then log out and in "
-                 "again.",
-                 command, "sudo rm /etc/security/limits.d/70-carrel.conf");
+                 "Raise the limit for this user, then log out and in again.",
+                 "carrel doctor --fix --only=memlock",
+                 "carrel passthrough undo");
 }
 
 /* ---- what there is to pass through --------------------------------------- */
@@ -306,13 +298,40 @@ look_usb(CheckCase *c)
         check_advise(c,
                      "USB devices that this user may not open cannot be given "
                      "to a machine.",
-                     "Give the device to the group kvm by a rule of udev, with "
-                     "its own vendor and product.",
-                     "echo 'SUBSYSTEM==\"usb\", ATTR{idVendor}==\"VVVV\", "
-                     "ATTR{idProduct}==\"PPPP\", GROUP=\"kvm\", "
-                     "MODE=\"0660\"' | sudo tee "
-                     "/etc/udev/rules.d/70-carrel-usb.rules",
-                     "sudo rm /etc/udev/rules.d/70-carrel-usb.rules");
+                     "Let this user open them, by a rule of udev: all, or the "
+                     "ones that are named.",
+                     "carrel usb setup", "carrel passthrough undo");
+}
+
+/* ---- a boot entry on trial ----------------------------------------------- */
+
+static void
+look_boot(CheckCase *c)
+{
+    switch (boot_trial(c->root)) {
+    case BOOT_TRIAL_ON:
+        check_say(c, CHECK_HINT,
+                  g_strdup("this host was started by the entry on trial"));
+        check_advise(c,
+                     "Its next start is by the old entry again, and the host "
+                     "has its devices back.",
+                     "Confirm it when all is well; else leave it, or take it "
+                     "back.",
+                     "carrel passthrough confirm", "carrel passthrough undo");
+        break;
+    case BOOT_TRIAL_WAITS:
+        check_say(c, CHECK_HINT, g_strdup("an entry on trial waits"));
+        check_advise(c, "Devices are bound at boot only by that entry.",
+                     "Choose the entry with \"passthrough\" when the host "
+                     "starts next.",
+                     NULL, "carrel passthrough undo");
+        break;
+    case BOOT_TRIAL_CONFIRMED:
+        check_say(c, CHECK_OK, g_strdup("by the entry with passthrough"));
+        break;
+    case BOOT_TRIAL_NONE: /* no row */
+    default: break;
+    }
 }
 
 /* ---- the kernel's lockdown ----------------------------------------------- */
@@ -350,6 +369,7 @@ static const CheckRow rows[] = {
     { "devices",     "devices",     look_devices },
     { "display",     "display",     look_display },
     { "usb-access",  "USB access",  look_usb },
+    { "boot",        "boot entry",  look_boot },
     { "lockdown",    "lockdown",    look_lockdown },
 };
 /* clang-format on */

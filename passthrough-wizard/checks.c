@@ -7,8 +7,6 @@
 
 #include "passthrough-wizard/checks-internal.h"
 
-enum { USUAL_MEMORY_GIB = 4 };
-
 const char *
 check_state_word(CheckState state)
 {
@@ -96,6 +94,8 @@ run_rows(CheckCase *c, const CheckRow *rows, gsize n, GPtrArray *checks)
         g_ptr_array_add(checks, check);
         c->check = check;
         rows[i].look(c);
+        if (check->finding == NULL) /* nothing that one has to know */
+            g_ptr_array_remove_index(checks, checks->len - 1);
     }
 }
 
@@ -109,7 +109,7 @@ checks_run(const HostRoot *root, const HostPci *host, const CheckWants *wants)
     if (wants != NULL)
         c.wants = *wants;
     if (c.wants.memory == 0)
-        c.wants.memory = (guint64) USUAL_MEMORY_GIB << 30;
+        c.wants.memory = CHECKS_USUAL_MEMORY;
     c.is_root = looks_as_root(root);
     const CheckRow *rows = checks_system(&n);
     run_rows(&c, rows, n, checks);

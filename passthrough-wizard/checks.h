@@ -29,8 +29,11 @@ typedef struct {
     const char *machine; /* its name; NULL: none in particular */
 } CheckWants;
 
+#define CHECKS_USUAL_MEMORY ((guint64) 4 << 30)
+
 /* All rows in their order: GPtrArray of Check; the caller unrefs it. host NULL:
- * there is no PCI bus; the rows say so. wants may be NULL. */
+ * there is no PCI bus; the rows say so. Rows that matter only sometimes may be missing. wants may be
+ * NULL. */
 GPtrArray *checks_run(const HostRoot *root, const HostPci *host,
                       const CheckWants *wants);
 /* "OK", "HINT", "BAD", "--" */

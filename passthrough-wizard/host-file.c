@@ -37,6 +37,10 @@ host_hand_file(const HostHand *hand, const char *path, GError **error)
                     path, link);
         return NULL;
     }
+    if (host_root_is_hidden(hand->root, path)) {
+        (void) fail(error, path, "looked for", EACCES);
+        return NULL;
+    }
     if (!host_root_stat(hand->root, path, &node))
         return g_strdup("");
     g_autofree char *text =

@@ -8,7 +8,7 @@ host_pci_find_mutable(HostPci *host, const char *bdf)
 {
     char name[HOST_BDF_SIZE];
 
-    if (bdf == NULL || !host_bdf_parse(bdf, name))
+    if (bdf == NULL || !pci_address_parse(bdf, name))
         return NULL;
     for (guint i = 0; i < host->functions->len; i++) {
         HostPciFn *fn = g_ptr_array_index(host->functions, i);
@@ -26,7 +26,7 @@ host_pci_find(const HostPci *host, const char *bdf)
 
 /* The same slot, or at least the same bus: what a typing error meant. */
 static const HostPciFn *
-nearest(const HostPci *host, const HostBdf *bdf)
+nearest(const HostPci *host, const PciAddress *bdf)
 {
     const HostPciFn *best = NULL;
 
@@ -44,11 +44,11 @@ const HostPciFn *
 host_pci_require(const HostPci *host, const char *bdf, GError **error)
 {
     const HostPciFn *fn = host_pci_find(host, bdf);
-    HostBdf split;
+    PciAddress split;
 
     if (fn != NULL)
         return fn;
-    if (!host_bdf_split(bdf, &split)) {
+    if (!pci_address_split(bdf, &split)) {
         g_set_error(error, CARREL_HOST_ERROR, CARREL_HOST_ERROR_FORMAT,
                     "\"%.40s\" is no address of a PCI function; one looks like "
                     "01:00.0, or 0000:01:00.0",
@@ -203,5 +203,17 @@ host_pci_fn_use(const HostPciFn *fn, HostUseKind kind)
         if (use->kind == kind)
             return use;
     }
+    return NULL;
+}
+
+char *
+host_bdf_owner(const char *path)
+{
+    g_auto(GStrv) parts = g_strsplit(path, "/", 64);
+    PciAddress address;
+
+    for (guint i = g_strv_length(parts); i-- > 0;)
+        if (strlen(parts[i]) >= 12 && pci_address_split(parts[i], &address))
+            return g_strdup(parts[i]);
     return NULL;
 }

@@ -4,10 +4,6 @@
 
 #include "passthrough-wizard/host-pci.h"
 
-typedef struct {
-    guint32 domain, bus, slot, function;
-} HostBdf;
-bool host_bdf_split(const char *text, HostBdf *ret);
 /* The address of the function that a path of sysfs lies below, or NULL. */
 char *host_bdf_owner(const char *path);
 

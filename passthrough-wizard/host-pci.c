@@ -221,7 +221,7 @@ parent_of(const char *sysfs)
     char *name = g_path_get_basename(dir);
     char bdf[HOST_BDF_SIZE];
 
-    if (!host_bdf_parse(name, bdf))
+    if (!pci_address_parse(name, bdf))
         g_clear_pointer(&name, g_free);
     return name;
 }
@@ -257,12 +257,12 @@ read_fn(const HostRoot *root, const char *name)
 {
     g_autofree char *place =
         host_root_link(root, "/sys/bus/pci/devices/%s", name);
-    HostBdf bdf;
+    PciAddress bdf;
 
-    if (place == NULL || !host_bdf_split(name, &bdf))
+    if (place == NULL || !pci_address_split(name, &bdf))
         return NULL;
     HostPciFn *fn = g_new0(HostPciFn, 1);
-    (void) host_bdf_parse(name, fn->bdf); /* just split */
+    (void) pci_address_parse(name, fn->bdf); /* just split */
     fn->domain = bdf.domain;
     fn->bus = (guint8) bdf.bus;
     fn->slot = (guint8) bdf.slot;

@@ -10,15 +10,11 @@
 #pragma once
 
 #include "passthrough-wizard/host-root.h"
+#include "profiles/pci-address.h"
 
-/* "0000:01:00.0"; a domain has four digits or more (VMD: "10000:e1:00.0"). */
-#define HOST_BDF_SIZE 24
+#define HOST_BDF_SIZE PCI_ADDRESS_SIZE
 
 typedef enum { HOST_UNKNOWN, HOST_NO, HOST_YES } HostTri;
-
-/* The address in text as the kernel writes it: "1:0.0", "01:00.0" and
- * "0000:01:00.0" are one. False for anything else, of any length. */
-bool host_bdf_parse(const char *text, char ret_bdf[HOST_BDF_SIZE]);
 
 /* ---- what a function is used for -------------------------------------- */
 
@@ -227,7 +223,7 @@ HostPci *host_pci_read(const HostRoot *root, GError **error);
 void host_pci_free(HostPci *host);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostPci, host_pci_free)
 
-/* By an address as host_bdf_parse() takes it; NULL: no such function. */
+/* By an address as pci_address_parse() takes it; NULL: no such function. */
 const HostPciFn *host_pci_find(const HostPci *host, const char *bdf);
 /* The same, with an error that names what is near. */
 const HostPciFn *host_pci_require(const HostPci *host, const char *bdf,

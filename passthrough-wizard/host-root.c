@@ -201,6 +201,18 @@ host_root_exists(const HostRoot *root, const char *path)
     return host_root_stat(root, path, &node);
 }
 
+bool
+host_root_is_hidden(const HostRoot *root, const char *path)
+{
+    if (root->tree != NULL) /* a recording has what could be read */
+        return false;
+    int fd = host_root_openat(root, path, O_PATH);
+    bool hidden = fd < 0 && (errno == EACCES || errno == EPERM);
+    if (fd >= 0)
+        close(fd);
+    return hidden;
+}
+
 static char *
 fail_read(GError **error, const char *path, int err)
 {

@@ -54,6 +54,8 @@ typedef struct {
 /* False: there is nothing at path. Follows links. */
 bool host_root_stat(const HostRoot *root, const char *path, HostNode *ret);
 bool host_root_exists(const HostRoot *root, const char *path);
+/* True when this user may not even know: a directory above path is closed. */
+bool host_root_is_hidden(const HostRoot *root, const char *path);
 
 /* A descriptor of path beneath the root (O_CLOEXEC is added), or -1 with errno
  * set; ENOSYS for a recording, which has no files. The caller closes it. The

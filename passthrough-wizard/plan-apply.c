@@ -124,7 +124,9 @@ undo_step(HostHand *hand, const Plan *plan, guint i, StepState state,
         g_autofree char *now = step_read(hand, step, error);
         if (now == NULL)
             return false;
-        bool ours = strcmp(now, step->after) == 0 || state != STEP_DONE;
+        bool gone = step_is_fleeting(step) && *now == '\0';
+        bool ours =
+            !gone && (strcmp(now, step->after) == 0 || state != STEP_DONE);
         bool whole = strcmp(now, step->before) == 0 &&
                      (state == STEP_DONE || !step_is_lasting(step));
         if (whole || !ours) /* a file's half may lie beside it */
@@ -168,6 +170,14 @@ add_reason(GString *reasons, const GError *error)
                            error->message);
 }
 
+static bool
+is_gone(HostHand *hand, const Step *step)
+{
+    g_autofree char *now =
+        step_is_fleeting(step) ? step_read(hand, step, NULL) : NULL;
+    return now != NULL && *now == '\0';
+}
+
 static void
 verify(HostHand *hand, const Plan *plan, const StepState *states,
        bool restarted, GString *reasons)
@@ -177,6 +187,7 @@ verify(HostHand *hand, const Plan *plan, const StepState *states,
         g_autoptr(GError) e = NULL;
         if (had_effect(step, states[i], restarted) && is_first(plan, i) &&
             !step_is_action(step) && !step_is_share(step) &&
+            !is_gone(hand, step) &&
             !is_now(hand, step, step->before, &e))
             add_reason(reasons, e);
     }

@@ -69,6 +69,15 @@ plan_step(const Plan *plan, guint i)
     return g_ptr_array_index(plan->steps, i);
 }
 
+void
+plan_drop_idle(Plan *plan)
+{
+    for (guint i = 0; i < plan->steps->len; i++)
+        if (!step_is_action(plan_step(plan, i)))
+            return;
+    g_ptr_array_set_size(plan->steps, 0);
+}
+
 bool
 plan_add_file(Plan *plan, const HostHand *hand, const char *path, guint mode,
               const char *text, GError **error)

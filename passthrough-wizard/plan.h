@@ -28,6 +28,8 @@ void plan_add(Plan *plan, const char *kind, const char *target,
               const char *before, const char *after);
 void plan_note(Plan *plan, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 const Step *plan_step(const Plan *plan, guint i);
+/* Programs run for what changes: where nothing does, none. */
+void plan_drop_idle(Plan *plan);
 void step_free(Step *step);
 /* The file step that makes path have this text, from what it is now; mode is
  * for a file that is new. Names what cannot be read. */
@@ -57,6 +59,10 @@ char *step_share_left(const Step *step, const char *now, bool done);
 /* Only root is told the value: in a user's plan before is "", not known, and
  * such steps are in it that root's plan may not need. */
 bool step_is_root_read(const Step *step);
+
+/* What it is about may be gone by itself ("" then), as a USB device that is
+ * pulled: there is nothing to take back. */
+bool step_is_fleeting(const Step *step);
 /* The value now. NULL: unreadable. g_free. */
 char *step_read(HostHand *hand, const Step *step, GError **error);
 /* Makes the value be so. */

@@ -277,6 +277,39 @@ put_nodes(Recorder *r)
     }
 }
 
+/* What draws on the screen; see console.c. */
+static void
+put_console(Recorder *r)
+{
+    static const char manager[] = "/etc/systemd/system/display-manager.service";
+    g_auto(GStrv) texts = host_root_names(r->root, "/sys/class/vtconsole");
+    g_auto(GStrv) devices =
+        host_root_names(r->root, "/sys/bus/platform/devices");
+    g_autofree char *unit = host_root_link_name(r->root, manager);
+
+    record_copy_link(r, manager);
+    if (unit != NULL) {
+        g_autofree char *group =
+            g_strdup_printf("/sys/fs/cgroup/system.slice/%s", unit);
+        if (host_root_exists(r->root, group))
+            g_string_append_printf(r->out, "D %s\n", group);
+    }
+    for (unsigned i = 0; texts[i] != NULL; i++) {
+        g_autofree char *name =
+            g_strdup_printf("/sys/class/vtconsole/%s/name", texts[i]);
+        g_autofree char *bind =
+            g_strdup_printf("/sys/class/vtconsole/%s/bind", texts[i]);
+        record_copy(r, name);
+        record_copy(r, bind);
+    }
+    for (unsigned i = 0; devices[i] != NULL; i++) {
+        g_autofree char *driver =
+            g_strdup_printf("/sys/bus/platform/devices/%s/driver", devices[i]);
+        if (strstr(devices[i], "-framebuffer.") != NULL)
+            record_copy_link(r, driver);
+    }
+}
+
 static void
 put_host(Recorder *r)
 {
@@ -292,6 +325,7 @@ put_host(Recorder *r)
     record_rules(r);
     put_tables(r);
     put_nodes(r);
+    put_console(r);
 }
 
 char *

@@ -20,6 +20,16 @@ step_read_owner(HostHand *hand, const Step *step, GError **error)
     return g_strdup_printf("%u %u %04o", node.uid, node.gid, node.mode);
 }
 
+char *
+step_read_usb_owner(HostHand *hand, const Step *step, GError **error)
+{
+    HostNode node;
+
+    return host_root_stat(hand->root, step->target, &node)
+               ? g_strdup_printf("%u %u %04o", node.uid, node.gid, node.mode)
+               : g_strdup("");
+}
+
 bool
 step_write_owner(HostHand *hand, const Step *step, const char *value,
                  GError **error)

@@ -35,7 +35,7 @@ step_is_bdf(const char *text)
     char bdf[HOST_BDF_SIZE];
 
     return strnlen(text, HOST_BDF_SIZE) < HOST_BDF_SIZE &&
-           host_bdf_parse(text, bdf) && strcmp(bdf, text) == 0;
+           pci_address_parse(text, bdf) && strcmp(bdf, text) == 0;
 }
 
 bool
@@ -63,9 +63,10 @@ step_is_vf(const char *text)
 static bool
 is_module(const char *text)
 {
-    static const char *const modules[] = {"vfio-pci",   "vfio_iommu_type1",
-                                          "nvidia_drm", "nvidia_modeset",
-                                          "nvidia_uvm", "nvidia"};
+    static const char *const modules[] = {
+        "vfio-pci",   "vfio_iommu_type1", "nvidia_drm", "nvidia_modeset",
+        "nvidia_uvm", "nvidia",           "kvm_intel",  "kvm_amd",
+        "tun",        "vhost_net"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(modules); i++)
         if (strcmp(text, modules[i]) == 0)
@@ -90,6 +91,18 @@ is_group_node(const char *text)
 {
     return g_str_has_prefix(text, "/dev/vfio/") &&
            step_is_number(text + strlen("/dev/vfio/"), 65535);
+}
+
+/* "/dev/bus/usb/BBB/DDD" */
+static bool
+is_usb_node(const char *text)
+{
+    static const char shape[] = "/dev/bus/usb/999/999";
+
+    for (gsize i = 0; i < sizeof shape; i++)
+        if (shape[i] == '9' ? !g_ascii_isdigit(text[i]) : text[i] != shape[i])
+            return false;
+    return true;
 }
 
 static bool
@@ -143,15 +156,26 @@ state_or_queues(const Step *step, const char *value)
 }
 
 static bool
-owner_or_none(const Step *step, const char *value)
+is_owner(const char *value, guint modes)
 {
     guint uid, gid, mode;
     int end = 0;
 
-    return *value == '\0' ||
-           (strspn(value, "0123456789 ") == strlen(value) &&
-            sscanf(value, "%u %u %4o%n", &uid, &gid, &mode, &end) == 3 &&
-            value[end] == '\0' && (mode & ~0660u) == 0);
+    return strspn(value, "0123456789 ") == strlen(value) &&
+           sscanf(value, "%u %u %4o%n", &uid, &gid, &mode, &end) == 3 &&
+           value[end] == '\0' && (mode & ~modes) == 0;
+}
+
+static bool
+owner_or_none(const Step *step, const char *value)
+{
+    return *value == '\0' || is_owner(value, 0660);
+}
+
+static bool
+usb_owner(const Step *step, const char *value)
+{
+    return *value == '\0' || is_owner(value, 0666);
 }
 
 static bool
@@ -249,6 +273,7 @@ static const StepKind kinds[] = {
     { "bar-size",          false, false, step_is_bar,      up_to_65535,     step_read_bar,      step_write_bar,      say_sysfs },
     { "unsafe-interrupts", false, false, is_iommu,         yes_or_no,       step_read_sysfs,    step_write_sysfs,    say_sysfs },
     { "owner",             false, false, is_group_node,    owner_or_none,   step_read_owner,    step_write_owner,    say_owner },
+    { "usb-owner",         false, false, is_usb_node,      usb_owner,       step_read_usb_owner, step_write_owner,   say_owner, .fleeting = true },
     { "vf-mac",            false, false, step_is_vf,       step_vf_value_ok, step_read_vf,      step_write_vf,       say_vf, VF_MAC },
     { "vf-vlan",           false, false, step_is_vf,       step_vf_value_ok, step_read_vf,      step_write_vf,       say_vf, VF_VLAN },
     { "vf-spoofchk",       false, false, step_is_vf,       step_vf_value_ok, step_read_vf,      step_write_vf,       say_vf, VF_SPOOF },
@@ -258,6 +283,9 @@ static const StepKind kinds[] = {
     { "nvme-queues",       false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf, .root_reads = true },
     { "nvme-interrupts",   false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf, .root_reads = true },
     { "nvme-state",        false, false, step_is_vf,       state_or_queues, step_read_nvme,     step_write_nvme,     say_vf },
+    { "display-manager",   false, false, step_is_display_manager, step_is_unit_state, step_read_unit, step_write_unit, step_say_unit },
+    { "vtconsole",         false, false, step_is_vtconsole, step_is_bound_or_gone, step_read_vtconsole, step_write_vtconsole, step_say_vtconsole, .fleeting = true },
+    { "frame-buffer",      false, false, step_is_frame_buffer, step_is_fb_driver, step_read_fb_driver, step_write_fb_driver, step_say_fb_driver, .fleeting = true },
     /* for good */
     { "file",              true,  false, step_is_our_path, file_or_none,    NULL,               NULL,                say_file },
     { "run",               true,  true,  step_is_program,  run_or_not,      NULL,               step_run,            say_run },
@@ -330,6 +358,13 @@ step_is_root_read(const Step *step)
 {
     const StepKind *kind = step_kind(step->kind);
     return kind != NULL && kind->root_reads;
+}
+
+bool
+step_is_fleeting(const Step *step)
+{
+    const StepKind *kind = step_kind(step->kind);
+    return kind != NULL && kind->fleeting;
 }
 
 char *

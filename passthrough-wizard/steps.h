@@ -18,6 +18,8 @@ typedef struct StepKind {
     char *(*say)(const Step *step, const char *from, const char *to);
     VfSetting setting; /* of the kinds vf-... */
     bool root_reads;   /* nobody else is told the value */
+    bool fleeting;     /* what it is about may go by itself, and is then as
+                          good as taken back; its value is "" */
 } StepKind;
 
 const StepKind *step_kind(const char *name); /* NULL: none */
@@ -71,6 +73,7 @@ bool step_write_bar(HostHand *hand, const Step *step, const char *value,
 char *step_read_owner(HostHand *hand, const Step *step, GError **error);
 bool step_write_owner(HostHand *hand, const Step *step, const char *value,
                       GError **error);
+char *step_read_usb_owner(HostHand *hand, const Step *step, GError **error);
 bool step_is_program(const char *target);
 bool step_run(HostHand *hand, const Step *step, const char *value,
               GError **error);
@@ -84,3 +87,23 @@ bool step_write_vf(HostHand *hand, const Step *step, const char *value,
 char *step_read_nvme(HostHand *hand, const Step *step, GError **error);
 bool step_write_nvme(HostHand *hand, const Step *step, const char *value,
                      GError **error);
+
+/* steps-console.c */
+bool step_is_display_manager(const char *target);
+bool step_is_unit_state(const Step *step, const char *value);
+char *step_read_unit(HostHand *hand, const Step *step, GError **error);
+bool step_write_unit(HostHand *hand, const Step *step, const char *value,
+                     GError **error);
+char *step_say_unit(const Step *s, const char *from, const char *to);
+bool step_is_vtconsole(const char *target);
+bool step_is_bound_or_gone(const Step *step, const char *value);
+char *step_read_vtconsole(HostHand *hand, const Step *step, GError **error);
+bool step_write_vtconsole(HostHand *hand, const Step *step, const char *value,
+                          GError **error);
+char *step_say_vtconsole(const Step *s, const char *from, const char *to);
+bool step_is_frame_buffer(const char *target);
+bool step_is_fb_driver(const Step *step, const char *value);
+char *step_read_fb_driver(HostHand *hand, const Step *step, GError **error);
+bool step_write_fb_driver(HostHand *hand, const Step *step, const char *value,
+                          GError **error);
+char *step_say_fb_driver(const Step *s, const char *from, const char *to);

@@ -364,8 +364,8 @@ usb_list_obstacle(const UsbListed *u)
     if (u->use != NULL)
         return g_strdup_printf("this host %s", u->use);
     if (!u->accessible)
-        return g_strdup_printf("this user may not open %s: install the udev "
-                               "rule of share/doc/usb.md, or be in its group",
-                               u->node);
+        return g_strdup_printf("this user may not open %s; `carrel usb setup "
+                               "%04x:%04x` lets it",
+                               u->node, u->vendor, u->product);
     return NULL;
 }

@@ -255,10 +255,12 @@ judge_console(VerdictCase *c)
                     g_strdup("It is the only display of this host: without it "
                              "you would see nothing, whatever happens."),
                     "Add a second card, or switch the processor's own graphics "
-                    "on in the firmware. Or choose the single-GPU plan: it "
-                    "ends your session, hands the card over at machine start "
-                    "and takes it back at stop; have SSH from another "
-                    "computer ready.");
+                    "on in the firmware. Or choose the single-GPU plan "
+                    "(--console, pci0.console=true): it ends your session, "
+                    "hands the card over at machine start and takes it back at "
+                    "stop; have SSH from another computer ready.")
+            ->command = g_strdup_printf("carrel passthrough plan --console %s",
+                                        report_short(fn));
 }
 
 /* A keyboard that hangs on none of functions is there. */

@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "passthrough-wizard/access.h"
+#include "passthrough-wizard/console.h"
 #include "passthrough-wizard/verdict.h"
 
-#define VFIO        "vfio-pci"
-#define MEMORY_MORE (G_GUINT64_CONSTANT(1) << 30) /* BARs, ROMs, the like */
+#define VFIO "vfio-pci"
 
 /* ---- what goes ---- */
 
@@ -78,6 +79,13 @@ is_choice(const char *id)
     return false;
 }
 
+/* What the display manager's end takes away: the console, and who draws. */
+static bool
+is_console(const char *id)
+{
+    return strcmp(id, "console") == 0 || strcmp(id, "processes") == 0;
+}
+
 /* The others of the group go along, and interrupts have a note of their own. */
 static bool
 is_hindrance(const VerdictReason *reason)
@@ -104,7 +112,8 @@ may_go(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
     for (guint i = 0; i < verdict->reasons->len; i++) {
         const VerdictReason *r = g_ptr_array_index(verdict->reasons, i);
         bool choice = is_choice(r->id);
-        if (!is_hindrance(r) || (choice && options->consent))
+        bool handed_over = options->console && is_console(r->id);
+        if (!is_hindrance(r) || handed_over || (choice && options->consent))
             continue;
         g_set_error(error, CARREL_PLAN_ERROR,
                     strcmp(r->id, "machine") == 0 ? CARREL_PLAN_ERROR_BUSY
@@ -112,7 +121,9 @@ may_go(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
                     "%s cannot go. %s%s%s%s", fn->bdf, r->text,
                     r->remedy != NULL ? " " : "",
                     r->remedy != NULL ? r->remedy : "",
-                    choice ? " --consent gives it away all the same." : "");
+                    choice && strcmp(r->id, "console") != 0
+                        ? " --consent gives it away all the same."
+                        : "");
         return false;
     }
     return true;
@@ -172,10 +183,10 @@ add_function(Plan *plan, const HostPciFn *fn)
 }
 
 static bool
-add_owner(Plan *plan, HostHand *hand, int group, const BindOptions *options,
-          GError **error)
+add_owner(Plan *plan, HostHand *hand, const HostPciFn *fn,
+          const BindOptions *options, GError **error)
 {
-    g_autofree char *node = g_strdup_printf("/dev/vfio/%d", group);
+    g_autofree char *node = g_strdup_printf("/dev/vfio/%d", fn->group);
     g_autofree char *owner =
         g_strdup_printf("%" G_GINT64_FORMAT " 0 0600", options->user);
     const Step probe = {.kind = (char *) "owner", .target = node};
@@ -186,16 +197,8 @@ add_owner(Plan *plan, HostHand *hand, int group, const BindOptions *options,
     if (before == NULL)
         return false;
     plan_add(plan, "owner", node, before, owner);
-    if (!options->udev_rule)
-        return true;
-    g_autofree char *path =
-        g_strdup_printf("/etc/udev/rules.d/70-carrel-vfio-%d.rules", group);
-    g_autofree char *text = g_strdup_printf(
-        "# Carrel: user %" G_GINT64_FORMAT " may open this IOMMU group.\n"
-        "SUBSYSTEM==\"vfio\", KERNEL==\"%d\", OWNER=\"%" G_GINT64_FORMAT
-        "\", MODE=\"0600\"\n",
-        options->user, group, options->user);
-    return plan_add_file(plan, hand, path, 0644, text, error);
+    return !options->udev_rule ||
+           access_add_vfio_of(plan, hand, fn->bdf, options->user, error);
 }
 
 static bool
@@ -207,29 +210,18 @@ add_owners(Plan *plan, HostHand *hand, const GPtrArray *set,
     for (guint i = 0; i < set->len; i++) {
         const HostPciFn *fn = g_ptr_array_index(set, i);
         if (g_hash_table_add(seen, GINT_TO_POINTER(fn->group)) &&
-            !add_owner(plan, hand, fn->group, options, error))
+            !add_owner(plan, hand, fn, options, error))
             return false;
     }
     return true;
 }
 
-/* pam_limits(8): ":UID" is exactly that user. */
 static bool
 add_limit(Plan *plan, const HostHand *hand, const BindOptions *options,
           GError **error)
 {
-    if (options->memory == 0 || options->user <= 0)
-        return true;
-    g_autofree char *path = g_strdup_printf(
-        "/etc/security/limits.d/90-carrel-%" G_GINT64_FORMAT ".conf",
-        options->user);
-    guint64 kib = (options->memory + MEMORY_MORE) / 1024;
-    g_autofree char *text = g_strdup_printf(
-        "# Carrel: devices that a machine has need its memory locked.\n"
-        ":%" G_GINT64_FORMAT " - memlock %" G_GUINT64_FORMAT "\n",
-        options->user, kib);
-    plan_note(plan, "the limit of locked memory holds from the next login on");
-    return plan_add_file(plan, hand, path, 0644, text, error);
+    return options->memory == 0 || options->user <= 0 ||
+           access_add_memory(plan, hand, options->user, options->memory, error);
 }
 
 static bool
@@ -278,7 +270,7 @@ vfio_bind_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
     g_autofree char *what = g_strjoinv(" ", (char **) bdfs);
     g_autofree char *title = g_strdup_printf("bind %s", what);
     g_autoptr(Plan) plan = plan_new(title);
-    bool nvidia = false;
+    bool nvidia = false, console = false;
 
     if (set == NULL)
         return NULL;
@@ -287,7 +279,11 @@ vfio_bind_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
         if (!may_go(host, fn, options, error))
             return NULL;
         nvidia = nvidia || g_strcmp0(fn->driver, "nvidia") == 0;
+        console = console || (host_pci_fn_is_display(fn) &&
+                              g_strcmp0(fn->driver, VFIO) != 0);
     }
+    if (options->console && console)
+        console_add_hand_over(plan, hand);
     add_modules(plan, hand, host, options);
     if (nvidia)
         unload_nvidia(plan, hand);

@@ -12,10 +12,11 @@ typedef struct {
     guint64 huge_pages; /* of 2 MiB that there shall be at least; 0: as is */
     bool unsafe_interrupts; /* consent, without interrupt remapping */
     bool consent;           /* to what the host needs itself */
+    bool console;           /* the host's console goes along with its card */
 } BindOptions;
 
 /* All functions of the cards and groups of bdfs (NULL-terminated; each form
- * that host_bdf_parse() takes). Fails with REFUSED for what the host cannot do
+ * that pci_address_parse() takes). Fails with REFUSED for what the host cannot do
  * without, unless options->consent, and for what nobody can give away; with
  * ARGUMENT for addresses that are none. An empty plan: nothing to do. */
 Plan *vfio_bind_plan(HostHand *hand, const HostPci *host,

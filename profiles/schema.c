@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "profiles/pci-address.h"
+
 #define KIB 1024ull
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
@@ -144,30 +146,14 @@ check_interface(const char *text)
     return *text == '.' ? "a name that does not begin with '.'" : NULL;
 }
 
-/* "0000:01:00.0", or without the domain: hexadecimal, the slot up to 1f, the
- * function up to 7. Nothing else reaches a path. */
 static const char *
 check_pci_address(const char *text)
 {
-    static const char allowed[] = "an address such as 0000:01:00.0";
-    static const char *const shapes[] = {"xxxx:xx:1x.7", "xx:1x.7"};
+    PciAddress address;
 
-    for (gsize s = 0; s < G_N_ELEMENTS(shapes); s++) {
-        const char *shape = shapes[s];
-        gsize i = 0;
-        for (; text[i] != '\0' && shape[i] != '\0'; i++) {
-            bool hex = g_ascii_isxdigit(text[i]) != 0;
-            int value = g_ascii_xdigit_value(text[i]);
-            if (shape[i] == 'x' ? !hex
-                : g_ascii_isdigit(shape[i])
-                    ? !hex || value > g_ascii_digit_value(shape[i])
-                    : text[i] != shape[i])
-                break;
-        }
-        if (text[i] == '\0' && shape[i] == '\0')
-            return NULL;
-    }
-    return *text == '\0' ? NULL : allowed;
+    return *text == '\0' || pci_address_split(text, &address)
+               ? NULL
+               : "an address such as 0000:01:00.0";
 }
 
 static const char *
@@ -393,7 +379,9 @@ static const SchemaKey keys[] = {
     { "net#", "link", SCHEMA_ENUM, 0, 0, 0, "up|down", "up", NULL, "0.2", "whether the cable is plugged in when the machine starts", NULL },
 
     { "pci#", "model", SCHEMA_ENUM, 0, 0, 0, "vfio-pci", "vfio-pci", NULL, "0.2", "how the guest gets the device", NULL },
-    { "pci#", "host", SCHEMA_STRING, 0, 0, 12, NULL, "", NULL, "0.2", "address of the device on this host, such as 0000:01:00.0; it is to be bound to vfio-pci", check_pci_address },
+    { "pci#", "host", SCHEMA_STRING, 0, 0, PCI_ADDRESS_SIZE - 1, NULL, "", NULL, "0.2", "address of the device on this host, such as 0000:01:00.0; it is to be bound to vfio-pci", check_pci_address },
+    { "pci#", "consent", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "carrel start takes the device from the host without showing the steps and asking first, as with --yes; the host has it back when the machine ends", NULL },
+    { "pci#", "console", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "carrel start hands the host's console over with its only graphics card: the display manager ends, and is back when the machine has ended", NULL },
     { "pci#", "functions", SCHEMA_ENUM, 0, 0, 0, "all|one", "all", NULL, "0.2", "all: the card's other functions go along, such as the sound of a graphics card; one: only this", NULL },
     { "pci#", "mac", SCHEMA_STRING, 0, 0, 17, NULL, "", NULL, "0.2", "address of a network card's virtual function, which `carrel start` gives it and takes back; empty for the one that it has", check_mac },
     { "pci#", "rom", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file with the expansion ROM that the guest sees; empty for the device's own", NULL },

@@ -75,6 +75,7 @@ typedef struct {
     GPtrArray *plugs;  /* of UiPlug; never NULL */
     const HostHandOps *hand; /* for plans: they read by it. Never NULL */
     bool can_change;         /* it is this host, not a recorded one */
+    gint64 user;             /* who is to open devices; -1: nobody */
 } UiHostLook;
 void ui_host_look_free(UiHostLook *look);
 /* look is the callee's; NULL with error set. */
@@ -132,6 +133,16 @@ typedef struct UiHostOps {
      * (its section): now when the machine runs, else in its settings. */
     void (*usb)(void *host, const char *name, const char *device, bool in,
                 UiDone done, void *data);
+    /* Writes section.host=device into a machine's settings, and console=true
+     * with console; has is fine, another device there is an error. */
+    void (*pci)(void *host, const char *name, const char *section,
+                const char *device, bool console, UiDone done, void *data);
+    /* Starting it asks on a terminal, for devices that root binds: `carrel
+     * start` is then run in it. */
+    bool (*start_asks)(void *host, const char *name);
+    /* What a person should know before all else, above the machines; NULL:
+     * nothing. g_free. */
+    char *(*notice)(void *host);
     /* What tells a plan from any other, for `--expect=`; g_free. */
     char *(*plan_sum)(const Plan *plan);
     /* One line for the top right: "host 16c 64G  KVM ok". */

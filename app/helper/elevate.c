@@ -54,7 +54,7 @@ find_way(bool *ret_pkexec)
 }
 
 int
-elevate_run(const App *app, const char *const *words)
+elevate_run_verb(const App *app, const char *verb, const char *const *words)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
@@ -66,7 +66,7 @@ elevate_run(const App *app, const char *const *words)
     if (way != NULL && geteuid() != 0)
         g_ptr_array_add(argv, way);
     g_ptr_array_add(argv, self);
-    g_ptr_array_add(argv, (char *) "passthrough");
+    g_ptr_array_add(argv, (char *) verb);
     for (gsize i = 0; words[i] != NULL; i++)
         g_ptr_array_add(argv, (char *) words[i]);
     if (app->json)
@@ -89,4 +89,10 @@ elevate_run(const App *app, const char *const *words)
         return app_fail(app, EXIT_PRIVILEGE, "permission", NULL, NULL,
                         "cannot become root: %s", error->message);
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
+
+int
+elevate_run(const App *app, const char *const *words)
+{
+    return elevate_run_verb(app, "passthrough", words);
 }

@@ -10,8 +10,11 @@ gint64 elevate_user(void);
 /* In a process that sudo or pkexec started: a fixed search path, no other
  * environment, folder "/". Nothing in others. */
 void elevate_arrive(void);
-/* Runs `carrel passthrough WORD...` as root by sudo or pkexec (neither when it
+/* Runs `carrel VERB WORD...` as root by sudo or pkexec (neither when it
  * is root already), waits, and
- * returns its ExitCode. words: behind "passthrough", NULL-terminated. Reports
+ * returns its ExitCode. words: NULL-terminated. Reports
  * the command line where neither is there. */
+int elevate_run_verb(const App *app, const char *verb,
+                     const char *const *words);
+/* The same of the verb "passthrough". */
 int elevate_run(const App *app, const char *const *words);

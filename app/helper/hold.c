@@ -13,9 +13,12 @@
 #include <glib/gstdio.h>
 
 #include "app/helper/elevate.h"
+#include "app/helper/hold-plan.h"
 #include "app/helper/vf-mac.h"
+#include "passthrough-wizard/console.h"
 #include "passthrough-wizard/host-pci.h"
 #include "passthrough-wizard/huge-pages.h"
+#include "passthrough-wizard/vfio-bind.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -130,7 +133,7 @@ held_by(char *const *devices)
     (void) g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL,
                                NULL);
     for (gsize i = 0; records != NULL && devices[i] != NULL && id == 0; i++)
-        if (host_bdf_parse(devices[i], bdf))
+        if (pci_address_parse(devices[i], bdf))
             id = journal_find_hold(records, bdf,
                                    boot != NULL ? g_strchomp(boot) : "");
     return id;
@@ -186,7 +189,7 @@ is_bound(const char *text)
 {
     char bdf[HOST_BDF_SIZE];
 
-    if (!host_bdf_parse(text, bdf))
+    if (!pci_address_parse(text, bdf))
         return false; /* the helper says what is wrong with it */
     g_autofree char *path =
         g_strdup_printf("/sys/bus/pci/devices/%s/driver", bdf);
@@ -266,10 +269,12 @@ missing_pages(const Profile *profile)
     return g_strdup_printf("%s:%" G_GUINT64_FORMAT, size, need);
 }
 
-/* "--rebar=0000:01:00.0=8G" for each device that the profile has one for. */
-static void
-add_rebars(const Profile *profile, GPtrArray *words)
+/* "0000:01:00.0=8G" for each device that the profile has one for. */
+static char **
+rebars_of(const Profile *profile)
 {
+    GPtrArray *words = g_ptr_array_new();
+
     for (unsigned i = 0; i < MAX_DEVICES; i++) {
         g_autofree char *host = g_strdup_printf("pci%u.host", i);
         g_autofree char *size = g_strdup_printf("pci%u.rebar", i);
@@ -277,11 +282,12 @@ add_rebars(const Profile *profile, GPtrArray *words)
             *profile_get_string(profile, size) == '\0' ||
             *profile_get_string(profile, host) == '\0')
             continue;
-        g_ptr_array_add(words,
-                        g_strdup_printf("--rebar=%s=%s",
-                                        profile_get_string(profile, host),
-                                        profile_get_string(profile, size)));
+        g_ptr_array_add(
+            words, g_strdup_printf("%s=%s", profile_get_string(profile, host),
+                                   profile_get_string(profile, size)));
     }
+    g_ptr_array_add(words, NULL);
+    return (char **) g_ptr_array_free(words, FALSE);
 }
 
 bool
@@ -293,35 +299,123 @@ hold_is_needed(const Profile *profile)
     return pages != NULL || !all_ready(devices, macs);
 }
 
+/* Does any of the devices take the host's console along? */
+static bool
+has_console(const Profile *profile)
+{
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        g_autofree char *host = g_strdup_printf("pci%u.host", i);
+        g_autofree char *console = g_strdup_printf("pci%u.console", i);
+        if (schema_find_full(host) != NULL &&
+            *profile_get_string(profile, host) != '\0' &&
+            profile_get_bool(profile, console))
+            return true;
+    }
+    return false;
+}
+
+/* The steps that root's process will do; NULL: reported. */
+static Plan *
+make_plan(const App *app, const HoldWish *wish)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(HostRoot) root = host_root_open(NULL, &error);
+    g_autoptr(HostPci) host = root != NULL ? host_pci_read(root, &error) : NULL;
+
+    if (host == NULL) {
+        (void) app_fail_error(app, error);
+        return NULL;
+    }
+    HostHand hand = transaction_hand(root);
+    Plan *plan = hold_plan_make(&hand, host, wish, &error);
+    if (plan == NULL)
+        (void) transaction_fail(app, error);
+    return plan;
+}
+
+/* Is it written down, for each device, that nobody has to be asked? */
+static bool
+is_consented(const Profile *profile)
+{
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        g_autofree char *host = g_strdup_printf("pci%u.host", i);
+        g_autofree char *consent = g_strdup_printf("pci%u.consent", i);
+        if (schema_find_full(host) != NULL &&
+            *profile_get_string(profile, host) != '\0' &&
+            !profile_get_bool(profile, consent))
+            return false;
+    }
+    return true;
+}
+
+static bool
+agree(const App *app, const Plan *plan)
+{
+    if (app->yes || plan->steps->len == 0)
+        return true;
+    if (!app->json)
+        transaction_show(app, plan);
+    if (app_confirm(app, "Take this from the host until the machine ends?"))
+        return true;
+    (void) app_fail(app, EXIT_STATE, "not-agreed",
+                    "--yes agrees for this time; pci0.consent=true in the "
+                    "machine's settings, for each device, for all times",
+                    NULL,
+                    "not started: that the host's devices are taken was not "
+                    "agreed to");
+    return false;
+}
+
 /* The helper binds and stays behind; what it says goes to the terminal. */
 static int
-ask_helper(const App *app, const Profile *profile, char **devices, char **macs,
-           const char *pages, const char *fifo)
+ask_helper(const App *app, const HoldWish *wish, const char *fifo,
+           const Plan *plan)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *sum = transaction_sum(plan);
+    g_autofree char *expect = g_strdup_printf("--expect=%s", sum);
     g_autofree char *where = g_strdup_printf("--fifo=%s", fifo);
     g_autofree char *user = g_strdup_printf("--user=%u", getuid());
 
     g_ptr_array_add(words, (char *) "hold");
-    for (gsize i = 0; devices[i] != NULL; i++)
-        g_ptr_array_add(words, devices[i]);
-    if (pages != NULL)
-        g_ptr_array_add(options, g_strdup_printf("--pages=%s", pages));
-    if (devices[0] != NULL)
-        add_rebars(profile, options);
-    for (gsize i = 0; macs[i] != NULL; i++)
-        g_ptr_array_add(options, g_strconcat("--mac=", macs[i], NULL));
+    for (gsize i = 0; wish->devices[i] != NULL; i++)
+        g_ptr_array_add(words, wish->devices[i]);
+    if (wish->pages != NULL)
+        g_ptr_array_add(options, g_strdup_printf("--pages=%s", wish->pages));
+    for (gsize i = 0; wish->rebars[i] != NULL; i++)
+        g_ptr_array_add(options,
+                        g_strconcat("--rebar=", wish->rebars[i], NULL));
+    for (gsize i = 0; wish->macs[i] != NULL; i++)
+        g_ptr_array_add(options, g_strconcat("--mac=", wish->macs[i], NULL));
     for (guint i = 0; i < options->len; i++)
         g_ptr_array_add(words, options->pdata[i]);
     g_ptr_array_add(words, where);
     g_ptr_array_add(words, user);
+    g_ptr_array_add(words, expect);
+    if (wish->bind.console)
+        g_ptr_array_add(words, (char *) "--console");
     g_ptr_array_add(words, NULL);
     return elevate_run(app, (const char *const *) words->pdata);
 }
 
+/* The FIFO that this process keeps open; -1: reported. */
+static int
+make_fifo(const App *app, const char *fifo)
+{
+    CARREL_AUTO_FD int fd = -1;
+
+    if (mkfifo(fifo, 0600) == 0)
+        fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && sys_write_all(fd, "", 1)) /* see hold_open() */
+        return sys_steal_fd(&fd);
+    (void) app_fail(app, EXIT_FAILED, "failed", NULL, NULL, "no FIFO '%s': %s",
+                    fifo, g_strerror(errno));
+    return -1;
+}
+
 int
-hold_machine(const App *app, const Profile *profile, int *ret_fd)
+hold_machine(const App *app, const Profile *profile, bool agreed, int *ret_fd)
 {
     g_auto(GStrv) devices = devices_of(profile);
     g_auto(GStrv) macs = macs_of(profile);
@@ -333,20 +427,28 @@ hold_machine(const App *app, const Profile *profile, int *ret_fd)
     *ret_fd = -1;
     if (ready && pages == NULL)
         return EXIT_OK;
+    if (!hold_wait_earlier(app, devices))
+        return EXIT_STATE;
+    g_auto(GStrv) rebars = rebars_of(profile);
+    const HoldWish wish = {
+        .devices = ready ? none : devices,
+        .macs = ready ? none : macs,
+        .rebars = ready ? none : rebars,
+        .pages = pages,
+        .bind = {.user = (gint64) getuid(), .console = has_console(profile)},
+    };
+    g_autoptr(Plan) plan = make_plan(app, &wish);
+    if (plan == NULL ||
+        (!agreed && !is_consented(profile) && !agree(app, plan)))
+        return EXIT_STATE;
     g_autofree char *dir = g_dir_make_tmp("carrel-hold-XXXXXX", &error);
     if (dir == NULL)
         return app_fail_error(app, error);
     g_autofree char *fifo = g_build_filename(dir, "fifo", NULL);
-    CARREL_AUTO_FD int fd = -1;
-    if (mkfifo(fifo, 0600) == 0)
-        fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (fd >= 0 && !sys_write_all(fd, "", 1)) /* see hold_open() */
-        (void) close(sys_steal_fd(&fd));
-    int code =
-        fd >= 0 ? ask_helper(app, profile, ready ? none : devices,
-                             ready ? none : macs, pages, fifo)
-                : app_fail(app, EXIT_FAILED, "failed", NULL, NULL,
-                           "no FIFO in '%s': %s", dir, g_strerror(errno));
+    CARREL_AUTO_FD int fd = make_fifo(app, fifo);
+    if (console_is_handed_over(plan)) /* this terminal may end with it */
+        (void) signal(SIGHUP, SIG_IGN);
+    int code = fd >= 0 ? ask_helper(app, &wish, fifo, plan) : (int) EXIT_FAILED;
     (void) g_unlink(fifo); /* both ends are open now, or of no use */
     (void) g_rmdir(dir);
     if (code == EXIT_OK)

@@ -28,7 +28,10 @@ bool hold_wait(const App *app, int fd, guint64 id);
 bool hold_is_needed(const Profile *profile);
 /* The machine's side: binds what machine.ini names as pci0.host to pci15.host,
  * gives virtual functions of network cards the addresses of pci#.mac, and sees
- * that the huge pages of memory.hugepages are there.
- * *ret_fd: what the machine's process must have open, -1 when it has no such
- * device, or all are bound already, by hand or at boot, and stay so. An ExitCode; failures are reported. */
-int hold_machine(const App *app, const Profile *profile, int *ret_fd);
+ * that the huge pages of memory.hugepages are there, after it has shown the
+ * steps and asked, unless agreed, --yes or pci0.consent. *ret_fd: what the
+ * machine's process must have open, -1 when it has no such device, or all are
+ * bound already, by hand or at boot, and stay so. An ExitCode; failures are
+ * reported. */
+int hold_machine(const App *app, const Profile *profile, bool agreed,
+                 int *ret_fd);

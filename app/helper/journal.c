@@ -2,6 +2,7 @@
 #include "app/helper/journal.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -10,7 +11,9 @@
 #include "app/json.h"
 #include "vmm/core/sysutil.h"
 
-#define JOURNAL_MAX (16u << 20)
+#define JOURNAL_MAX     (16u << 20)
+#define JOURNAL_COMPACT (1u << 20) /* longer ones lose what is over */
+#define JOURNAL_KEEP    200        /* records that stay for their list */
 
 static char *
 journal_path(void)
@@ -89,19 +92,6 @@ append(JsonWriter *w, GError **error)
 {
     g_autofree char *line = finish_line(w);
     return append_text(line, error);
-}
-
-int
-journal_lock(GError **error)
-{
-    CARREL_AUTO_FD int fd = open_journal();
-    g_autofree char *path = journal_path();
-
-    if (fd < 0 || SYS_RETRY(flock(fd, LOCK_EX)) < 0) {
-        (void) sys_error(error, errno, "journal '%s' cannot be locked", path);
-        return -1;
-    }
-    return sys_steal_fd(&fd);
 }
 
 static JournalRecord *
@@ -206,6 +196,113 @@ journal_read(GError **error)
             take_line(list, node);
     }
     return list;
+}
+
+/* ---- the lock, and what is over ---- */
+
+/* What can still be taken back, and the newest. */
+static bool
+is_kept(const GPtrArray *records, guint64 id)
+{
+    for (guint i = 0; i < records->len; i++) {
+        const JournalRecord *r = g_ptr_array_index(records, i);
+        if (r->id == id)
+            return i + JOURNAL_KEEP >= records->len ||
+                   (r->plan != NULL ? journal_in_force(r) : r->undone_by == 0);
+    }
+    return false;
+}
+
+/* The lines that stay, as they are; NULL: there is nothing to gain. */
+static char *
+kept_text(void)
+{
+    g_autoptr(GPtrArray) records = journal_read(NULL);
+    g_autofree char *path = journal_path();
+    g_autofree char *text = NULL;
+    GString *kept = g_string_new(NULL);
+    gsize len = 0;
+
+    if (records != NULL && g_file_get_contents(path, &text, &len, NULL)) {
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        for (gsize i = 0; lines[i] != NULL; i++) {
+            g_autoptr(JsonNode) node =
+                json_parse(lines[i], strlen(lines[i]), NULL);
+            if (node != NULL && json_type(node) == JSON_OBJECT &&
+                is_kept(records, (guint64) json_get_int(node, "id", 0)))
+                g_string_append_printf(kept, "%s\n", lines[i]);
+        }
+    }
+    return g_string_free(kept, kept->len == 0 || kept->len > len / 2);
+}
+
+static void
+sync_folder(const char *path)
+{
+    g_autofree char *dir = g_path_get_dirname(path);
+    CARREL_AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0)
+        (void) fsync(fd); /* without it the old one is there, which is fine */
+}
+
+/* A new file in the place of the old one, and its lock; -1: all is as it was.
+ * It is locked before anybody can see it. */
+static int
+compact(void)
+{
+    g_autofree char *path = journal_path();
+    g_autofree char *beside = g_strconcat(path, ".new", NULL);
+    g_autofree char *text = kept_text();
+
+    if (text == NULL)
+        return -1;
+    (void) unlink(beside); /* a crash's */
+    CARREL_AUTO_FD int fd =
+        open(beside, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return -1;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 ||
+        !sys_write_all(fd, text, strlen(text)) || fsync(fd) < 0 ||
+        rename(beside, path) < 0) {
+        (void) unlink(beside);
+        return -1;
+    }
+    sync_folder(path);
+    return sys_steal_fd(&fd);
+}
+
+/* Another helper may have put a new file in its place while this one waited. */
+static bool
+is_the_journal(int fd)
+{
+    g_autofree char *path = journal_path();
+    struct stat ours, there;
+
+    return fstat(fd, &ours) == 0 && stat(path, &there) == 0 &&
+           ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
+int
+journal_lock(GError **error)
+{
+    g_autofree char *path = journal_path();
+    struct stat st;
+
+    for (;;) {
+        CARREL_AUTO_FD int fd = open_journal();
+        if (fd < 0 || SYS_RETRY(flock(fd, LOCK_EX)) < 0) {
+            (void) sys_error(error, errno, "journal '%s' cannot be locked",
+                             path);
+            return -1;
+        }
+        if (!is_the_journal(fd))
+            continue;
+        if (fstat(fd, &st) < 0 || st.st_size <= JOURNAL_COMPACT)
+            return sys_steal_fd(&fd);
+        int made = compact();
+        return made >= 0 ? made : sys_steal_fd(&fd);
+    }
 }
 
 guint64

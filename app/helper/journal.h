@@ -57,7 +57,8 @@ bool journal_in_force(const JournalRecord *record);
  * host's start boot; 0: none. */
 guint64 journal_find_hold(const GPtrArray *records, const char *bdf,
                           const char *boot);
-/* Keeps other helpers away until the descriptor is closed; -1: error set. */
+/* Keeps other helpers away until the descriptor is closed; -1: error set. A
+ * journal of more than a mebibyte loses what was taken back long ago. */
 int journal_lock(GError **error);
 /* All records, oldest first. A file that cannot be read is an error; one that
  * is not there is an empty list. */

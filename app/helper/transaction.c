@@ -10,6 +10,7 @@
 #include <linux/if_link.h>
 
 #include "app/helper/rtnl.h"
+#include "passthrough-wizard/console.h"
 #include "vmm/core/sysutil.h"
 
 /* ---- settings of virtual functions ---- */
@@ -112,6 +113,9 @@ transaction_hand(const HostRoot *root)
 {
     static HostHandOps ops; /* the real ones and ours */
 
+    /* The cards that rtnetlink knows are this host's, not a recording's. */
+    if (!host_root_is_live(root))
+        return (HostHand){.root = root, .ops = &host_hand_real};
     ops = host_hand_real;
     ops.vf_get = vf_get;
     ops.vf_set = vf_set;
@@ -240,6 +244,17 @@ transaction_show(const App *app, const Plan *plan)
 }
 
 bool
+transaction_ask(const App *app, const char *question)
+{
+    if (app_confirm(app, "%s", question))
+        return true;
+    (void) app_fail(app, EXIT_STATE, "not-agreed",
+                    "--yes agrees where nobody can be asked", NULL,
+                    "nothing is changed: it was not agreed to");
+    return false;
+}
+
+bool
 transaction_agree(const App *app, const HostHand *hand, const Plan *plan,
                   const char *expect)
 {
@@ -254,7 +269,7 @@ transaction_agree(const App *app, const HostHand *hand, const Plan *plan,
     if (app->dry_run || expect != NULL)
         return true;
     transaction_show(app, plan);
-    return plan->steps->len == 0 || app_confirm(app, "Do this?");
+    return plan->steps->len == 0 || transaction_ask(app, "Do this?");
 }
 
 /* ---- applying ---- */
@@ -296,14 +311,18 @@ unblock(const sigset_t *old)
     (void) pthread_sigmask(SIG_SETMASK, old, NULL);
 }
 
+/* A plan that ends the desktop ends the terminal that asked for it: its SIGHUP
+ * is no wish of anybody. */
 static bool
-is_interrupted(GError **error)
+is_interrupted(const Plan *plan, GError **error)
 {
+    bool hangup = !console_is_handed_over(plan);
     sigset_t waiting;
 
-    if (sigpending(&waiting) < 0 || (sigismember(&waiting, SIGHUP) != 1 &&
-                                     sigismember(&waiting, SIGINT) != 1 &&
-                                     sigismember(&waiting, SIGTERM) != 1))
+    if (sigpending(&waiting) < 0 ||
+        ((!hangup || sigismember(&waiting, SIGHUP) != 1) &&
+         sigismember(&waiting, SIGINT) != 1 &&
+         sigismember(&waiting, SIGTERM) != 1))
         return false;
     g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_FAILED,
                 "interrupted by a signal, so what was done is taken back");
@@ -315,7 +334,8 @@ record_state(void *ctx, guint step, StepState state, GError **error)
 {
     const Scribe *s = ctx;
 
-    if ((state == STEP_BEGUN || state == STEP_DONE) && is_interrupted(error))
+    if ((state == STEP_BEGUN || state == STEP_DONE) &&
+        is_interrupted(s->record->plan, error))
         return false;
     if (!journal_step(s->record, step, state, error))
         return false;

@@ -22,6 +22,8 @@ char *transaction_sum(const Plan *plan);
  * sum, or the person who is shown it says no; both are reported. */
 bool transaction_agree(const App *app, const HostHand *hand, const Plan *plan,
                        const char *expect);
+/* Asks a person, whom --yes answers for. False: reported. */
+bool transaction_ask(const App *app, const char *question);
 /* Shows the steps to a person, or as JSON with --json. */
 void transaction_show(const App *app, const Plan *plan);
 /* Journals and applies the plan; with --dry-run prints the lines that the

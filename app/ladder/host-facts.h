@@ -15,7 +15,7 @@ typedef struct {
     unsigned n_sriov; /* network functions that can be split */
 } HostFacts;
 
-/* root: "/", or a test's tree with sys and dev. */
-void host_facts_read(const char *root, HostFacts *ret_facts);
+/* dir: "/", or a tree or recording as host_root_open() takes it. */
+void host_facts_read(const char *dir, HostFacts *ret_facts);
 /* One sentence: why nothing can be passed through; NULL: it can. */
 const char *host_facts_problem(const HostFacts *facts);

@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/helper/elevate.h"
+#include "app/helper/transaction.h"
 #include "app/store.h"
 #include "app/verbs/passthrough.h"
 #include "app/verbs/run.h"
 #include "app/wrap.h"
 #include "passthrough-wizard/checks.h"
+#include "passthrough-wizard/fix.h"
 #include "passthrough-wizard/record.h"
 
 /* The machine with the most memory: what limits have to be enough for. */
@@ -100,22 +103,128 @@ write_record(const App *app, const HostRoot *root, const HostPci *host,
     return EXIT_OK;
 }
 
+/* ---- --fix ---- */
+
+typedef struct {
+    char *root, *record, *only, *expect;
+    gboolean fix;
+    int user;
+    gint64 memory; /* of the largest machine; root's process is told */
+} Options;
+
+static void
+options_clear(Options *o)
+{
+    g_free(o->root);
+    g_free(o->record);
+    g_free(o->only);
+    g_free(o->expect);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+/* The ids that a plan mends; g_strfreev. */
+static char **
+find_ids(const GPtrArray *checks)
+{
+    GPtrArray *ids = g_ptr_array_new();
+
+    for (guint i = 0; i < checks->len; i++) {
+        const Check *check = g_ptr_array_index(checks, i);
+        if (fix_can(check))
+            g_ptr_array_add(ids, g_strdup(check->id));
+    }
+    g_ptr_array_add(ids, NULL);
+    return (char **) g_ptr_array_free(ids, FALSE);
+}
+
+/* What no plan mends, and whose it is. Returns how many of them are BAD. */
+static unsigned
+show_rest(const App *app, const GPtrArray *checks)
+{
+    unsigned n_bad = 0, n = 0;
+
+    for (guint i = 0; i < checks->len; i++) {
+        const Check *check = g_ptr_array_index(checks, i);
+        const char *who = fix_who(check);
+        if (who == NULL)
+            continue;
+        n_bad += check->state == CHECK_BAD;
+        if (n++ == 0)
+            app_say(app, "not by a plan:");
+        g_autofree char *head =
+            g_strdup_printf("  %-4s %-11s  ", who, check->title);
+        app_say_wrapped(app, head,
+                        check->fix != NULL ? check->fix : check->finding);
+        if (check->command != NULL)
+            app_say(app, "                     $ %s", check->command);
+    }
+    return n_bad;
+}
+
 static int
-examine(const App *app, const HostRoot *root, const char *file)
+hand_over(const App *app, char **ids, const FixWants *wants, const Plan *plan)
+{
+    g_autofree char *list = g_strjoinv(",", ids);
+    g_autofree char *only = g_strconcat("--only=", list, NULL);
+    g_autofree char *user =
+        g_strdup_printf("--user=%" G_GINT64_FORMAT, wants->user);
+    g_autofree char *memory =
+        g_strdup_printf("--memory=%" G_GUINT64_FORMAT, wants->memory);
+    g_autofree char *sum = transaction_sum(plan);
+    g_autofree char *expect = g_strconcat("--expect=", sum, NULL);
+    const char *words[] = {"--fix", only, user, memory, "--yes", expect, NULL};
+
+    return elevate_run_verb(app, "doctor", words);
+}
+
+static int
+fix(const App *app, const HostRoot *root, const HostPci *host,
+    const GPtrArray *checks, const Options *o, guint64 memory)
+{
+    g_autoptr(GError) error = NULL;
+    const FixWants wants = {.user = o->user, .memory = memory};
+    g_auto(GStrv) ids =
+        o->only != NULL ? g_strsplit(o->only, ",", -1) : find_ids(checks);
+    HostHand hand = transaction_hand(root);
+    unsigned n_bad = o->only == NULL ? show_rest(app, checks) : 0;
+
+    if (ids[0] == NULL) {
+        app_say(app, "there is nothing that a plan can mend");
+        return n_bad > 0 ? EXIT_PROBLEMS : EXIT_OK;
+    }
+    g_autoptr(Plan) plan =
+        fix_plan(&hand, host, (const char *const *) ids, &wants, &error);
+    if (plan == NULL)
+        return transaction_fail(app, error);
+    if (!transaction_agree(app, &hand, plan, o->expect))
+        return EXIT_STATE;
+    int code = app->dry_run || transaction_may(root)
+                   ? transaction_apply(app, &hand, plan, NULL)
+                   : hand_over(app, ids, &wants, plan);
+    return code == EXIT_OK && n_bad > 0 ? EXIT_PROBLEMS : code;
+}
+
+static int
+examine(const App *app, const HostRoot *root, const Options *o)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(HostPci) host = host_pci_read(root, &error);
     CheckWants wants = {0};
     g_autofree char *largest = NULL;
 
-    if (file != NULL)
-        return host != NULL ? write_record(app, root, host, file)
+    if (o->record != NULL)
+        return host != NULL ? write_record(app, root, host, o->record)
                             : app_fail_error(app, error);
-    if (host_root_is_live(root)) { /* our machines are not a recording's */
+    if (o->memory > 0)
+        wants.memory = (guint64) o->memory;
+    else if (host_root_is_live(root)) { /* ours are not a recording's */
         largest = largest_machine(&wants.memory);
         wants.machine = largest;
     }
     g_autoptr(GPtrArray) checks = checks_run(root, host, &wants);
+    if (o->fix)
+        return fix(app, root, host, checks, o,
+                   wants.memory > 0 ? wants.memory : CHECKS_USUAL_MEMORY);
     show(app, checks);
     return checks_count(checks, CHECK_BAD) > 0 ? EXIT_PROBLEMS : EXIT_OK;
 }
@@ -123,20 +232,37 @@ examine(const App *app, const HostRoot *root, const char *file)
 int
 verb_doctor(App *app, int argc, char **argv)
 {
-    g_autoptr(GError) error = NULL;
-    g_autofree char *dir = NULL, *file = NULL;
+    g_auto(Options) o = {.user = -1};
     const GOptionEntry entries[] = {
-        PASSTHROUGH_ROOT_OPTION(dir),
-        {"record", 0, 0, G_OPTION_ARG_FILENAME, &file,
+        PASSTHROUGH_ROOT_OPTION(o.root),
+        {"record", 0, 0, G_OPTION_ARG_FILENAME, &o.record,
          "Write what was looked at, without names and serials", "FILE"},
+        {"fix", 'f', 0, G_OPTION_ARG_NONE, &o.fix,
+         "Mend what can be mended, after showing how", NULL},
+        {"only", 0, 0, G_OPTION_ARG_STRING, &o.only,
+         "--fix: these checks, with commas between", "ID,..."},
+        {"user", 0, 0, G_OPTION_ARG_INT, &o.user, "--fix: for whom", "UID"},
+        {"memory", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT64, &o.memory,
+         "Of the largest machine", "BYTES"},
+        {"expect", 0, 0, G_OPTION_ARG_STRING, &o.expect,
+         "Only if the plan has this sum", "SUM"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     g_auto(GStrv) args = NULL;
     int code = app_parse(app, argv, entries, 0, 0, &args);
 
     if (code >= 0)
         return code;
-    g_autoptr(HostRoot) root = host_root_open(dir, &error);
-    if (root == NULL)
-        return app_fail_error(app, error);
-    return examine(app, root, file);
+    if (o.fix && app->read_only)
+        return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
+                        "doctor --fix changes something; --read-only forbids "
+                        "it");
+    if (!o.fix && (o.only != NULL || o.expect != NULL || o.user >= 0))
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "--only, --user and --expect go with --fix");
+    if (o.fix && o.user < 0)
+        o.user = (int) elevate_user();
+    if (o.fix)
+        elevate_arrive();
+    g_autoptr(HostRoot) root = passthrough_root(app, o.root, &code);
+    return root != NULL ? examine(app, root, &o) : code;
 }

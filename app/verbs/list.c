@@ -7,6 +7,7 @@
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
 #include "app/wrap.h"
+#include "passthrough-wizard/boot-config.h"
 
 #define COLUMNS 7
 
@@ -124,6 +125,17 @@ free_info(gpointer info)
     machine_info_free(info);
 }
 
+/* Who forgets to confirm finds the devices with the host again one day. */
+static void
+tell_trial(const App *app)
+{
+    g_autoptr(HostRoot) root =
+        host_root_open(g_getenv("CARREL_HOST_ROOT"), NULL);
+
+    if (root != NULL && boot_trial(root) == BOOT_TRIAL_ON)
+        app_note(app, BOOT_TRIAL_NOTICE);
+}
+
 int
 verb_list(App *app, int argc, char **argv)
 {
@@ -139,6 +151,7 @@ verb_list(App *app, int argc, char **argv)
         if (info != NULL) /* it may have gone since the names were read */
             g_ptr_array_add(infos, info);
     }
+    tell_trial(app);
     if (app->json) {
         JsonWriter *w = json_writer_new();
         json_begin_array(w, NULL);

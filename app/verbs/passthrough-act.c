@@ -1,24 +1,22 @@
 /* app/verbs/passthrough-act.c - carrel passthrough plan | bind | unbind |
- * apply | undo: the way there and back. A user's process makes the plan, shows
+ * apply | hold: the way there. A user's process makes the plan, shows
  * it and asks; root's makes it again and does it only when it is the same. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "app/helper/elevate.h"
+#include "app/helper/hold-plan.h"
 #include "app/helper/hold.h"
 #include "app/verbs/passthrough.h"
 #include "passthrough-wizard/boot-config.h"
-#include "passthrough-wizard/huge-pages.h"
-#include "passthrough-wizard/rebar.h"
-#include "passthrough-wizard/sriov.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
 typedef struct {
     char *root, *when, *expect, *memory;
     int user, huge_pages;
-    gboolean unsafe, consent;
+    gboolean unsafe, consent, console;
     char *fifo, *pages, **rebars; /* of hold */
     char **macs; /* of hold: "0000:01:10.0=52:54:00:12:34:56"; NULL: none */
     gint64 uid;
@@ -56,6 +54,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
          "Go on without interrupt remapping", NULL},
         {"consent", 0, 0, G_OPTION_ARG_NONE, &o->consent,
          "Give away what the host itself needs", NULL},
+        {"console", 0, 0, G_OPTION_ARG_NONE, &o->console,
+         "Hand the host's console over with its card", NULL},
         {"expect", 0, 0, G_OPTION_ARG_STRING, &o->expect,
          "Only if the plan has this sum", "SUM"},
         {"fifo", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &o->fifo,
@@ -89,7 +89,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
                             .memory = bytes,
                             .huge_pages = (guint64) o->huge_pages,
                             .unsafe_interrupts = o->unsafe,
-                            .consent = o->consent};
+                            .consent = o->consent,
+                            .console = o->console};
     return -1;
 }
 
@@ -138,6 +139,8 @@ hand_over(const App *app, const char *word, char **bdfs, const Options *o,
         g_ptr_array_add(words, g_strdup("--unsafe-interrupts"));
     if (o->consent)
         g_ptr_array_add(words, g_strdup("--consent"));
+    if (o->console)
+        g_ptr_array_add(words, g_strdup("--console"));
     g_ptr_array_add(words, NULL);
     return elevate_run(app, (const char *const *) words->pdata);
 }
@@ -216,74 +219,6 @@ hold_plan(const App *app, HostHand *hand, Plan *plan, int fd)
     return code;
 }
 
-/* "0000:01:00.0=8G", "0000:01:00.0=max" */
-static bool
-add_rebar(Plan *plan, HostHand *hand, const char *text, GError **error)
-{
-    g_auto(GStrv) words = g_strsplit(text, "=", 2);
-    guint64 bytes = 0;
-
-    if (g_strv_length(words) == 2 &&
-        (strcmp(words[1], "max") == 0 || schema_parse_size(words[1], &bytes)))
-        return rebar_plan(plan, hand, words[0], bytes, error);
-    g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
-                "hold: --rebar is such as 0000:01:00.0=8G, not '%.40s'", text);
-    return false;
-}
-
-/* By address: who holds which is told by the name. The addresses of network
- * cards are set when the functions are bound, and taken back before a driver of
- * the host has them again. */
-static Plan *
-make_devices_plan(HostHand *hand, const HostPci *host, char *const *bdfs,
-                  const Options *o, GError **error)
-{
-    g_autoptr(Plan) plan =
-        vfio_bind_plan(hand, host, (const char *const *) bdfs, &o->bind, error);
-    g_autoptr(GString) title = g_string_new(JOURNAL_HOLD "bind");
-
-    for (gsize i = 0; plan != NULL && bdfs[i] != NULL; i++)
-        g_string_append_printf(title, " %s", host_pci_find(host, bdfs[i])->bdf);
-    for (gsize i = 0; plan != NULL && o->macs != NULL && o->macs[i] != NULL;
-         i++)
-        if (!sriov_add_mac(plan, hand, host, o->macs[i], error))
-            return NULL;
-    for (gsize i = 0; plan != NULL && o->rebars != NULL && o->rebars[i] != NULL;
-         i++)
-        if (!add_rebar(plan, hand, o->rebars[i], error))
-            return NULL;
-    if (plan == NULL)
-        return NULL;
-    g_free(plan->title);
-    plan->title = g_string_free(g_steal_pointer(&title), FALSE);
-    return g_steal_pointer(&plan);
-}
-
-/* What is held: devices, huge pages, or both. */
-static Plan *
-make_hold_plan(HostHand *hand, const HostPci *host, char *const *bdfs,
-               const Options *o, GError **error)
-{
-    g_autoptr(Plan) plan =
-        bdfs[0] != NULL
-            ? make_devices_plan(hand, host, bdfs, o, error)
-            : plan_new(JOURNAL_HOLD "huge pages for a machine");
-    char size[16];
-    guint64 need;
-
-    if (plan == NULL || o->pages == NULL)
-        return g_steal_pointer(&plan);
-    if (!huge_pages_parse(o->pages, size, &need)) {
-        g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
-                    "hold: --pages is such as 2048kB:512, not '%.40s'",
-                    o->pages);
-        return NULL;
-    }
-    return huge_pages_plan(plan, hand, size, need, error)
-               ? g_steal_pointer(&plan)
-               : NULL;
-}
-
 /* Each --mac is of a function that is held: nobody's else is told another. */
 static bool
 macs_are_held(char *const *bdfs, char *const *macs)
@@ -320,6 +255,10 @@ passthrough_hold(App *app, int argc, char **argv)
     if (o.fifo == NULL)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "hold: --fifo is missing");
+    if (o.console && o.expect == NULL)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "hold: --console only for a plan that somebody saw "
+                        "(--expect)");
     if (o.consent || o.unsafe) /* nobody is shown a plan and asked */
         return app_fail(app, EXIT_USAGE, "usage", NULL,
                         "carrel passthrough bind",
@@ -338,124 +277,18 @@ passthrough_hold(App *app, int argc, char **argv)
     if (host == NULL)
         return code;
     HostHand hand = transaction_hand(root);
-    g_autoptr(Plan) plan = make_hold_plan(&hand, host, args + 1, &o, &error);
+    const HoldWish wish = {.devices = args + 1,
+                           .macs = o.macs,
+                           .rebars = o.rebars,
+                           .pages = o.pages,
+                           .bind = o.bind};
+    g_autoptr(Plan) plan = hold_plan_make(&hand, host, &wish, &error);
     if (plan == NULL)
         return transaction_fail(app, error);
-    return hold_plan(app, &hand, plan, fd);
-}
-
-/* ---- back ---- */
-
-/* The newest change in force that has a step for that function. */
-static guint64
-find_change(const char *bdf, GError **error)
-{
-    g_autoptr(GPtrArray) records = journal_read(error);
-
-    for (guint i = records != NULL ? records->len : 0; i-- > 0;) {
-        const JournalRecord *r = g_ptr_array_index(records, i);
-        if (!journal_in_force(r))
-            continue;
-        for (guint k = 0; k < r->plan->steps->len; k++)
-            if (strcmp(plan_step(r->plan, k)->kind, "driver") == 0 &&
-                strcmp(plan_step(r->plan, k)->target, bdf) == 0)
-                return r->id;
-    }
-    return 0;
-}
-
-static int
-undo_words(const App *app, const char *const *words)
-{
-    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
-    guint64 id = 0;
-
-    elevate_arrive();
-    if (!transaction_may(root))
-        return elevate_run(app, words);
-    HostHand hand = transaction_hand(root);
-    if (words[1] != NULL && strcmp(words[1], "--all") == 0)
-        return transaction_undo_all(app, &hand);
-    if (words[1] != NULL &&
-        !g_ascii_string_to_unsigned(words[1], 10, 1, G_MAXINT64, &id, NULL))
-        return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel helper list",
-                        "undo: '%s' is no number of a change", words[1]);
-    return transaction_undo(app, &hand, id);
-}
-
-int
-passthrough_unbind(App *app, int argc, char **argv)
-{
-    g_auto(GStrv) args = NULL;
-    g_autoptr(GError) error = NULL;
-    char bdf[HOST_BDF_SIZE];
-    int code = app_parse(app, argv, NULL, 2, 2, &args);
-
-    if (code >= 0)
-        return code;
-    if (!host_bdf_parse(args[1], bdf))
-        return app_fail(app, EXIT_USAGE, "usage", NULL,
-                        "carrel passthrough list",
-                        "unbind: this is no address of a PCI function, such "
-                        "as 0000:01:00.0");
-    guint64 id = find_change(bdf, &error);
-    if (error != NULL)
-        return app_fail_error(app, error);
-    if (id == 0)
-        return app_fail(app, EXIT_NOT_FOUND, "not-found", NULL, NULL,
-                        "Carrel has not bound %s, so it does not know what to "
-                        "give it back to",
-                        bdf);
-    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, id);
-    const char *words[] = {"undo", text, NULL};
-    if (!app->dry_run)
-        return undo_words(app, words);
-    app_say(app, "would take back change %s", text);
-    return EXIT_OK;
-}
-
-int
-passthrough_undo(App *app, int argc, char **argv)
-{
-    gboolean all = FALSE;
-    const GOptionEntry entries[] = {
-        {"all", 'a', 0, G_OPTION_ARG_NONE, &all, "All changes in force", NULL},
-        {NULL, 0, 0, 0, NULL, NULL, NULL}};
-    g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, entries, 1, 2, &args);
-
-    if (code >= 0)
-        return code;
-    const char *words[] = {"undo", all ? "--all" : args[1], NULL};
-    return undo_words(app, words);
-}
-
-int
-passthrough_confirm(App *app, int argc, char **argv)
-{
-    g_autofree char *expect = NULL;
-    const GOptionEntry entries[] = {{"expect", 0, 0, G_OPTION_ARG_STRING,
-                                     &expect, "Only if the plan has this sum",
-                                     "SUM"},
-                                    {NULL, 0, 0, 0, NULL, NULL, NULL}};
-    g_auto(GStrv) args = NULL;
-    g_autoptr(HostRoot) root = host_root_open(NULL, NULL);
-    g_autoptr(GError) error = NULL;
-    int code = app_parse(app, argv, entries, 1, 1, &args);
-
-    if (code >= 0)
-        return code;
-    elevate_arrive();
-    HostHand hand = transaction_hand(root);
-    g_autoptr(Plan) plan = boot_confirm_plan(&hand, &error);
-    if (plan == NULL)
-        return transaction_fail(app, error);
-    if (!transaction_agree(app, &hand, plan, expect))
+    if (o.expect != NULL && !transaction_agree(app, &hand, plan, o.expect))
         return EXIT_STATE;
-    if (app->dry_run || transaction_may(root))
-        return transaction_apply(app, &hand, plan, NULL);
-    g_autofree char *sum = transaction_sum(plan);
-    g_autofree char *option = g_strdup_printf("--expect=%s", sum);
-    const char *words[] = {"confirm", "--yes", option, NULL};
-    return elevate_run(app, words);
+    char *title = g_strconcat(JOURNAL_HOLD, plan->title, NULL);
+    g_free(plan->title);
+    plan->title = title;
+    return hold_plan(app, &hand, plan, fd);
 }

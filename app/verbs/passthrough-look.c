@@ -9,19 +9,48 @@
 #include "passthrough-wizard/report.h"
 #include "passthrough-wizard/verdict.h"
 
+HostRoot *
+passthrough_root(const App *app, const char *dir, int *ret_code)
+{
+    g_autoptr(GError) error = NULL;
+    HostRoot *root = host_root_open(
+        dir != NULL ? dir : g_getenv("CARREL_HOST_ROOT"), &error);
+
+    if (root == NULL)
+        *ret_code = app_fail_error(app, error);
+    return root;
+}
+
 HostPci *
 passthrough_look(const App *app, const char *dir, HostRoot **ret_root,
                  int *ret_code)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(HostRoot) root = host_root_open(dir, &error);
+    g_autoptr(HostRoot) root = passthrough_root(app, dir, ret_code);
     HostPci *host = root != NULL ? host_pci_read(root, &error) : NULL;
 
-    if (host == NULL)
+    if (root != NULL && host == NULL)
         *ret_code = app_fail_error(app, error);
-    else if (ret_root != NULL)
+    else if (host != NULL && ret_root != NULL)
         *ret_root = g_steal_pointer(&root);
     return host;
+}
+
+/* The head of each word: its options, then the host. all may be NULL. */
+static HostPci *
+parse_and_look(App *app, char **argv, unsigned n_args, gboolean *all,
+               char ***ret_args, int *ret_code)
+{
+    g_autofree char *dir = NULL;
+    const GOptionEntry entries[] = {
+        PASSTHROUGH_ROOT_OPTION(dir),
+        {all != NULL ? "all" : NULL, 'a', 0, G_OPTION_ARG_NONE, all,
+         "Bridges and parts of the chipset too", NULL},
+        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+
+    *ret_code =
+        app_parse(app, argv, entries, (int) n_args, (int) n_args, ret_args);
+    return *ret_code >= 0 ? NULL : passthrough_look(app, dir, NULL, ret_code);
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
@@ -177,19 +206,11 @@ print_list(const App *app, const HostPci *host, bool all)
 int
 passthrough_list(App *app, int argc, char **argv)
 {
-    g_autofree char *dir = NULL;
     gboolean all = FALSE;
-    const GOptionEntry entries[] = {PASSTHROUGH_ROOT_OPTION(dir),
-                                    {"all", 'a', 0, G_OPTION_ARG_NONE, &all,
-                                     "Bridges and parts of the chipset too",
-                                     NULL},
-                                    {NULL, 0, 0, 0, NULL, NULL, NULL}};
     g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, entries, 1, 1, &args);
+    int code = EXIT_OK;
+    g_autoptr(HostPci) host = parse_and_look(app, argv, 1, &all, &args, &code);
 
-    if (code >= 0)
-        return code;
-    g_autoptr(HostPci) host = passthrough_look(app, dir, NULL, &code);
     if (host == NULL)
         return code;
     if (!app->json) {
@@ -258,15 +279,10 @@ print_group(const App *app, const HostPci *host, const HostGroup *group)
 int
 passthrough_groups(App *app, int argc, char **argv)
 {
-    g_autofree char *dir = NULL;
-    const GOptionEntry entries[] = {PASSTHROUGH_ROOT_OPTION(dir),
-                                    {NULL, 0, 0, 0, NULL, NULL, NULL}};
     g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, entries, 1, 1, &args);
+    int code = EXIT_OK;
+    g_autoptr(HostPci) host = parse_and_look(app, argv, 1, NULL, &args, &code);
 
-    if (code >= 0)
-        return code;
-    g_autoptr(HostPci) host = passthrough_look(app, dir, NULL, &code);
     if (host == NULL)
         return code;
     if (host->groups->len == 0) {
@@ -375,16 +391,10 @@ int
 passthrough_explain(App *app, int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *dir = NULL;
-    const GOptionEntry entries[] = {PASSTHROUGH_ROOT_OPTION(dir),
-                                    {NULL, 0, 0, 0, NULL, NULL, NULL}};
     g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, entries, 2, 2, &args);
+    int code = EXIT_OK;
+    g_autoptr(HostPci) host = parse_and_look(app, argv, 2, NULL, &args, &code);
 
-    if (code >= 0)
-        return code;
-    g_autoptr(HostRoot) root = NULL;
-    g_autoptr(HostPci) host = passthrough_look(app, dir, &root, &code);
     if (host == NULL)
         return code;
     const HostPciFn *fn = host_pci_require(host, args[1], &error);

@@ -30,7 +30,7 @@ machines_with(const char *bdf)
             const char *value = schema_find_full(key) != NULL
                                     ? profile_get_string(profile, key)
                                     : NULL;
-            if (value == NULL || !host_bdf_parse(value, own) ||
+            if (value == NULL || !pci_address_parse(value, own) ||
                 strcmp(own, bdf) != 0)
                 continue;
             g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "",

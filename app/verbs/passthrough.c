@@ -38,7 +38,7 @@ all_words(void)
     GString *text = g_string_new(NULL);
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
-        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", rows[i].word);
+        g_string_append_printf(text, "%s%s", i > 0 ? " " : "", rows[i].word);
     return g_string_free(text, FALSE);
 }
 
@@ -73,9 +73,8 @@ verb_passthrough(App *app, int argc, char **argv)
         if (code >= 0)
             return code;
         g_autofree char *words = all_words();
-        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
-                        "passthrough has no word \"%s\"; there are %s", args[0],
-                        words);
+        return app_fail(app, EXIT_USAGE, "usage", words, NULL,
+                        "passthrough has no word \"%s\"", args[0]);
     }
     if (row->changes && app->read_only)
         return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,

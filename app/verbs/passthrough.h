@@ -16,10 +16,12 @@ int passthrough_list(App *app, int argc, char **argv);
 
 /* passthrough-act.c */
 int passthrough_apply(App *app, int argc, char **argv);
-int passthrough_confirm(App *app, int argc, char **argv);
 int passthrough_bind(App *app, int argc, char **argv);
 int passthrough_hold(App *app, int argc, char **argv);
 int passthrough_plan(App *app, int argc, char **argv);
+
+/* passthrough-undo.c */
+int passthrough_confirm(App *app, int argc, char **argv);
 int passthrough_unbind(App *app, int argc, char **argv);
 int passthrough_undo(App *app, int argc, char **argv);
 
@@ -36,7 +38,10 @@ int passthrough_rehearse(App *app, int argc, char **argv);
             "Look at the host recorded there instead of this one", "DIR"       \
     }
 
-/* Looks beneath dir (NULL: this host). NULL: reported, *ret_code is set. The
+/* dir; NULL: what CARREL_HOST_ROOT names, else this host. NULL: reported,
+ * *ret_code is set. The caller frees. */
+HostRoot *passthrough_root(const App *app, const char *dir, int *ret_code);
+/* Looks beneath that. NULL: reported, *ret_code is set. The
  * caller frees both; ret_root may be NULL. */
 HostPci *passthrough_look(const App *app, const char *dir, HostRoot **ret_root,
                           int *ret_code);

@@ -148,11 +148,13 @@ would_stop(const App *app, const char *name, const char *op, bool force,
 
 /* With the host's devices that it has, which are given back when it is gone. */
 static int
-start_with_devices(const App *app, const char *name, SpawnOptions options)
+start_with_devices(const App *app, const char *name, SpawnOptions options,
+                   bool agreed)
 {
     g_autoptr(Profile) profile = machine_profile(name, NULL);
     CARREL_AUTO_FD int fd = -1;
-    int code = profile != NULL ? hold_machine(app, profile, &fd) : EXIT_OK;
+    int code =
+        profile != NULL ? hold_machine(app, profile, agreed, &fd) : EXIT_OK;
 
     options.hold_fd = MAX(fd, 0);
     return code == EXIT_OK ? running_start(app, name, &options) : code;
@@ -184,7 +186,7 @@ verb_start(App *app, int argc, char **argv)
         return code;
     if (!app->dry_run && !running) {
         const SpawnOptions options = {.paused = paused, .snapshot = snapshot};
-        code = start_with_devices(app, name, options);
+        code = start_with_devices(app, name, options, false);
         if (code != EXIT_OK)
             return code;
         const char *hint = linger_hint("");
@@ -269,7 +271,8 @@ verb_restart(App *app, int argc, char **argv)
         code = running_stop(app, args[0], force, timeout);
     if (code <= EXIT_OK) {
         tell_trials(app, args[0]);
-        code = start_with_devices(app, args[0], options);
+        /* what it had a moment ago it has again */
+        code = start_with_devices(app, args[0], options, running);
     }
     if (code != EXIT_OK)
         return code;

@@ -1,13 +1,16 @@
-/* app/verbs/usb.c - carrel usb list | attach NAME DEVICE | detach NAME DEVICE:
+/* app/verbs/usb.c - carrel usb list | attach | detach | setup:
  * USB devices of this computer in a running machine. DEVICE is a port (1-2) or
  * numbers (046d:c52b). */
 #include <stdio.h>
 #include <string.h>
 
+#include "app/helper/elevate.h"
+#include "app/helper/transaction.h"
 #include "app/machines.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
 #include "devices/usb/usb-bus.h"
+#include "passthrough-wizard/access.h"
 #include "passthrough-wizard/usb-list.h"
 
 #define CALL_MS 30000
@@ -267,32 +270,129 @@ detach(App *app, const char *name, const char *device, bool keep)
     return verb_detach(app, keep ? 4 : 3, argv);
 }
 
+/* ---- setup ---- */
+
+typedef struct {
+    gboolean keep;
+    char *root, *expect;
+    int user;
+} Options;
+
+static void
+options_clear(Options *o)
+{
+    g_free(o->root);
+    g_free(o->expect);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+/* Ports are where something is now, and rules are about what it is. */
+static char *
+numbers_of(const char *device)
+{
+    g_autoptr(GPtrArray) all = usb_list("");
+
+    for (guint i = 0; i < all->len; i++) {
+        const UsbListed *u = g_ptr_array_index(all, i);
+        if (strcmp(u->port, device) == 0)
+            return g_strdup_printf("%04x:%04x", u->vendor, u->product);
+    }
+    return g_strdup(device); /* the plan says what is wrong with others */
+}
+
+static int
+hand_over(const App *app, char **numbers, const Options *o, const Plan *plan)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    g_autofree char *sum = transaction_sum(plan);
+    g_autofree char *expect = g_strconcat("--expect=", sum, NULL);
+    g_autofree char *user = g_strdup_printf("--user=%d", o->user);
+
+    g_ptr_array_add(words, (char *) "setup");
+    for (gsize i = 0; numbers[i] != NULL; i++)
+        g_ptr_array_add(words, numbers[i]);
+    g_ptr_array_add(words, user);
+    g_ptr_array_add(words, (char *) "--yes");
+    g_ptr_array_add(words, expect);
+    g_ptr_array_add(words, NULL);
+    return elevate_run_verb(app, "usb", (const char *const *) words->pdata);
+}
+
+static int
+setup(const App *app, char **devices, Options *o)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) list = g_ptr_array_new();
+    g_autoptr(HostRoot) root = NULL;
+
+    for (gsize i = 0; devices[i] != NULL; i++)
+        g_ptr_array_add(list, numbers_of(devices[i]));
+    g_ptr_array_add(list, NULL);
+    g_auto(GStrv) numbers =
+        (char **) g_ptr_array_free(g_steal_pointer(&list), FALSE);
+    if (o->user < 0)
+        o->user = (int) elevate_user();
+    elevate_arrive();
+    root = host_root_open(o->root, &error);
+    if (root == NULL)
+        return app_fail_error(app, error);
+    HostHand hand = transaction_hand(root);
+    g_autoptr(Plan) plan =
+        access_usb_plan(&hand, o->user, (const char *const *) numbers, &error);
+    if (plan == NULL)
+        return transaction_fail(app, error);
+    if (!transaction_agree(app, &hand, plan, o->expect))
+        return EXIT_STATE;
+    return app->dry_run || transaction_may(root)
+               ? transaction_apply(app, &hand, plan, NULL)
+               : hand_over(app, numbers, o, plan);
+}
+
+/* ---- the verb ---- */
+
+static int
+usage(const App *app)
+{
+    return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                    "usb: list, attach NAME DEVICE, detach NAME DEVICE, or "
+                    "setup [DEVICE...]");
+}
+
 int
 verb_usb(App *app, int argc, char **argv)
 {
-    gboolean keep = FALSE;
+    g_auto(Options) o = {.user = -1};
     const GOptionEntry entries[] = {
-        {"keep", 'k', 0, G_OPTION_ARG_NONE, &keep,
+        {"keep", 'k', 0, G_OPTION_ARG_NONE, &o.keep,
          "attach, detach: also in machine.ini, for the next start", NULL},
+        {"user", 0, 0, G_OPTION_ARG_INT, &o.user, "setup: for whom", "UID"},
+        {"root", 0, 0, G_OPTION_ARG_FILENAME, &o.root,
+         "setup: the host in that directory", "DIR"},
+        {"expect", 0, 0, G_OPTION_ARG_STRING, &o.expect,
+         "setup: only if the plan has this sum", "SUM"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, entries, 1, 3, &args);
+    int code = app_parse(app, argv, entries, 1, -1, &args);
 
     if (code >= 0)
         return code;
     unsigned n = g_strv_length(args);
+    bool in = strcmp(args[0], "attach") == 0;
+    bool out = strcmp(args[0], "detach") == 0;
+    bool set_up = strcmp(args[0], "setup") == 0;
     if (n == 1 && strcmp(args[0], "list") == 0)
         return list(app);
-    bool in = strcmp(args[0], "attach") == 0;
-    if (n != 3 || (!in && strcmp(args[0], "detach") != 0))
-        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
-                        "usb: list, attach NAME DEVICE, or detach NAME DEVICE");
+    if (!set_up && (n != 3 || (!in && !out)))
+        return usage(app);
     if (app->read_only)
         return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
-                        "usb %s changes the machine", args[0]);
+                        "usb %s changes %s", args[0],
+                        set_up ? "this host" : "the machine");
+    if (set_up)
+        return setup(app, args + 1, &o);
     code = running_require(app, args[1]);
     if (code >= 0)
         return code;
-    return in ? attach(app, args[1], args[2], keep)
-              : detach(app, args[1], args[2], keep);
+    return in ? attach(app, args[1], args[2], o.keep)
+              : detach(app, args[1], args[2], o.keep);
 }

@@ -9,32 +9,32 @@ export PATH=$PATH:/usr/sbin:/sbin CARREL_HELPER_DIR=$home/helper
 journal=$CARREL_HELPER_DIR/helper.jsonl
 nvme=0000:04:00.0 pair=0000:05:00.0 sriov=0000:02:00.0
 
-# state - all that passthrough changes, of every function.
+# state - all that passthrough changes, of every function. A program costs a
+# good part of a second here, and this runs hundreds of times.
 state() {
-    local d
-    for d in /sys/bus/pci/devices/*; do
-        echo "${d##*/} driver=$(basename "$(readlink "$d/driver")")" \
-            "override=$(cat "$d/driver_override")" \
-            "vfs=$(cat "$d/sriov_numvfs" 2>/dev/null)" \
-            "autoprobe=$(cat "$d/sriov_drivers_autoprobe" 2>/dev/null)"
+    local file value
+    for file in /sys/bus/pci/devices/*/{driver_override,sriov_numvfs,sriov_drivers_autoprobe}; do
+        [ -e "$file" ] && read -r value <"$file" && echo "$file $value"
     done
+    find /sys/bus/pci/devices/*/driver -printf '%p %l\n'
     stat -c '%n %u %g %a' /dev/vfio/*
-    cat /sys/kernel/mm/hugepages/*/nr_hugepages
-    cat /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
+    cat /sys/class/vtconsole/*/bind
+    cat /sys/kernel/mm/hugepages/*/nr_hugepages \
+        /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
     find /etc/udev/rules.d /etc/security/limits.d -type f -exec md5sum {} +
     lsmod | cut -d ' ' -f 1 | sort
     nvme list-secondary /dev/nvme0 -e 4 2>/dev/null
 }
 
-pass() { "$carrel" passthrough "$@"; }
+pass() { "$carrel" passthrough "$@" --yes; }
 refuses() { # refuses CODE WORD...
     local code=$1
     shift
-    "$carrel" passthrough "$@" >"$home/refused" 2>&1
+    "$carrel" passthrough "$@" --yes >"$home/refused" 2>&1
     [ $? = "$code" ] || { cat "$home/refused"; return 1; }
 }
 same() { state >"$home/now"; diff "$home/before" "$home/now"; }
-driver_is() { [ "$(basename "$(readlink "/sys/bus/pci/devices/$1/driver")")" = "$2" ]; }
+driver_is() { [[ $(readlink "/sys/bus/pci/devices/$1/driver") == */"$2" ]]; }
 
 # there_and_back WHAT DO... - the change, seen, and back.
 there_and_back() {
@@ -84,6 +84,7 @@ check "each of them" [ "$(wc -l <"$home/dry")" = \
     "$(grep -cFxf "$home/dry" "$journal")" ]
 
 there_and_back "the pair" pass bind $pair --user=1000 --huge-pages=80 --memory=1G
+there_and_back "the pair with the console" pass bind $pair --console
 check "the pair is bound" pass bind $pair --yes --user=1000
 check "both of it" driver_is 0000:05:00.1 vfio-pci
 group=$(basename "$(readlink /sys/bus/pci/devices/$pair/iommu_group)")
@@ -156,8 +157,8 @@ check "it is not bound" same
 # --- virtual functions ---------------------------------------------------------
 check "an address that is none" refuses 2 bind "$nvme;rm"
 check "a bridge is refused" refuses 4 bind 00:1c.0
-check "too many functions are refused" refuses 2 vf create $sriov 99 --yes
-check "a function that is not there" refuses 2 vf set $sriov 3 mac=52:54:00:1:2:3 --yes
+check "too many functions are refused" refuses 2 vf create $sriov 99
+check "a function that is not there" refuses 2 vf set $sriov 3 mac=52:54:00:1:2:3
 there_and_back "two functions of an NVMe" pass vf create $sriov 2
 check "functions are made" pass vf create $sriov 2 --yes
 vf=$(basename "$(readlink /sys/bus/pci/devices/$sriov/virtfn0)")
@@ -166,7 +167,7 @@ check "as JSON too" eval 'pass vf list --json | grep -q "\"state\":\"online\""'
 check "one is bound" pass bind "$vf" --yes
 group=$(basename "$(readlink "/sys/bus/pci/devices/$vf/iommu_group")")
 exec 7<>"/dev/vfio/$group"
-check "in use, they are not taken away" refuses 4 vf remove $sriov --yes
+check "in use, they are not taken away" refuses 4 vf remove $sriov
 exec 7>&-
 check "all is taken back" pass undo --all
 check "as before" same
@@ -195,6 +196,25 @@ if [ -e /sys/bus/pci/devices/$card/sriov_numvfs ]; then
         "$(ls /sys/bus/pci/devices/$card/net)" | grep -q "vlan 100"'
     check "and the functions" pass undo
     check "as it all was" same
+    check "more than the card has are refused" refuses 2 vf create $card 8
+    check "two functions of it" pass vf create $card 2
+    vf=$(basename "$(readlink /sys/bus/pci/devices/$card/virtfn0)")
+    check "a setting that is none is refused" refuses 2 vf set $card 0 vlan=4095
+    check "a function that is not there is refused" \
+        refuses 2 vf set $card 2 vlan=5
+    check "one of them is bound" pass bind "$vf"
+    group=$(basename "$(readlink "/sys/bus/pci/devices/$vf/iommu_group")")
+    exec 7<>"/dev/vfio/$group"
+    check "in use, none is removed" refuses 4 vf remove $card
+    check "nor is their number changed" refuses 4 vf create $card 3
+    exec 7>&-
+    check "not in use any more, all goes back" pass undo --all
+    check "as before all of it" same
+    echo 0 >/sys/bus/pci/devices/$card/sriov_drivers_autoprobe
+    state >"$home/before"
+    there_and_back "the card with autoprobe off" pass vf create $card 1
+    echo 1 >/sys/bus/pci/devices/$card/sriov_drivers_autoprobe
+    state >"$home/before"
 else
     echo "# no network card with virtual functions in this lab's QEMU"
 fi

@@ -91,6 +91,23 @@ if mke2fs -q -F /dev/sda && mount -t ext4 /dev/sda /mnt; then
         "'$carrel' usb attach own 46f4:0001 2>&1 | grep -q 'mounted at /mnt'"
     umount /mnt
 fi
+
+# the rule of udev, and who may open the node that is there
+export CARREL_HELPER_DIR=$home/helper
+stick_owner() {
+    local dir
+    dir=$(dirname "$(grep -lx LABSTICK1 /sys/bus/usb/devices/*/serial)")
+    stat -c '%u %a' "$(printf '/dev/bus/usb/%03d/%03d' \
+        "$(cat "$dir/busnum")" "$(cat "$dir/devnum")")"
+}
+rule=/etc/udev/rules.d/70-carrel-usb-46f4-0001.rules
+before=$(stick_owner)
+check "it is set up for a user" "$carrel" usb setup 46f4:0001 --user=1000 --yes
+check "who has its node now" [ "$(stick_owner)" = "1000 ${before#* }" ]
+check "and when it is plugged in" grep -q 'OWNER="1000"' $rule
+check "that is taken back" "$carrel" passthrough undo --yes
+check "the node is as it was" [ "$(stick_owner)" = "$before" ]
+check "there is no rule" [ ! -e $rule ]
 sync
 real=$(sha256sum </dev/sda | cut -c 1-64)
 check "it is attached" "$carrel" usb attach own 46f4:0001

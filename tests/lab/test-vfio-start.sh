@@ -19,6 +19,9 @@ before=$(driver_of $bdf)
 
 on_host() { [ "$(driver_of $bdf)" = "$before" ]; }
 
+check "unasked, nothing is taken" ends 4 'was not agreed to' \
+    "$carrel" start drive </dev/null
+check "it is the host's still" on_host
 check "start binds it" "$carrel" start drive --yes || finish
 check "it is on vfio-pci" test "$(driver_of $bdf)" = vfio-pci
 check "a shell" "$carrel" expect drive 'up: ready=42' --serial --timeout 240
@@ -27,9 +30,10 @@ asks drive 'cat /sys/block/nvme0n1/size' '131072' "the guest has the drive"
 check "it is gone" gone drive 60
 check "the host has it back" within 20 on_host
 
-check "again" "$carrel" start drive --yes
+check "consent is written down" "$carrel" set drive pci0.consent=true
+check "again, as it is written" "$carrel" start drive </dev/null
 check "it is on vfio-pci again" test "$(driver_of $bdf)" = vfio-pci
 check "killed" kill -KILL "$(pgrep -f -- "__machine drive" | head -n 1)"
 check "the host has it back then too" within 30 on_host
-check "nothing is left to undo" grep -qi 'nothing' <("$carrel" passthrough undo --all 2>&1)
+check "nothing is left to undo" grep -qi 'nothing' <("$carrel" passthrough undo --all --yes 2>&1)
 finish

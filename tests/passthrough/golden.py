@@ -16,11 +16,15 @@ import tempfile
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'golden')
 
+# The only graphics card, which can go with the console.
+CONSOLES = {'single-gpu.host': ['03:00.0'], 'no-virtualization.host': ['03:00.0']}
+
 
 def run(program, host, *words):
     """What was printed, and the exit code, as one text."""
     done = subprocess.run([program, *words, '--root', host], text=True,
-                          capture_output=True, timeout=60, check=False)
+                          capture_output=True, timeout=60, check=False,
+                          stdin=subprocess.DEVNULL)
     name = os.path.basename(host)
     text = f'$ carrel {" ".join(words)} --root {name}\n{done.stdout}'
     if done.stderr:
@@ -35,10 +39,16 @@ def addresses(program, host):
 
 def answers(program, host):
     text = run(program, host, 'doctor')[1]
+    text += run(program, host, 'doctor', '--fix', '--user=1000')[1]
     text += run(program, host, 'passthrough', 'list')[1]
     text += run(program, host, 'passthrough', 'groups')[1]
     for address in addresses(program, host):
         text += run(program, host, 'passthrough', 'explain', address)[1]
+    text += run(program, host, 'passthrough', 'vf', 'list')[1]
+    for address in CONSOLES.get(os.path.basename(host), ()):
+        text += run(program, host, 'passthrough', 'plan', address)[1]
+        text += run(program, host, 'passthrough', 'plan', address,
+                    '--console')[1]
     return text
 
 

@@ -429,6 +429,31 @@ fake_usb(void *data, const char *name, const char *device, bool in, UiDone done,
 }
 
 static void
+fake_pci(void *data, const char *name, const char *section, const char *device,
+         bool console, UiDone done, void *done_data)
+{
+    FakeHost *host = data;
+
+    g_ptr_array_add(host->plugs, ui_plug_new(name, section, device, false));
+    done(done_data, NULL);
+}
+
+static bool
+fake_start_asks(void *data, const char *name)
+{
+    return false;
+}
+
+static char *
+fake_notice(void *data)
+{
+    return ((FakeHost *) data)->options.on_trial
+               ? g_strdup("booted on trial: `carrel passthrough confirm`, "
+                          "or the next start goes back")
+               : NULL;
+}
+
+static void
 free_listed(gpointer data)
 {
     UsbListed *u = data;
@@ -506,6 +531,7 @@ answer_look(gpointer data)
         look->usb = job->host->options.live ? fake_usb_list() : NULL;
         look->hand = &fake_hand;
         look->can_change = job->host->options.live;
+        look->user = -1;
     }
     job->done(job->data, look, error);
     return G_SOURCE_REMOVE;
@@ -549,6 +575,9 @@ const UiHostOps fake_host_ops = {
     .log_path = fake_log_path,
     .look = fake_look,
     .usb = fake_usb,
+    .pci = fake_pci,
+    .start_asks = fake_start_asks,
+    .notice = fake_notice,
     .plan_sum = fake_plan_sum,
     .host_summary = fake_host_summary,
     .view_address = fake_view_address,

@@ -13,6 +13,7 @@ typedef struct {
     bool empty;            /* no machine at all */
     bool no_cursor;        /* the console's guest hides it */
     bool cursor_on_top;    /* it is in row 0 */
+    bool on_trial;         /* the host was booted by an entry on trial */
 } FakeHostOptions;
 
 void *fake_host_new(const FakeHostOptions *options);

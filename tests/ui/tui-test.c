@@ -396,6 +396,47 @@ test_passthrough_pages(void)
         check_host("intel-desktop", names[i], KEYS("P", "jjj", pages[i]));
 }
 
+/* The same host, taken for this one. */
+static void
+check_live(const char *host, const char *name, const char *const *keys)
+{
+    const char *folder = g_getenv("CARREL_TEST_HOSTS");
+    g_autofree char *file =
+        g_strdup_printf("%s/%s.host", folder != NULL ? folder : ".", host);
+    SessionOptions o = {.host = {.host_file = file, .live = true}};
+
+    check_screen(&o, name, keys, "win98");
+}
+
+static void
+test_passthrough_when(void)
+{
+    check_host("intel-desktop", "passthrough-at-boot",
+               KEYS("P", "jjj", "3", "o"));
+    check_host("intel-desktop", "passthrough-now",
+               KEYS("P", "jjj", "3", "oo", "6"));
+    check_host("single-gpu", "passthrough-console", KEYS("P", "jj", "3", "c"));
+}
+
+static void
+test_passthrough_machine(void)
+{
+    check_live("intel-desktop", "passthrough-which",
+               KEYS("P", "jjj", "6", "a"));
+    check_live("intel-desktop", "passthrough-give",
+               KEYS("P", "jjj", "6", "jj", "a"));
+    check_live("intel-desktop", "passthrough-given",
+               KEYS("P", "jjj", "6", "jj", "a", "\033[D", "\r"));
+}
+
+static void
+test_on_trial(void)
+{
+    SessionOptions o = {.host = {.on_trial = true}};
+
+    check_screen(&o, "machines-on-trial", no_keys, "win98");
+}
+
 static void
 test_passthrough_why(void)
 {
@@ -447,7 +488,7 @@ static void
 test_passthrough_changes_no_recording(void)
 {
     check_host("intel-desktop", "passthrough-recorded",
-               KEYS("P", "jjj", "6", "a"));
+               KEYS("P", "jjj", "6", "j", "a"));
 }
 
 /* ---- the SR-IOV panel ---- */
@@ -514,7 +555,8 @@ test_sriov_runs_the_verb(void)
           "a"},
          "passthrough vf set 0000:1a:00.1 2 rate=10-50 --yes "
          "--expect=sum-of-1-steps"},
-        {{"P", "v", "jjjj", "b", "a"}, "passthrough bind 0000:1a:02.2"},
+        {{"P", "v", "jjjj", "b", "a"},
+         "passthrough bind 0000:1a:02.2 --yes --expect=sum-of-3-steps"},
     };
     const char *folder = g_getenv("CARREL_TEST_HOSTS");
     g_autofree char *file =
@@ -747,6 +789,9 @@ static const CuCase cases[] = {
     {"a_storm_of_resizes_ends_in_a_right_screen", test_resize},
     {"no_screen_breaks_on_a_tiny_terminal", test_small_screens},
     {"passthrough_shows_each_page", test_passthrough_pages},
+    {"passthrough_is_at_start_at_boot_or_now", test_passthrough_when},
+    {"passthrough_asks_which_machine", test_passthrough_machine},
+    {"a_boot_on_trial_is_noticed", test_on_trial},
     {"passthrough_says_why", test_passthrough_why},
     {"passthrough_shows_who_shares_a_group", test_passthrough_not_isolated},
     {"passthrough_refuses_the_only_display", test_passthrough_single_gpu},

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PCI "/sys/bus/pci"
+#define PCI       "/sys/bus/pci"
+#define FAKE_UNIT "/sys/fs/cgroup/system.slice/gdm3.service"
 
 static char *
 path_of(const FakeSysfs *fake, const char *path)
@@ -240,6 +241,34 @@ resize(FakeSysfs *fake, const char *bdf, const char *plain)
     return 0;
 }
 
+#define PLATFORM "/sys/bus/platform"
+
+static void
+set_frame_buffer(FakeSysfs *fake, const char *driver)
+{
+    g_autofree char *target = g_strdup_printf("../../drivers/%s", driver);
+
+    drop(fake, PLATFORM "/devices/efi-framebuffer.0/driver");
+    if (driver[0] != '\0')
+        make_link(fake, PLATFORM "/devices/efi-framebuffer.0/driver", target);
+}
+
+void
+fake_sysfs_add_console(FakeSysfs *fake)
+{
+    make_link(fake, "/etc/systemd/system/display-manager.service",
+              "/lib/systemd/system/gdm3.service");
+    fake_sysfs_put(fake, FAKE_UNIT "/cgroup.procs", "");
+    fake_sysfs_put(fake, "/sys/class/vtconsole/vtcon0/name",
+                   "(S) dummy device\n");
+    fake_sysfs_put(fake, "/sys/class/vtconsole/vtcon0/bind", "0\n");
+    fake_sysfs_put(fake, "/sys/class/vtconsole/vtcon1/name",
+                   "(M) frame buffer device\n");
+    fake_sysfs_put(fake, "/sys/class/vtconsole/vtcon1/bind", "1\n");
+    fake_sysfs_put(fake, PLATFORM "/devices/efi-framebuffer.0/modalias", "");
+    set_frame_buffer(fake, "efi-framebuffer");
+}
+
 static int
 sim_write(HostHand *hand, const char *path, const char *text)
 {
@@ -254,7 +283,11 @@ sim_write(HostHand *hand, const char *path, const char *text)
         return -EIO;
     if (fake->stuck != NULL && strstr(path, fake->stuck) != NULL)
         return -ETIMEDOUT;
-    if (strcmp(name, "bind") == 0)
+    if (g_str_has_prefix(path, PLATFORM)) {
+        set_frame_buffer(fake, strcmp(name, "bind") == 0 ? above : "");
+        return 0;
+    }
+    if (strcmp(name, "bind") == 0 && strstr(path, "/drivers/") != NULL)
         return bind_driver(fake, above, plain);
     if (strcmp(name, "unbind") == 0) {
         set_driver(fake, plain, "");
@@ -288,7 +321,12 @@ sim_run(HostHand *hand, const char *const *argv, GError **error)
     FakeSysfs *fake = hand->ctx;
 
     before_effect(fake);
-    if (strcmp(argv[0], "modprobe") != 0) {
+    if (strcmp(argv[0], "systemctl") == 0 && strcmp(argv[1], "stop") == 0) {
+        remove_tree(fake, FAKE_UNIT);
+    } else if (strcmp(argv[0], "systemctl") == 0 &&
+               strcmp(argv[1], "start") == 0) {
+        fake_sysfs_put(fake, FAKE_UNIT "/cgroup.procs", "");
+    } else if (strcmp(argv[0], "modprobe") != 0) {
         fake_sysfs_put(fake, "/ran", argv[0]);
         drop(fake, "/ran");
     } else if (strcmp(argv[1], "-r") == 0) {

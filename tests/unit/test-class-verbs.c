@@ -364,6 +364,33 @@ put_host_file(const Run *run, const char *path, const char *text)
     CU_ASSERT_TRUE(g_file_set_contents(file, text, -1, NULL));
 }
 
+/* A function of that class in no group, or in one: as sysfs shows it. */
+static void
+put_host_function(const Run *run, const char *bdf, const char *class, int group)
+{
+    g_autofree char *place = g_strdup_printf("sys/devices/pci0000:00/%s", bdf);
+    g_autofree char *file = g_build_filename(place, "class", NULL);
+    g_autofree char *bus =
+        g_build_filename(run->home, "host/sys/bus/pci/devices", NULL);
+    g_autofree char *link = g_build_filename(bus, bdf, NULL);
+    g_autofree char *target =
+        g_strdup_printf("../../../devices/pci0000:00/%s", bdf);
+
+    put_host_file(run, file, class);
+    g_mkdir_with_parents(bus, 0700);
+    CU_ASSERT_EQUAL(symlink(target, link), 0);
+    if (group < 0)
+        return;
+    g_autofree char *type =
+        g_strdup_printf("sys/kernel/iommu_groups/%d/type", group);
+    g_autofree char *of =
+        g_build_filename(run->home, "host", place, "iommu_group", NULL);
+    g_autofree char *to =
+        g_strdup_printf("../../../kernel/iommu_groups/%d", group);
+    put_host_file(run, type, "DMA\n");
+    CU_ASSERT_EQUAL(symlink(to, of), 0);
+}
+
 static void
 a_host_says_what_it_lacks(void)
 {
@@ -372,6 +399,7 @@ a_host_says_what_it_lacks(void)
     set_up(&run, "nothing");
     g_autofree char *root = g_build_filename(run.home, "host", NULL);
 
+    put_host_function(&run, "0000:00:00.0", "0x060000\n", -1);
     host_facts_read(root, &facts);
     CU_ASSERT_FALSE(facts.kvm);
     CU_ASSERT_TRUE(says(host_facts_problem(&facts), "no IOMMU"));
@@ -395,13 +423,11 @@ functions_in_groups_are_counted(void)
     set_up(&run, "nothing");
     g_autofree char *root = g_build_filename(run.home, "host", NULL);
 
-    put_host_file(&run, "sys/bus/pci/devices/0000:01:00.0/class", "0x020000\n");
-    put_host_file(&run, "sys/bus/pci/devices/0000:01:00.0/iommu_group", "");
-    put_host_file(&run, "sys/bus/pci/devices/0000:01:00.0/sriov_totalvfs",
+    put_host_function(&run, "0000:01:00.0", "0x020000\n", 1);
+    put_host_file(&run, "sys/devices/pci0000:00/0000:01:00.0/sriov_totalvfs",
                   "7\n");
-    put_host_file(&run, "sys/bus/pci/devices/0000:02:00.0/class", "0x0c0330\n");
-    put_host_file(&run, "sys/bus/pci/devices/0000:02:00.0/iommu_group", "");
-    put_host_file(&run, "sys/bus/pci/devices/0000:03:00.0/class", "0x030000\n");
+    put_host_function(&run, "0000:02:00.0", "0x0c0330\n", 2);
+    put_host_function(&run, "0000:03:00.0", "0x030000\n", -1);
     host_facts_read(root, &facts);
     CU_ASSERT_EQUAL(facts.n_network, 1);
     CU_ASSERT_EQUAL(facts.n_sriov, 1);

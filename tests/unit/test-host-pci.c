@@ -19,11 +19,11 @@ an_address_has_one_form(void)
 {
     char bdf[HOST_BDF_SIZE] = "";
 
-    CU_ASSERT_TRUE(host_bdf_parse("1:0.0", bdf));
+    CU_ASSERT_TRUE(pci_address_parse("1:0.0", bdf));
     CU_ASSERT_STRING_EQUAL(bdf, "0000:01:00.0");
-    CU_ASSERT_TRUE(host_bdf_parse("0000:FF:1f.7", bdf));
+    CU_ASSERT_TRUE(pci_address_parse("0000:FF:1f.7", bdf));
     CU_ASSERT_STRING_EQUAL(bdf, "0000:ff:1f.7");
-    CU_ASSERT_TRUE(host_bdf_parse("10000:e1:00.0", bdf));
+    CU_ASSERT_TRUE(pci_address_parse("10000:e1:00.0", bdf));
     CU_ASSERT_STRING_EQUAL(bdf, "10000:e1:00.0");
 }
 
@@ -34,15 +34,15 @@ a_hostile_address_is_refused(void)
     char bdf[HOST_BDF_SIZE] = "untouched";
     g_autofree char *longest = g_strnfill(4096, '0');
 
-    CU_ASSERT_FALSE(host_bdf_parse("0000:00:1f.7;rm", bdf));
-    CU_ASSERT_FALSE(host_bdf_parse("../../..", bdf));
-    CU_ASSERT_FALSE(host_bdf_parse(longest, bdf));
-    CU_ASSERT_FALSE(host_bdf_parse("0000:00:20.0", bdf));
-    CU_ASSERT_FALSE(host_bdf_parse("00:00.8", bdf));
-    CU_ASSERT_FALSE(host_bdf_parse("00:00.0\n", bdf));
-    CU_ASSERT_FALSE(host_bdf_parse("\xc3\xa4:00.0", bdf));
-    CU_ASSERT_FALSE(host_bdf_parse("000000000:00:00.0", bdf));
-    CU_ASSERT_FALSE(host_bdf_parse("", bdf));
+    CU_ASSERT_FALSE(pci_address_parse("0000:00:1f.7;rm", bdf));
+    CU_ASSERT_FALSE(pci_address_parse("../../..", bdf));
+    CU_ASSERT_FALSE(pci_address_parse(longest, bdf));
+    CU_ASSERT_FALSE(pci_address_parse("0000:00:20.0", bdf));
+    CU_ASSERT_FALSE(pci_address_parse("00:00.8", bdf));
+    CU_ASSERT_FALSE(pci_address_parse("00:00.0\n", bdf));
+    CU_ASSERT_FALSE(pci_address_parse("\xc3\xa4:00.0", bdf));
+    CU_ASSERT_FALSE(pci_address_parse("000000000:00:00.0", bdf));
+    CU_ASSERT_FALSE(pci_address_parse("", bdf));
     CU_ASSERT_STRING_EQUAL(bdf, "untouched");
 }
 

@@ -12,6 +12,7 @@
 #include "app/helper/journal.h"
 #include "app/helper/transaction.h"
 #include "passthrough-wizard/boot-config.h"
+#include "passthrough-wizard/console.h"
 #include "passthrough-wizard/sriov.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-sysfs.h"
@@ -83,6 +84,13 @@ static Plan *
 bind_card(FakeSysfs *fake, GError **error)
 {
     const BindOptions options = {.huge_pages = 64, .consent = true};
+    return bind_plan(fake, "01:00.0", &options, error);
+}
+
+static Plan *
+bind_with_console(FakeSysfs *fake, GError **error)
+{
+    const BindOptions options = {.console = true};
     return bind_plan(fake, "01:00.0", &options, error);
 }
 
@@ -291,6 +299,77 @@ static void
 test_nvme_vfs(void)
 {
     try_there_and_back(make_nvme_vfs);
+}
+
+/* As the only display of the host, so that without the console it cannot go. */
+static FakeSysfs *
+single_gpu(void)
+{
+    FakeSysfs *fake = fake_sysfs_new();
+
+    fake_sysfs_add_console(fake);
+    fake_sysfs_put(fake, "/sys/devices/pci0000:00/0000:01:00.0/boot_vga",
+                   "1\n");
+    return fake;
+}
+
+static void
+test_console_order(void)
+{
+    g_autoptr(FakeSysfs) fake = single_gpu();
+    const BindOptions none = {0};
+    g_autoptr(GError) error = NULL;
+
+    CU_ASSERT_PTR_NULL(bind_plan(fake, "01:00.0", &none, &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "--console"));
+    g_autoptr(Plan) plan = bind_with_console(fake, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    g_autoptr(GString) order = g_string_new(NULL);
+    for (guint i = 0; i < plan->steps->len; i++)
+        g_string_append_printf(order, "%s ", plan_step(plan, i)->kind);
+    CU_ASSERT_STRING_EQUAL(order->str,
+                           "display-manager vtconsole frame-buffer module "
+                           "driver driver-override driver "
+                           "driver driver-override driver ");
+    CU_ASSERT_TRUE(console_is_handed_over(plan));
+}
+
+/* Killed at any line or effect, there and back: the desktop is back. */
+static void
+test_console_kills(void)
+{
+    for (unsigned kill = 0, was = 1; was; kill++) {
+        g_autoptr(FakeSysfs) fake = single_gpu();
+        g_autofree char *before = fake_sysfs_snapshot(fake);
+        fresh_journal(fake);
+        bool killed_at = killed(fake, "apply", bind_with_console, 0, kill + 1);
+        g_autofree char *between = fake_sysfs_snapshot(fake);
+        CU_ASSERT_TRUE(kill == 0 || strcmp(before, between) != 0);
+        CU_ASSERT_TRUE(undo(fake, 0, NULL));
+        g_autofree char *after = fake_sysfs_snapshot(fake);
+        CU_ASSERT_STRING_EQUAL(before, after);
+        drop_journal(fake);
+        was = killed_at;
+        CU_ASSERT_TRUE(was || kill >= 8);
+    }
+}
+
+/* The frame buffer of the console goes with the card's driver, and there is
+ * nothing to give back then. */
+static void
+test_console_gone(void)
+{
+    g_autoptr(FakeSysfs) fake = single_gpu();
+    Run run = {.fake = fake};
+    g_autofree char *text =
+        g_build_filename(fake->dir, "sys/class/vtconsole/vtcon1/bind", NULL);
+
+    fresh_journal(fake);
+    g_autoptr(Plan) plan = bind_with_console(fake, NULL);
+    CU_ASSERT_TRUE(apply(&run, plan, NULL));
+    CU_ASSERT_EQUAL(unlink(text), 0);
+    CU_ASSERT_TRUE(undo(fake, 0, NULL));
+    drop_journal(fake);
 }
 
 static void
@@ -846,6 +925,9 @@ test_cut_line(void)
 }
 
 CU_MAIN("passthrough-act", {"a_card_goes_as_a_whole_and_comes_back", test_card},
+        {"the_console_goes_before_its_card", test_console_order},
+        {"a_desktop_is_back_wherever_it_was_killed", test_console_kills},
+        {"a_console_that_went_by_itself_is_taken_back", test_console_gone},
         {"files_are_written_and_taken_back", test_files},
         {"virtual_functions_are_made_and_taken_back", test_vfs},
         {"nvme_functions_get_resources_and_lose_them", test_nvme_vfs},

@@ -1,5 +1,5 @@
-/* tests/unit/test-tui-host-usb.c - USB devices in the settings of a machine
- * that is off, and what a look at the host says of them. */
+/* tests/unit/test-tui-host-usb.c - USB and PCI devices in the settings of a
+ * machine that is off, and what a look at the host says of them. */
 #include <string.h>
 
 #include <glib/gstdio.h>
@@ -112,6 +112,55 @@ test_in_and_out(void)
 }
 
 static void
+give(Fixture *f, const char *section, const char *device, bool console)
+{
+    tui_host_pci(NULL, "box", section, device, console, on_done, f);
+    g_main_loop_run(f->loop);
+}
+
+static void
+test_pci(void)
+{
+    Fixture f = {0};
+
+    begin(&f, "[pci0]\nhost=1a:02.1\n");
+    give(&f, "pci1", "0000:03:00.0", true);
+    CU_ASSERT_PTR_NULL(f.error);
+    g_autoptr(Profile) profile = store_load("box", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(profile);
+    CU_ASSERT_STRING_EQUAL(profile_get_string(profile, "pci1.host"),
+                           "0000:03:00.0");
+    CU_ASSERT_TRUE(profile_get_bool(profile, "pci1.console"));
+    give(&f, "pci0", "0000:1a:02.1", false); /* it is there */
+    CU_ASSERT_PTR_NULL(f.error);
+    give(&f, "pci0", "0000:04:00.0", false); /* another one is */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f.error);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f.error, "[pci0] has 0000:1a:02.1"));
+    CU_ASSERT_STRING_EQUAL(look(&f),
+                           "box pci0 0000:1a:02.1\nbox pci1 0000:03:00.0\n");
+    end(&f);
+}
+
+static void
+test_notice(void)
+{
+    Fixture f = {0};
+
+    begin(&f, "");
+    g_autofree char *none = tui_host_notice(NULL);
+    CU_ASSERT_PTR_NULL(none);
+    g_autofree char *dir = g_build_filename(f.home, "proc", NULL);
+    g_autofree char *file = g_build_filename(dir, "cmdline", NULL);
+    g_mkdir_with_parents(dir, 0700);
+    CU_ASSERT_TRUE(
+        g_file_set_contents(file, "carrel.vfio=0000:01:00.0\n", -1, NULL));
+    g_autofree char *notice = tui_host_notice(NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(notice);
+    CU_ASSERT_PTR_NOT_NULL(strstr(notice, "booted on trial"));
+    end(&f);
+}
+
+static void
 test_all_taken(void)
 {
     Fixture f = {0};
@@ -132,4 +181,6 @@ test_all_taken(void)
 }
 
 CU_MAIN("tui-host-usb", {"settings_of_a_machine_that_is_off", test_in_and_out},
+        {"a_pci_device_goes_into_settings", test_pci},
+        {"a_boot_on_trial_is_noticed", test_notice},
         {"a_full_controller_is_an_error", test_all_taken})

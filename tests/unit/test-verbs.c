@@ -904,6 +904,34 @@ a_full_disk_is_noticed(void)
     tear_down(&run);
 }
 
+/* Columns up to the empty line behind "Usage:"; the widest. */
+static gsize
+usage_width(const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    gsize width = 0;
+
+    for (unsigned i = 0; lines[i] != NULL && lines[i][0] != '\0'; i++)
+        width = MAX(width, (gsize) g_utf8_strlen(lines[i], -1));
+    return width;
+}
+
+static void
+usages_fit_a_terminal(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_EQUAL(carrel(&run, "passthrough --help"), 0);
+    CU_ASSERT_TRUE(usage_width(run.out) <= 79);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "| vf list|create|set|remove"));
+    CU_ASSERT_EQUAL(carrel(&run, "disk --help"), 0);
+    CU_ASSERT_TRUE(usage_width(run.out) <= 79);
+    CU_ASSERT_EQUAL(carrel(&run, "passthrough frobnicate"), 2);
+    CU_ASSERT_TRUE(usage_width(run.err) <= 79);
+    tear_down(&run);
+}
+
 #define CASE(name)                                                             \
     {                                                                          \
 #name, name                                                            \
@@ -944,4 +972,4 @@ CU_MAIN("verbs", CASE(a_login_that_does_not_linger_is_advised),
         CASE(completion_knows_what_can_be_attached),
         CASE(attach_checks_before_it_asks_the_machine),
         CASE(detach_checks_before_it_asks_the_machine),
-        CASE(a_full_disk_is_noticed))
+        CASE(a_full_disk_is_noticed), CASE(usages_fit_a_terminal))

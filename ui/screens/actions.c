@@ -62,6 +62,13 @@ action_do(Tui *tui, const char *name, UiAction action)
         tui_notify(tui, STYLE_WARN, "%s: not in read-only mode", name);
         return;
     }
+    if (action == UI_START && tui_ops(tui)->start_asks(tui_host(tui), name)) {
+        char *argv[] = {(char *) "/proc/self/exe", (char *) "start",
+                        (char *) name, NULL};
+        tui_run_program(tui, argv, true);
+        tui_refresh(tui);
+        return;
+    }
     g_autofree char *what =
         g_strdup_printf("%s %s", action_words[action], name);
     tui_ops(tui)->action(tui_host(tui), name, action, tui_call_done,

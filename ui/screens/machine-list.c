@@ -22,7 +22,8 @@ typedef struct {
     ListPos list;
     Sort sort;
     Edit filter;
-    bool typing; /* the filter has the keys */
+    bool typing;  /* the filter has the keys */
+    char *notice; /* NULL: none */
 } MachineList;
 
 enum {
@@ -322,7 +323,8 @@ list_draw(Screen *s)
 {
     MachineList *ml = (MachineList *) s;
     g_autofree char *host = tui_ops(s->tui)->host_summary(tui_host(s->tui));
-    int rows = draw_rows() - ROW0 - (draw_is_small() ? 2 : 4);
+    int notice = ml->notice != NULL && !draw_is_small() ? 1 : 0;
+    int rows = draw_rows() - ROW0 - (draw_is_small() ? 2 : 4) - notice;
 
     draw_frame(s, "Carrel > Machines", host);
     draw_filter(ml);
@@ -340,6 +342,9 @@ list_draw(Screen *s)
     }
     if (ml->rows->len == 0)
         draw_empty(ml, ROW0 + 1);
+    if (notice > 0)
+        draw_text(s->tui, draw_rows() - 5, 1, draw_cols() - 2, STYLE_WARN,
+                  ml->notice);
     if (!draw_is_small())
         draw_status(ml, draw_rows() - 4);
 }
@@ -546,6 +551,7 @@ list_free(Screen *s)
     g_hash_table_destroy(ml->marks);
     edit_done(&ml->filter);
     g_free(ml->selected);
+    g_free(ml->notice);
     g_free(ml);
 }
 
@@ -571,6 +577,7 @@ machine_list_open(Tui *tui)
     ml->marks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     edit_init(&ml->filter, "");
     ml->list.height = 1;
+    ml->notice = tui_ops(tui)->notice(tui_host(tui));
     rebuild(ml);
     remember(ml);
     tui_push(tui, &ml->screen);

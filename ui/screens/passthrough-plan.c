@@ -1,39 +1,59 @@
-/* passthrough-plan.c - pages 3 to 6 of the passthrough screen: what would be
- * done, what a display card needs, what the machine needs, and doing it. */
+/* passthrough-plan.c - pages 3 to 5 of the passthrough screen: what would be
+ * done and when, what a display card needs, what the machine needs. */
 #include <string.h>
 
+#include "passthrough-wizard/boot-config.h"
 #include "passthrough-wizard/checks.h"
 #include "passthrough-wizard/host-hand.h"
 #include "passthrough-wizard/vfio-bind.h"
 #include "ui/screens/passthrough-internal.h"
 #include "ui/screens/plan-page.h"
-#include "ui/widgets/dialog.h"
 
 /* ---- page 3 -------------------------------------------------------------- */
+
+bool
+passthrough_has_console(const Passthrough *p)
+{
+    for (guint i = 0; p->verdict != NULL && i < p->verdict->take->len; i++)
+        if (host_pci_fn_use(g_ptr_array_index(p->verdict->take, i),
+                            HOST_USE_CONSOLE) != NULL)
+            return true;
+    return false;
+}
+
+Plan *
+passthrough_plan_for(const Passthrough *p, When when, gint64 user,
+                     GError **error)
+{
+    const UiHostLook *found = host_look_found(p->look);
+    /* Reads only: the plan is values before and after. */
+    HostHand hand = {.root = found->root, .ops = &host_hand_real};
+    const BindOptions options = {
+        .user = user, .console = p->console && passthrough_has_console(p)};
+    const char *bdfs[] = {p->chosen, NULL};
+
+    return when == WHEN_BOOT
+               ? boot_plan(&hand, found->pci, bdfs, &options, error)
+               : vfio_bind_plan(&hand, found->pci, bdfs, &options, error);
+}
 
 void
 passthrough_make_plan(Passthrough *p)
 {
-    const HostPciFn *fn = passthrough_fn(p);
-    const UiHostLook *found = host_look_found(p->look);
     g_autoptr(GError) error = NULL;
 
     g_clear_pointer(&p->plan, plan_free);
     g_clear_pointer(&p->plan_error, g_free);
-    if (fn == NULL)
+    if (passthrough_fn(p) == NULL)
         return;
-    /* Reads only: the plan is values before and after. */
-    HostHand hand = {.root = found->root, .ops = &host_hand_real};
-    const BindOptions options = {.user = -1};
-    const char *bdfs[] = {fn->bdf, NULL};
-    p->plan = vfio_bind_plan(&hand, found->pci, bdfs, &options, &error);
+    p->plan = passthrough_plan_for(p, p->when, host_look_found(p->look)->user,
+                                   &error);
     if (p->plan == NULL)
         p->plan_error = g_strdup(error->message);
 }
 
-/* False: there is none, and why was drawn. */
-static bool
-draw_no_plan(Passthrough *p, int y, int end)
+bool
+passthrough_draw_no_plan(Passthrough *p, int y, int end)
 {
     if (p->plan_error != NULL) {
         y = passthrough_text(p, y, end, 1, "", STYLE_BAD,
@@ -46,16 +66,50 @@ draw_no_plan(Passthrough *p, int y, int end)
     return p->plan == NULL || p->plan->steps->len == 0;
 }
 
+/* The choices, the chosen one in brackets. */
+static int
+draw_when(Passthrough *p, int y)
+{
+    static const char *const names[N_WHENS] = {"when the machine starts",
+                                               "when the host starts", "now"};
+    Tui *tui = p->screen.tui;
+    int x = 1 + draw_text(tui, y, 1, 9, STYLE_HEADER, "Bound    ");
+
+    for (int i = 0; i < N_WHENS; i++) {
+        bool on = i == (int) p->when;
+        x += draw_format(tui, y, x, draw_cols() - x,
+                         on ? STYLE_TITLE : STYLE_DIM, on ? "[%s]" : " %s ",
+                         names[i]);
+        x++;
+    }
+    draw_text(tui, y, x, draw_cols() - x, STYLE_KEY, " o");
+    if (!passthrough_has_console(p))
+        return y + 1;
+    x = 1 + draw_text(tui, ++y, 1, 9, STYLE_HEADER, "Console  ");
+    x += draw_text(tui, y, x, draw_cols() - x,
+                   p->console ? STYLE_DIM : STYLE_TITLE,
+                   p->console ? " stays " : "[stays]");
+    x += draw_text(
+        tui, y, x + 1, draw_cols() - x - 1, p->console ? STYLE_WARN : STYLE_DIM,
+        p->console ? "[goes with its card]" : " goes with its card ");
+    draw_text(tui, y, x + 2, draw_cols() - x - 2, STYLE_KEY, " c");
+    return y + 1;
+}
+
 void
 passthrough_draw_plan(Passthrough *p, int y, int end)
 {
+    static const char *const heads[N_WHENS] = {
+        "Done when the machine starts, and taken back when it has ended:",
+        "Written for the next start of the host, as an entry on trial:",
+        "Would be done, in this order (nothing is written yet):"};
     Tui *tui = p->screen.tui;
 
-    if (draw_no_plan(p, y, end))
+    y = draw_when(p, y);
+    if (passthrough_draw_no_plan(p, y, end))
         return;
     g_autoptr(GPtrArray) lines = plan_page_lines(p->plan, false);
-    draw_text(tui, y++, 1, draw_cols() - 2, STYLE_HEADER,
-              "Would be done, in this order (nothing is written yet):");
+    draw_text(tui, y++, 1, draw_cols() - 2, STYLE_HEADER, heads[p->when]);
     int rows = MAX(end - y, 1), max = MAX((int) lines->len - rows, 0);
     p->steps.count = max + 1;
     p->steps.height = rows;
@@ -120,8 +174,8 @@ passthrough_draw_display(Passthrough *p, int y, int end)
     y = passthrough_text(p, y, end, 1, "ROM      ", STYLE_NORMAL, rom);
     y = passthrough_text(
         p, y, end, 1, "Console  ", console != NULL ? STYLE_WARN : STYLE_GOOD,
-        console != NULL ? "this card draws the console: the screen goes "
-                          "dark when it is taken."
+        console != NULL ? "this card draws the console: page 3 says whether "
+                          "it goes along; the screen goes dark then."
                         : "the host's console is on another card, or "
                           "needs none.");
     for (guint i = 0; i < fn->uses->len; i++) {
@@ -172,124 +226,4 @@ passthrough_draw_machine(Passthrough *p, int y, int end)
         }
     passthrough_text(p, y + 1, end, 1, "", STYLE_DIM,
                      "H opens the host doctor, which has the commands.");
-}
-
-/* ---- page 6 -------------------------------------------------------------- */
-
-void
-passthrough_draw_apply(Passthrough *p, int y, int end)
-{
-    Tui *tui = p->screen.tui;
-    const HostPciFn *fn = passthrough_fn(p);
-    g_autofree char *take = report_addresses(p->verdict->take);
-
-    y = passthrough_text(p, y, end, 1, "Goes      ", STYLE_TITLE, take);
-    for (guint i = 0; i < p->verdict->take->len && y < end; i++) {
-        const HostPciFn *one = g_ptr_array_index(p->verdict->take, i);
-        draw_format(tui, y++, 11, draw_cols() - 12, STYLE_NORMAL,
-                    "%s is on %s now", report_short(one),
-                    one->driver != NULL ? one->driver : "no driver");
-    }
-    y++;
-    if (draw_no_plan(p, y, end))
-        return;
-    g_autofree char *command =
-        g_strdup_printf("carrel passthrough bind %s", report_short(fn));
-    g_autofree char *steps = g_strdup_printf(
-        "%u steps, each written down before it is done", p->plan->steps->len);
-    y = passthrough_text(p, y, end, 1, "Plan      ", STYLE_NORMAL, steps);
-    y = passthrough_text(p, y, end, 1, "Command   ", STYLE_KEY, command);
-    y = passthrough_text(p, y, end, 1, "Undo      ", STYLE_KEY,
-                         "carrel passthrough undo");
-    y++;
-    passthrough_text(p, y, end, 1, "", STYLE_NORMAL,
-                     "t tries all that a machine does with it, without one, "
-                     "and gives it back. a gives it away now, u takes "
-                     "everything back. Each asks first, and sudo asks for your "
-                     "password.");
-}
-
-typedef struct {
-    Passthrough *p;
-    char *words[5]; /* argv but the last NULL */
-} Run;
-
-static void
-run_free(gpointer data)
-{
-    Run *run = data;
-
-    for (gsize i = 0; i < G_N_ELEMENTS(run->words); i++)
-        g_free(run->words[i]);
-    g_free(run);
-}
-
-static void
-on_answer(void *data, int button)
-{
-    Run *run = data;
-    char *argv[G_N_ELEMENTS(run->words) + 1] = {0};
-
-    if (button != 0)
-        return;
-    for (gsize i = 0; i < G_N_ELEMENTS(run->words); i++)
-        argv[i] = run->words[i];
-    tui_run_program(run->p->screen.tui, argv, true);
-    host_look_again(run->p->look);
-}
-
-static void
-ask(Passthrough *p, const char *title, const char *body, const char *button,
-    const char *word, const char *arg)
-{
-    const char *const buttons[] = {button, "Cancel", NULL};
-    Run *run = g_new0(Run, 1);
-
-    if (!host_root_is_live(host_look_found(p->look)->root)) {
-        run_free(run);
-        tui_notify(p->screen.tui, STYLE_WARN,
-                   "this is a recorded host: nothing can be changed there");
-        return;
-    }
-    run->p = p;
-    run->words[0] = g_strdup("/proc/self/exe");
-    run->words[1] = g_strdup("passthrough");
-    run->words[2] = g_strdup(word);
-    run->words[3] = g_strdup(arg);
-    dialog_confirm(p->screen.tui, title, body, buttons, NULL, on_answer, run,
-                   run_free);
-}
-
-void
-passthrough_ask_apply(Passthrough *p)
-{
-    g_autofree char *take = report_addresses(p->verdict->take);
-    g_autofree char *title = g_strdup_printf("Give away %s", take);
-    g_autofree char *body = g_strdup_printf(
-        "The host loses %s until it is given back. All %u steps can be taken "
-        "back at any time: u, or `carrel passthrough undo`.",
-        take, p->plan->steps->len);
-
-    ask(p, title, body, "Apply", "bind", p->chosen);
-}
-
-void
-passthrough_ask_undo(Passthrough *p)
-{
-    ask(p, "Give everything back",
-        "Takes back what was last applied: drivers get their devices again. "
-        "A machine that uses one must be stopped first.",
-        "Give back", "undo", "--yes");
-}
-
-void
-passthrough_ask_rehearse(Passthrough *p)
-{
-    g_autofree char *take = report_addresses(p->verdict->take);
-    g_autofree char *title = g_strdup_printf("Rehearse %s", take);
-
-    ask(p, title,
-        "Takes it from the host for a moment, opens it, reads its ROM, maps "
-        "memory, resets it, and gives it back. No guest is involved.",
-        "Rehearse", "rehearse", p->chosen);
 }

@@ -1,5 +1,6 @@
 /* passthrough.c - the way of a device into a machine, page by page: 1 Device
- * and 2 Group are here, 3 Plan to 6 Apply in passthrough-plan.c. */
+ * and 2 Group are here, 3 Plan to 5 Machine in passthrough-plan.c, 6 Apply in
+ * passthrough-apply.c. */
 #include <string.h>
 
 #include "ui/screens/passthrough-internal.h"
@@ -17,6 +18,8 @@ enum {
     CMD_APPLY,
     CMD_UNDO,
     CMD_REHEARSE,
+    CMD_WHEN,
+    CMD_CONSOLE,
     CMD_DOCTOR,
     CMD_SRIOV,
     CMD_PAGE /* + page */
@@ -31,7 +34,9 @@ const KeyBinding passthrough_keys[] = {
     {"a", CMD_APPLY, "apply", "do what the plan says…", KEY_WRITES},
     {"u", CMD_UNDO, "undo", "give everything back…", KEY_WRITES},
     {"t", CMD_REHEARSE, "test", "rehearse: all that a machine does, without one…", KEY_WRITES},
-    {"v", CMD_SRIOV, NULL, "SR-IOV panel: virtual functions of NICs and NVMe", 0},
+    {"o", CMD_WHEN, "when", "bound when the machine starts, when the host starts, or now", 0},
+    {"c", CMD_CONSOLE, NULL, "the host's console goes with its only card, or stays", 0},
+    {"v", CMD_SRIOV, NULL, "SR-IOV panel: virtual functions of network cards and NVMe", 0},
     {"B", CMD_ALL, NULL, "bridges and parts of the chipset too, or not", 0},
     {"r", CMD_AGAIN, NULL, "look at the host again", 0},
     {"H", CMD_DOCTOR, NULL, "host doctor", 0},
@@ -363,11 +368,12 @@ static void
 copy_command(Passthrough *p)
 {
     const HostPciFn *fn = passthrough_fn(p);
-    g_autofree char *line = g_strdup_printf(
-        "carrel passthrough %s %s",
-        p->page >= PAGE_PLAN ? (p->page == PAGE_PLAN ? "plan" : "bind")
-                             : "explain",
-        report_short(fn));
+    g_autofree char *line =
+        p->page == PAGE_APPLY
+            ? passthrough_command(p)
+            : g_strdup_printf("carrel passthrough %s %s",
+                              p->page >= PAGE_PLAN ? "plan" : "explain",
+                              report_short(fn));
     bool copied = term_copy(tui_term(p->screen.tui), line);
 
     tui_notify(p->screen.tui, STYLE_NORMAL, "%s%s", line,
@@ -389,6 +395,9 @@ move_selection(Passthrough *p, int command)
 {
     if (p->page == PAGE_PLAN) {
         (void) list_command(&p->steps, command); /* another: nothing */
+    } else if (p->page == PAGE_APPLY) {
+        passthrough_fit_machines(p, MAX(p->who.height, 1)); /* not drawn yet */
+        (void) list_command(&p->who, command);
     } else if (p->page == PAGE_DEVICE && list_command(&p->list, command)) {
         choose(p, row_at(p, p->list.selected));
     }
@@ -416,6 +425,14 @@ screen_command(Screen *s, int command)
     case CMD_APPLY: passthrough_ask_apply(p); break;
     case CMD_UNDO: passthrough_ask_undo(p); break;
     case CMD_REHEARSE: passthrough_ask_rehearse(p); break;
+    case CMD_WHEN:
+        p->when = (When) ((p->when + 1) % N_WHENS);
+        passthrough_make_plan(p);
+        break;
+    case CMD_CONSOLE:
+        p->console = !p->console;
+        passthrough_make_plan(p);
+        break;
     case CMD_ALL:
         p->all = !p->all;
         rebuild(p);
@@ -440,6 +457,9 @@ screen_can(Screen *s, int command)
     case CMD_WHY:
     case CMD_COPY: return chosen;
     case CMD_ALL: return p->page == PAGE_DEVICE;
+    case CMD_WHEN: return chosen && p->page >= PAGE_PLAN;
+    case CMD_CONSOLE:
+        return chosen && p->page >= PAGE_PLAN && passthrough_has_console(p);
     case CMD_APPLY:
     case CMD_REHEARSE: return chosen && p->page >= PAGE_PLAN && p->plan != NULL;
     case CMD_UNDO: return p->page >= PAGE_PLAN;
@@ -492,6 +512,7 @@ passthrough_open(Tui *tui)
     p->screen.tui = tui;
     p->page = PAGE_DEVICE;
     p->list.height = 1;
+    p->who.height = 1;
     p->rows = g_ptr_array_new();
     p->look = host_look_new(tui, on_found, p);
     tui_push(tui, &p->screen);

@@ -11,7 +11,7 @@ typedef struct {
     Screen screen;
     Plan *plan;
     char **words;
-    bool sum, can_do;
+    bool can_do;
     void (*done)(void *data);
     void *data;
     ListPos list; /* selected is the first line shown */
@@ -135,11 +135,9 @@ do_it(PlanPage *p)
     g_ptr_array_add(argv, g_strdup("/proc/self/exe"));
     for (gsize i = 0; p->words[i] != NULL; i++)
         g_ptr_array_add(argv, g_strdup(p->words[i]));
-    if (p->sum) {
-        g_autofree char *sum = tui_ops(tui)->plan_sum(p->plan);
-        g_ptr_array_add(argv, g_strdup("--yes"));
-        g_ptr_array_add(argv, g_strconcat("--expect=", sum, NULL));
-    }
+    g_autofree char *sum = tui_ops(tui)->plan_sum(p->plan);
+    g_ptr_array_add(argv, g_strdup("--yes"));
+    g_ptr_array_add(argv, g_strconcat("--expect=", sum, NULL));
     g_ptr_array_add(argv, NULL);
     tui_run_program(tui, (char **) argv->pdata, true);
     tui_pop(&p->screen);
@@ -191,8 +189,8 @@ static const ScreenClass page_class = {
 };
 
 void
-plan_page_open(Tui *tui, Plan *plan, const char *const *words, bool sum,
-               bool can_do, void (*done)(void *data), void *data)
+plan_page_open(Tui *tui, Plan *plan, const char *const *words, bool can_do,
+               void (*done)(void *data), void *data)
 {
     PlanPage *p = g_new0(PlanPage, 1);
 
@@ -200,7 +198,6 @@ plan_page_open(Tui *tui, Plan *plan, const char *const *words, bool sum,
     p->screen.tui = tui;
     p->plan = plan;
     p->words = g_strdupv((char **) words);
-    p->sum = sum;
     p->can_do = can_do;
     p->done = done;
     p->data = data;

@@ -16,7 +16,7 @@ on_done(void *data)
 /* Takes plan over; NULL: error says why, and is freed. */
 static void
 show_plan(Sriov *p, const char *title, Plan *plan, GError *error,
-          const char *const *words, bool sum)
+          const char *const *words)
 {
     Tui *tui = p->screen.tui;
 
@@ -27,8 +27,8 @@ show_plan(Sriov *p, const char *title, Plan *plan, GError *error,
         tui_notify(tui, STYLE_GOOD, "nothing is to be done: it is so already");
         plan_free(plan);
     } else {
-        plan_page_open(tui, plan, words, sum,
-                       host_look_found(p->look)->can_change, on_done, p);
+        plan_page_open(tui, plan, words, host_look_found(p->look)->can_change,
+                       on_done, p);
     }
 }
 
@@ -51,7 +51,7 @@ show_count(Sriov *p, const HostPciFn *pf, unsigned n)
         sriov_count_plan(&hand, found->pci, pf->bdf, n, &options, &error);
 
     show_plan(p, "Number of virtual functions", plan, error,
-              n > 0 ? create : none, true);
+              n > 0 ? create : none);
 }
 
 static void
@@ -76,7 +76,7 @@ show_setting(Sriov *p, VfSetting setting, const char *value)
     Plan *plan = sriov_set_plan(&hand, found->pci, vf->pf, vf->number, settings,
                                 p->persist, &error);
 
-    show_plan(p, word, plan, error, words, true);
+    show_plan(p, word, plan, error, words);
 }
 
 /* ---- questions ---- */
@@ -169,14 +169,13 @@ sriov_bind(Sriov *p)
     const UiHostLook *found = host_look_found(p->look);
     const SriovVf *vf = sriov_current_vf(p);
     HostHand hand = {.root = found->root, .ops = found->hand};
-    const BindOptions options = {.user = -1};
+    const BindOptions options = {.user = found->user};
     const char *bdfs[] = {vf->bdf, NULL};
     const char *words[] = {"passthrough", "bind", vf->bdf, NULL};
     GError *error = NULL;
     Plan *plan = vfio_bind_plan(&hand, found->pci, bdfs, &options, &error);
 
-    /* The verb adds who may open it, so its plan has another sum: it asks. */
-    show_plan(p, "Bind", plan, error, words, false);
+    show_plan(p, "Bind", plan, error, words);
 }
 
 static void

@@ -1,0 +1,32 @@
+/* passthrough-wizard/access.h - who may open devices: the parts of a plan that
+ * give nodes of VFIO and USB, and locked memory, to one user, by rules that
+ * udev and PAM keep after a restart. Thread: any one at a time. */
+#pragma once
+
+#include "passthrough-wizard/plan.h"
+
+/* Appended to plan; user is a number above 0. False: a file cannot be read. */
+
+/* Every IOMMU group, those that are there and those to come. */
+bool access_add_vfio(Plan *plan, HostHand *hand, gint64 user, GError **error);
+/* The group of one function, by the function's address: groups are numbered
+ * anew at each start of the host. */
+bool access_add_vfio_of(Plan *plan, const HostHand *hand, const char *bdf,
+                        gint64 user, GError **error);
+/* memory: bytes of the largest machine; the limit is a little more. */
+bool access_add_memory(Plan *plan, const HostHand *hand, gint64 user,
+                       guint64 memory, GError **error);
+/* USB devices with these numbers ("046d:c52b"), now and when plugged in; NULL:
+ * all but hubs. */
+bool access_add_usb(Plan *plan, HostHand *hand, gint64 user,
+                    const char *numbers, GError **error);
+
+/* The plan of `carrel usb setup`: numbers is NULL-terminated; none: all.
+ * ARGUMENT for what are no numbers. */
+Plan *access_usb_plan(HostHand *hand, gint64 user, const char *const *numbers,
+                      GError **error);
+
+/* udev reads its rules anew: before the files for the way back, behind them for
+ * the way there. Nothing where no udev runs. */
+void access_reload_when_undone(Plan *plan, const HostHand *hand);
+void access_reload(Plan *plan, const HostHand *hand);

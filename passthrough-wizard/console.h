@@ -1,0 +1,13 @@
+/* passthrough-wizard/console.h - the host's console handed over with its only
+ * graphics card: the display manager ends, the kernel's text console and the
+ * firmware's frame buffer let go. Taken back in the opposite order. Linux
+ * Documentation/driver-api/console.rst (binding and unbinding). Thread: any one
+ * at a time. */
+#pragma once
+
+#include "passthrough-wizard/plan.h"
+
+/* Appended before the card's own steps. */
+void console_add_hand_over(Plan *plan, const HostHand *hand);
+/* The plan ends the desktop, and with it, may be, the terminal that asked. */
+bool console_is_handed_over(const Plan *plan);
