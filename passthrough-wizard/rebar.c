@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "passthrough-wizard/steps.h"
+#include "profiles/pci-address.h"
 
 #define DEVICE   "/sys/bus/pci/devices/%s"
 #define N_BARS   6u
@@ -168,7 +169,7 @@ rebar_plan(Plan *plan, HostHand *hand, const char *text, guint64 bytes,
     char bdf[HOST_BDF_SIZE];
     guint i = 0;
 
-    if (!host_bdf_parse(text, bdf))
+    if (!pci_address_parse(text, bdf))
         g_strlcpy(bdf, text, sizeof bdf);
     int bar = rebar_bar(hand->root, bdf);
     if (bytes == 0 && bar >= 0)

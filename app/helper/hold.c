@@ -19,6 +19,7 @@
 #include "passthrough-wizard/host-pci.h"
 #include "passthrough-wizard/huge-pages.h"
 #include "passthrough-wizard/vfio-bind.h"
+#include "profiles/pci-address.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -220,7 +221,7 @@ macs_of(const Profile *profile)
             continue;
         const char *mac = profile_get_string(profile, mac_key);
         if (*mac != '\0' &&
-            host_bdf_parse(profile_get_string(profile, key), bdf))
+            pci_address_parse(profile_get_string(profile, key), bdf))
             g_ptr_array_add(list, g_strdup_printf("%s=%s", bdf, mac));
     }
     g_ptr_array_add(list, NULL);

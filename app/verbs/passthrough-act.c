@@ -10,6 +10,7 @@
 #include "app/helper/hold.h"
 #include "app/verbs/passthrough.h"
 #include "passthrough-wizard/boot-config.h"
+#include "profiles/pci-address.h"
 #include "profiles/schema.h"
 #include "vmm/core/sysutil.h"
 
@@ -229,7 +230,7 @@ macs_are_held(char *const *bdfs, char *const *macs)
         bool held = false;
         gsize len = strcspn(macs[i], "=");
         for (gsize k = 0; bdfs[k] != NULL && !held; k++)
-            held = host_bdf_parse(bdfs[k], bdf) && strlen(bdf) == len &&
+            held = pci_address_parse(bdfs[k], bdf) && strlen(bdf) == len &&
                    strncmp(macs[i], bdf, len) == 0;
         if (!held)
             return false;

@@ -39,7 +39,7 @@ passthrough_look(const App *app, const char *dir, HostRoot **ret_root,
 /* The head of each word: its options, then the host. all may be NULL. */
 static HostPci *
 parse_and_look(App *app, char **argv, unsigned n_args, gboolean *all,
-               char ***ret_args, int *ret_code)
+               char ***ret_args, HostRoot **ret_root, int *ret_code)
 {
     g_autofree char *dir = NULL;
     const GOptionEntry entries[] = {
@@ -50,7 +50,8 @@ parse_and_look(App *app, char **argv, unsigned n_args, gboolean *all,
 
     *ret_code =
         app_parse(app, argv, entries, (int) n_args, (int) n_args, ret_args);
-    return *ret_code >= 0 ? NULL : passthrough_look(app, dir, NULL, ret_code);
+    return *ret_code >= 0 ? NULL
+                          : passthrough_look(app, dir, ret_root, ret_code);
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
@@ -209,7 +210,8 @@ passthrough_list(App *app, int argc, char **argv)
     gboolean all = FALSE;
     g_auto(GStrv) args = NULL;
     int code = EXIT_OK;
-    g_autoptr(HostPci) host = parse_and_look(app, argv, 1, &all, &args, &code);
+    g_autoptr(HostPci) host =
+        parse_and_look(app, argv, 1, &all, &args, NULL, &code);
 
     if (host == NULL)
         return code;
@@ -281,7 +283,8 @@ passthrough_groups(App *app, int argc, char **argv)
 {
     g_auto(GStrv) args = NULL;
     int code = EXIT_OK;
-    g_autoptr(HostPci) host = parse_and_look(app, argv, 1, NULL, &args, &code);
+    g_autoptr(HostPci) host =
+        parse_and_look(app, argv, 1, NULL, &args, NULL, &code);
 
     if (host == NULL)
         return code;
@@ -392,8 +395,10 @@ passthrough_explain(App *app, int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) args = NULL;
+    g_autoptr(HostRoot) root = NULL;
     int code = EXIT_OK;
-    g_autoptr(HostPci) host = parse_and_look(app, argv, 2, NULL, &args, &code);
+    g_autoptr(HostPci) host =
+        parse_and_look(app, argv, 2, NULL, &args, &root, &code);
 
     if (host == NULL)
         return code;
