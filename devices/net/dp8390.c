@@ -55,11 +55,12 @@ step(Dp8390 *c)
         s->isr |= DP_ISR_RDC;
 }
 
-/* Bytes that one access of the data port moves. */
+/* Bytes that one access of the data port moves. In word mode a byte access
+ * takes a word and has its lower half: so Linux reads the PROM of a PCI card. */
 static unsigned
 width(const Dp8390 *c, unsigned size)
 {
-    return (c->s->dcr & DP_DCR_WTS) != 0 ? size : 1;
+    return (c->s->dcr & DP_DCR_WTS) != 0 ? MAX(size, 2) : 1;
 }
 
 static guint32
@@ -71,7 +72,7 @@ data_read(Dp8390 *c, unsigned size)
         value |= (guint32) mem_read(c, c->s->rsar) << (8 * i);
         step(c);
     }
-    return value;
+    return size == 1 ? value & 0xff : value;
 }
 
 static void

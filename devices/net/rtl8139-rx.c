@@ -74,7 +74,9 @@ needed(gsize len)
 static guint32
 space(const Rtl8139 *d)
 {
-    return buffer_size(d) - used(d) - 4;
+    guint32 left = buffer_size(d) - used(d);
+
+    return left > 4 ? left - 4 : 0;
 }
 
 static void

@@ -35,5 +35,26 @@ test_double_words(void)
     nic_rig_free(&r);
 }
 
-CU_MAIN("rtl8029", {"identity", test_identity}, NE_CASES,
+/* As Linux does it: the address once, though each byte of it is there twice. */
+static void
+test_prom_by_bytes_in_word_mode(void)
+{
+    NicRig r;
+    guint8 prom[16];
+
+    nic_rig_init(&r, &rtl8029_class, NULL, 0);
+    out(&r, DP_DCR, 0x48 | DP_DCR_WTS);
+    remote(&r, 0, 32, 1);
+    for (unsigned i = 0; i < 16; i++)
+        prom[i] = in(&r, DP_DATA);
+    CU_ASSERT_EQUAL(memcmp(prom, "\x52\x54\x00\x12\x34\x56", 6), 0);
+    CU_ASSERT_EQUAL(prom[14], 'W');
+    CU_ASSERT_EQUAL(in(&r, DP_ISR) & DP_ISR_RDC, DP_ISR_RDC);
+    nic_rig_free(&r);
+}
+
+CU_MAIN("rtl8029",
+        {"byte_access_takes_a_word_in_word_mode",
+         test_prom_by_bytes_in_word_mode},
+        {"identity", test_identity}, NE_CASES,
         {"double_words_by_the_data_port", test_double_words})

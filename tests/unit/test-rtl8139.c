@@ -328,6 +328,22 @@ test_full_buffer_waits(void)
     nic_rig_free(&r);
 }
 
+/* NI06: a place that was read which no driver writes. */
+static void
+test_odd_capr_is_a_full_buffer(void)
+{
+    NicRig r;
+
+    begin(&r);
+    start_plain(&r, 0);
+    out16(&r, RTL_CAPR, 0xfff1); /* one byte behind CBR */
+    nr_host_sends_pattern(&r, 100, 1);
+    CU_ASSERT_EQUAL(in16(&r, RTL_CBR), 0);
+    out16(&r, RTL_CAPR, 0xfff0);
+    CU_ASSERT_TRUE(nr_guest_has_pattern(&r, BUFFER + 4, 100, 1));
+    nic_rig_free(&r);
+}
+
 static bool
 takes(NicRig *r, const char *address)
 {
@@ -614,6 +630,7 @@ CU_MAIN("rtl8139", {"identity_and_address", test_identity},
         {"buffer_wraps", test_buffer_wraps},
         {"buffer_goes_on_behind_its_end", test_buffer_does_not_wrap},
         {"full_buffer_waits", test_full_buffer_waits},
+        {"odd_capr_is_a_full_buffer", test_odd_capr_is_a_full_buffer},
         {"filters_by_address", test_filters},
         {"loopback_comes_once", test_loopback},
         {"plus_sends_when_all_is_there", test_plus_sends},
