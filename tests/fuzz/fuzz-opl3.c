@@ -5,7 +5,7 @@
 #include "tests/fuzz/port-ops.h"
 #include "vmm/audio/audio.h"
 
-enum { MAX_OPS = 2000, MAX_TIMES = 100 };
+enum { MAX_OPS = 2000, MAX_TIMES = 30 };
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A boot sector beeps: into a WAV file; into ALSA, whose configuration leads to a
-# file as well; and on a host without a card, where the machine runs on.
+# file as well; and on a host without a card, where the machine runs on. Then the
+# program of dos-sound.sh, which needs little of DOS, plays on a Sound Blaster 16.
 . "$(dirname "$0")/lib.sh"
 need_kvm
 need_assembler
@@ -45,4 +46,25 @@ check "silent: status says why" bash -c \
 check "silent: and so does the log" bash -c \
     "'$carrel' logs silent | grep -q 'warning: .* runs without sound'"
 check "silent: the machine stops" "$carrel" stop silent --force
+# ---- a Sound Blaster 16
+
+assemble() {
+    local guests
+    guests=$(dirname "$0")/guests
+    as --32 -o "$home/sound.o" "$guests/sound.S" &&
+        ld -m elf_i386 --oformat binary -Ttext 0x100 -o "$home/tones.com" \
+            "$home/sound.o" && hostile_guest "$home/sb16.img" com-boot &&
+        dd if="$home/tones.com" of="$home/sb16.img" bs=512 seek=1 \
+            conv=notrunc status=none
+}
+
+check "the program is assembled" assemble || finish
+starts sb16 --memory 8M --set sound.model=sb16 --set sound.output=wav \
+    --set "sound.file=$home/sb16.wav" "floppy=$home/sb16.img"
+boots_floppy sb16 'all-played' 60 "sb16: it has played" || finish
+check "sb16: FM, DSP and both interrupts were found" bash -c \
+    "'$carrel' screenshot sb16 --text | grep -c -E 'adlib-found|blaster-found|played-8|played-16' | grep -qx 4"
+check "sb16: the machine stops" "$carrel" stop sb16 --force
+check "sb16: the four tones are there" python3 "$tones" "$home/sb16.wav" \
+    1000:0.8-1.2 440:0.8-1.2 800:0.95-1.05 441:0.95-1.05
 finish

@@ -1,5 +1,5 @@
 # tests/host/guests/sound.S - a DOS program (COM) that plays four tones of a
-# second with up to a second between: 1000 Hz on the speaker, 440 Hz by FM,
+# second with one or two between: 1000 Hz on the speaker, 440 Hz by FM,
 # 800 Hz by 8-bit DMA, 441 Hz by 16-bit DMA of a Sound Blaster 16.
         .code16
         .globl _start
@@ -41,6 +41,10 @@ second:
         cmp %al, %bl
         je 1b
         ret
+# one to two seconds
+pause:
+        call second
+        jmp second
 seconds:
         xor %al, %al
         out %al, $0x70
@@ -59,7 +63,7 @@ speaker:
         in $0x61, %al
         and $0xfc, %al
         out %al, $0x61
-        jmp second
+        jmp pause
 
 # register BL, value BH, with the delays of the data sheet
 fm_write:
@@ -108,7 +112,7 @@ adlib:
         call second
         FM 0xb0, 0x12
         SAY adlib_found
-        jmp second
+        jmp pause
 no_adlib:
         SAY adlib_missing
         ret
@@ -156,14 +160,14 @@ blaster:
         out %al, $0x21
         sti
 
-        mov %cs, %ax                    # a buffer that begins with 64 KiB
-        add $0x2000, %ax
-        and $0xf000, %ax
+        mov %cs, %ax                    # a buffer that begins with 128 KiB
+        add $0x3000, %ax
+        and $0xe000, %ax
         mov %ax, %es
         call play_8
-        call second
+        call pause
         call play_16
-        jmp second
+        jmp pause
 no_blaster:
         SAY blaster_missing
         ret
