@@ -369,9 +369,9 @@ plug_host_pci(const Plugging *g)
 
 /* One row a kind of card, whether it is there from the start or comes later. */
 static bool (*const kinds[])(const Plugging *g) = {
-    plug_drives,  plug_units,   plug_usb,   plug_rng,      plug_nics,
-    plug_console, plug_balloon, plug_input, plug_host_pci, plug_shared,
-    plug_sound,
+    plug_drives,   plug_units,   plug_usb,     plug_rng,
+    plug_nics,     plug_console, plug_balloon, plug_input,
+    plug_host_pci, plug_shared,  plug_sound,
 };
 
 static bool

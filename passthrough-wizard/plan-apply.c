@@ -187,8 +187,7 @@ verify(HostHand *hand, const Plan *plan, const StepState *states,
         g_autoptr(GError) e = NULL;
         if (had_effect(step, states[i], restarted) && is_first(plan, i) &&
             !step_is_action(step) && !step_is_share(step) &&
-            !is_gone(hand, step) &&
-            !is_now(hand, step, step->before, &e))
+            !is_gone(hand, step) && !is_now(hand, step, step->before, &e))
             add_reason(reasons, e);
     }
 }

@@ -15,7 +15,7 @@
 enum {
     MAX_WORD = 64,      /* longest section or key for which we suggest */
     MAX_TEXT = 256,     /* ordinary strings */
-    MAX_NOTE = 600,       /* of a template */
+    MAX_NOTE = 600,     /* of a template */
     MAX_PATH = 4095,    /* PATH_MAX without the final zero */
     MAX_PORT_NAME = 64, /* of a virtio console's port */
     MAX_SERIAL = 20,    /* ATA IDENTIFY words 10-19 */
