@@ -87,6 +87,18 @@ load_vars(Machine *m, const Profile *p, const char *template, GError **error)
            machine_blame(error, "machine", "uefi-vars");
 }
 
+static void
+say_forgetful(Machine *m, const char *code)
+{
+    DeviceEnv *env = vm_env(m->vm);
+    g_autofree char *line = g_strdup_printf(
+        "firmware '%s' has no variables beside it (a file with VARS where it "
+        "has CODE): boot entries and settings are lost at each power off",
+        code);
+
+    env->log(env, "machine", line);
+}
+
 bool
 machine_load_uefi(Machine *m, const Profile *p, GError **error)
 {
@@ -97,6 +109,8 @@ machine_load_uefi(Machine *m, const Profile *p, GError **error)
         return machine_blame(error, "machine", "firmware");
     m->bios = firmware_load(files.code, error);
     bool ok = m->bios != NULL || machine_blame(error, "machine", "firmware");
+    if (ok && files.vars == NULL)
+        say_forgetful(m, files.code);
     ok = ok && (files.vars == NULL || load_vars(m, p, files.vars, error));
     uefi_files_clear(&files);
     return ok;

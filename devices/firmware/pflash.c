@@ -17,8 +17,7 @@
 #include "vmm/io/io.h"
 #include "vmm/mem/guest-mem.h"
 
-#define N_BLOCKS (PFLASH_MAX_BYTES / PFLASH_BLOCK)
-#define BUFFER   256u /* bytes of Write to Buffer */
+#define BUFFER 256u /* bytes of Write to Buffer */
 
 /* status register */
 #define SR_READY   0x80
@@ -59,66 +58,86 @@ typedef struct {
     IoRegion *region;
     PflashState s;
 
-    /* dev.lock guards what follows: what the file does not have yet */
-    guint64 dirty[N_BLOCKS / 64];
+    /* dev.lock guards what follows: what the file does not have yet, in the
+     * guest's order */
+    GQueue changes; /* of Change * */
+    gint64 open;    /* block being changed, not in changes yet; -1: none */
     bool busy, need_flush;
+    bool failed; /* the first of changes; tried again at the next occasion */
+    bool ending; /* quiesced: there will be no other */
     BlockReq req;
     struct iovec iov;
-    guint8 copy[PFLASH_BLOCK]; /* what is being written */
 } Pflash;
+
+typedef struct {
+    guint32 block;
+    guint8 data[PFLASH_BLOCK];
+} Change;
 
 /* ---- to the file ---- */
 
-static bool
-take_dirty(Pflash *d, unsigned *ret_block)
+/* A file that does not answer holds back at most this many, and from then on
+ * one for each block: a later content takes the place of an earlier one, and
+ * the order is no longer the guest's. */
+#define MAX_CHANGES 64u
+
+static Change *
+find_change(Pflash *d, guint32 block)
 {
-    for (unsigned i = 0; i < N_BLOCKS; i++) {
-        if ((d->dirty[i / 64] >> i % 64 & 1) == 0)
-            continue;
-        d->dirty[i / 64] &= ~(G_GUINT64_CONSTANT(1) << i % 64);
-        *ret_block = i;
-        return true;
-    }
-    return false;
+    /* the first may be on its way to the file */
+    for (GList *l = d->changes.head ? d->changes.head->next : NULL; l != NULL;
+         l = l->next)
+        if (((Change *) l->data)->block == block)
+            return l->data;
+    return NULL;
 }
 
-static bool
-has_dirty(const Pflash *d)
+/* With the lock: the open block is complete. */
+static void
+close_block(Pflash *d)
 {
-    for (unsigned i = 0; i < N_BLOCKS / 64; i++)
-        if (d->dirty[i] != 0)
-            return true;
-    return false;
+    Change *c = NULL;
+
+    if (d->open >= 0 && d->block != NULL) {
+        guint32 block = (guint32) d->open;
+        if (d->changes.length >= MAX_CHANGES)
+            c = find_change(d, block);
+        if (c == NULL) {
+            c = g_new(Change, 1);
+            g_queue_push_tail(&d->changes, c);
+        }
+        c->block = block;
+        memcpy(c->data, d->host + (gsize) block * PFLASH_BLOCK, PFLASH_BLOCK);
+    }
+    d->open = -1;
 }
 
 static void save_done(BlockReq *req, int result);
 
-/* With the lock: one write at a time, in the order of their addresses, then a
- * flush. */
+/* With the lock: one write at a time, each flushed before the next, because
+ * firmware's own protection against torn writes depends on the order. */
 static void
 save_next(Pflash *d)
 {
     BlockReq *reqs[] = {&d->req};
-    unsigned block;
+    Change *c = g_queue_peek_head(&d->changes);
 
     if (d->busy || d->block == NULL)
         return;
-    if (take_dirty(d, &block)) {
-        memcpy(d->copy, d->host + (gsize) block * PFLASH_BLOCK, PFLASH_BLOCK);
-        d->iov = (struct iovec){d->copy, PFLASH_BLOCK};
+    if (d->need_flush) {
+        d->req = (BlockReq){.op = BLOCK_FLUSH, .done = save_done};
+    } else if (c != NULL) {
+        d->iov = (struct iovec){c->data, PFLASH_BLOCK};
         d->req = (BlockReq){.op = BLOCK_WRITE,
-                            .offset = (guint64) block * PFLASH_BLOCK,
+                            .offset = (guint64) c->block * PFLASH_BLOCK,
                             .iov = &d->iov,
                             .n_iov = 1,
                             .done = save_done};
-        d->need_flush = true;
-    } else if (d->need_flush) {
-        d->req = (BlockReq){.op = BLOCK_FLUSH, .done = save_done};
-        d->need_flush = false;
     } else {
         return;
     }
     d->busy = true;
+    d->failed = false;
     block_submit(d->block, reqs, 1);
 }
 
@@ -135,24 +154,33 @@ save_done(BlockReq *req, int result)
 
     g_mutex_lock(&d->dev.lock);
     d->busy = false;
-    if (result < 0 && result != -ECANCELED)
-        d->s.status |= SR_PROGRAM | SR_ERASE;
-    save_next(d);
+    d->failed = result < 0;
+    if (result == 0) {
+        d->need_flush = req->op == BLOCK_WRITE;
+        if (req->op == BLOCK_WRITE)
+            g_free(g_queue_pop_head(&d->changes));
+        save_next(d);
+    }
+    bool ending = d->ending;
     g_mutex_unlock(&d->dev.lock);
     if (result < 0)
         device_guest_error(&d->dev,
                            "the firmware's variables cannot be written to "
-                           "'%s': %s; what was changed is lost when the "
-                           "machine ends",
-                           block_path(d->block), g_strerror(-result));
+                           "'%s': %s; %s",
+                           block_path(d->block), g_strerror(-result),
+                           ending ? "what was changed is lost"
+                                  : "it is tried again at the next change "
+                                    "and when the machine ends");
 }
 
 static void
 mark_dirty(Pflash *d, guint64 offset)
 {
-    unsigned block = (unsigned) (offset / PFLASH_BLOCK);
+    gint64 block = (gint64) (offset / PFLASH_BLOCK);
 
-    d->dirty[block / 64] |= G_GUINT64_CONSTANT(1) << block % 64;
+    if (block != d->open)
+        close_block(d);
+    d->open = block;
 }
 
 /* ---- the chip ---- */
@@ -165,6 +193,7 @@ set_show(Pflash *d, Show show)
     d->s.show = show;
     d->s.want = WANT_COMMAND;
     if (show == SHOW_ARRAY) {
+        close_block(d);
         if (!shown)
             (void) mem_slot_map(d->slot, d->base, MEM_RO); /* else it exits */
         save_next(d);
@@ -196,7 +225,8 @@ erase(Pflash *d, guint64 offset)
     memset(d->host + start, 0xff, PFLASH_BLOCK);
     mark_dirty(d, start);
     operation_done(d, 0);
-    save_next(d); /* firmware may go on to another block without Read Array */
+    close_block(d); /* firmware may go on to another without Read Array */
+    save_next(d);
 }
 
 static void
@@ -377,6 +407,8 @@ pflash_realize(Device *dev, DeviceEnv *env, GError **error)
 {
     Pflash *d = DEVICE_OF(Pflash, dev);
 
+    d->open = -1;
+    g_queue_init(&d->changes);
     if (d->bytes == 0 || d->bytes % PFLASH_BLOCK != 0) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "%s: %" G_GUINT64_FORMAT " bytes are no flash; it is a "
@@ -406,6 +438,7 @@ pflash_unrealize(Device *dev)
 
     g_clear_pointer(&d->region, io_region_free);
     g_clear_pointer(&d->slot, mem_slot_free);
+    g_queue_clear_full(&d->changes, g_free);
 }
 
 static void
@@ -433,7 +466,19 @@ pflash_quiesce(Device *dev)
     Pflash *d = DEVICE_OF(Pflash, dev);
 
     g_mutex_lock(&dev->lock);
+    d->ending = true;
+    close_block(d);
     save_next(d);
+    g_mutex_unlock(&dev->lock);
+}
+
+static void
+pflash_resume(Device *dev)
+{
+    Pflash *d = DEVICE_OF(Pflash, dev);
+
+    g_mutex_lock(&dev->lock);
+    d->ending = false;
     g_mutex_unlock(&dev->lock);
 }
 
@@ -443,8 +488,9 @@ pflash_is_quiet(Device *dev)
     Pflash *d = DEVICE_OF(Pflash, dev);
 
     g_mutex_lock(&dev->lock);
+    bool saved = d->open < 0 && !d->need_flush && g_queue_is_empty(&d->changes);
     bool quiet =
-        !d->busy && (d->block == NULL || (!has_dirty(d) && !d->need_flush));
+        !d->busy && (saved || d->block == NULL || (d->ending && d->failed));
     g_mutex_unlock(&dev->lock);
     return quiet;
 }
@@ -515,4 +561,5 @@ const DeviceClass pflash_class = {
     .restored = pflash_restored,
     .quiesce = pflash_quiesce,
     .is_quiet = pflash_is_quiet,
+    .resume = pflash_resume,
 };

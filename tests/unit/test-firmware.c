@@ -149,7 +149,22 @@ test_descriptor_uefi(void)
     CU_ASSERT_TRUE(descriptor_read(json, strlen(json), &d, NULL));
     CU_ASSERT_STRING_EQUAL(d.image, "/c.fd");
     CU_ASSERT_STRING_EQUAL(d.nvram, "/v.fd");
-    CU_ASSERT_TRUE(d.uefi && d.x86_64 && d.needs_smm);
+    CU_ASSERT_TRUE(d.uefi && d.x86_64 && d.needs_smm && !d.needs_format);
+    descriptor_clear(&d);
+}
+
+/* Fedora's come in qcow2, too. */
+static void
+test_descriptor_format(void)
+{
+    Descriptor d;
+    static const char json[] =
+        "{\"mapping\": {\"executable\": {\"filename\": \"/c.qcow2\", "
+        "\"format\": \"qcow2\"}, \"nvram-template\": {\"filename\": "
+        "\"/v.fd\", \"format\": \"raw\"}}}";
+
+    CU_ASSERT_TRUE(descriptor_read(json, strlen(json), &d, NULL));
+    CU_ASSERT_TRUE(d.needs_format);
     descriptor_clear(&d);
 }
 
@@ -174,6 +189,13 @@ test_uefi_files(void)
     CU_ASSERT_STRING_EQUAL(files.code, code);
     CU_ASSERT_STRING_EQUAL(files.vars, vars);
     uefi_files_clear(&files);
+    /* a name is that file's, never another's */
+    CU_ASSERT_TRUE(uefi_find("OVMF_CODE_4M.fd", &files, NULL));
+    CU_ASSERT_STRING_EQUAL(files.code, code);
+    uefi_files_clear(&files);
+    g_clear_error(&error);
+    CU_ASSERT_FALSE(uefi_find("no-such-code.fd", &files, &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "no-such-code.fd"));
     g_unsetenv("CARREL_FIRMWARE_PATH");
     g_unlink(vars);
     remove_dir(dir, "OVMF_CODE_4M.fd");
@@ -181,6 +203,7 @@ test_uefi_files(void)
 
 CU_MAIN("firmware",
         {"a_descriptor_says_what_a_uefi_needs", test_descriptor_uefi},
+        {"a_descriptor_says_what_is_not_raw", test_descriptor_format},
         {"uefi_code_and_variables_are_found_together", test_uefi_files},
         {"descriptor_names_a_memory_image", test_descriptor_memory},
         {"descriptor_names_a_flash_image", test_descriptor_flash},

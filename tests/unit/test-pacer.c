@@ -15,7 +15,7 @@ busy_second(unsigned share, gint64 entry)
 
     while (now < end) {
         now += pacer_pay(&p, share, now, slice);
-        slice = pacer_slice(share);
+        slice = pacer_slice(&p, share, slice);
         ran += slice;
         now += slice + entry;
     }
@@ -56,8 +56,30 @@ an_idle_guest_need_not_wait(void)
 static void
 a_turn_is_a_millisecond_where_the_slice_allows(void)
 {
-    CU_ASSERT_EQUAL(pacer_slice(500000), MS / 2);
-    CU_ASSERT_EQUAL(pacer_slice(PACER_SLOWEST), PACER_SLICE_NS);
+    Pacer p = {0};
+
+    CU_ASSERT_EQUAL(pacer_slice(&p, 500000, 0), MS / 2);
+    CU_ASSERT_EQUAL(pacer_slice(&p, PACER_SLOWEST, MS), PACER_SLICE_NS);
+}
+
+/* The host is woken for nothing less and less often, but a guest that comes
+ * back does not freeze for long. */
+static void
+an_idle_guest_is_looked_at_less_often(void)
+{
+    static const unsigned shares[] = {1000, 10000, 125000};
+    gint64 slice = 0;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(shares); i++) {
+        Pacer p = {0};
+        gint64 first = pacer_slice(&p, shares[i], 0);
+        for (int n = 0; n < 20; n++)
+            slice = pacer_slice(&p, shares[i], 0);
+        CU_ASSERT_TRUE(slice >= 5 * first);
+        CU_ASSERT_TRUE(slice <= MS);
+        CU_ASSERT_TRUE(pacer_pay(&p, shares[i], 0, slice) <= PACER_DEBT_NS);
+        CU_ASSERT_EQUAL(pacer_slice(&p, shares[i], slice), first);
+    }
 }
 
 static guint32
@@ -120,6 +142,8 @@ CU_MAIN("pacer", {"a_busy_guest_gets_its_share", a_busy_guest_gets_its_share},
         {"an_idle_guest_need_not_wait", an_idle_guest_need_not_wait},
         {"a_turn_is_a_millisecond_where_the_slice_allows",
          a_turn_is_a_millisecond_where_the_slice_allows},
+        {"an_idle_guest_is_looked_at_less_often",
+         an_idle_guest_is_looked_at_less_often},
         {"names_are_shares_of_the_host", names_are_shares_of_the_host},
         {"percentages_are_taken_as_they_are",
          percentages_are_taken_as_they_are},

@@ -226,6 +226,54 @@ changes_are_in_the_file(void)
     rig_end(&rig);
 }
 
+/* A target that is erased before its spare copy is in the file is lost with the
+ * power: the file has both contents in the guest's order. */
+static void
+changes_keep_their_order(void)
+{
+    Rig rig;
+    rig_begin(&rig, true);
+
+    put(&rig, 0x5000, 0x10); /* the spare, far behind */
+    put(&rig, 0x5000, 0x11);
+    put(&rig, 0x5000, 0xff);
+    put(&rig, 0, 0x20); /* the target, before it */
+    put(&rig, 0, 0xd0);
+    put(&rig, 0, 0xff);
+    for (int i = 0; i < 5000 && in_file(&rig, 0x5000) != 0x11; i++) {
+        CU_ASSERT_EQUAL(in_file(&rig, 5), 0); /* as it was */
+        fake_advance(rig.vm, 0);
+        g_usleep(1000);
+    }
+    wait_quiet(&rig);
+    CU_ASSERT_EQUAL(in_file(&rig, 5), 0xff);
+    rig_end(&rig);
+}
+
+/* The file was cut: nothing can be written, and the machine ends all the same,
+ * once that was tried for the last time. */
+static void
+what_cannot_be_written_is_tried_again(void)
+{
+    Rig rig;
+    rig_begin(&rig, true);
+
+    CU_ASSERT_EQUAL(truncate(rig.path, 0), 0);
+    put(&rig, 0x2000, 0x10);
+    put(&rig, 0x2000, 0x22);
+    put(&rig, 0x2000, 0xff);
+    for (int i = 0; i < 100; i++) {
+        fake_advance(rig.vm, 0);
+        g_usleep(1000);
+    }
+    CU_ASSERT_FALSE(device_is_quiet(rig.dev));
+    CU_ASSERT_PTR_NOT_NULL(strstr(rig.vm->log->str, "tried again"));
+    CU_ASSERT_EQUAL(truncate(rig.path, BYTES), 0);
+    wait_quiet(&rig);
+    CU_ASSERT_EQUAL(in_file(&rig, 0x2000), 0x22);
+    rig_end(&rig);
+}
+
 static void
 a_reset_shows_the_content(void)
 {
@@ -263,5 +311,8 @@ CU_MAIN("pflash", {"firmware_finds_flash", firmware_finds_flash},
         {"a_buffer_is_programmed_at_once", a_buffer_is_programmed_at_once},
         {"it_says_what_it_is", it_says_what_it_is},
         {"changes_are_in_the_file", changes_are_in_the_file},
+        {"changes_keep_their_order", changes_keep_their_order},
+        {"what_cannot_be_written_is_tried_again",
+         what_cannot_be_written_is_tried_again},
         {"a_reset_shows_the_content", a_reset_shows_the_content},
         {"no_flash_of_an_odd_size", no_flash_of_an_odd_size})

@@ -527,6 +527,8 @@ test_a_slow_machine_stops_at_once(void)
     vm_pause(f->vm, NULL);
     CU_ASSERT_TRUE(g_get_monotonic_time() - start < 2000000);
     CU_ASSERT_EQUAL(vm_state(f->vm), VM_PAUSED);
+    CU_ASSERT_EQUAL(slice[0], 0); /* and no timer goes on */
+    CU_ASSERT_EQUAL(slice[1], 0);
     end(f);
 }
 

@@ -27,6 +27,7 @@ typedef enum {
     PLACE_ARCHITECTURE,
     PLACE_IMAGE_NAME,
     PLACE_NVRAM_NAME,
+    PLACE_FORMAT, /* of either */
     PLACE_OTHER
 } Place;
 
@@ -145,6 +146,8 @@ static const struct { Place outer; const char *key; Place inner; } places[] = {
     { PLACE_MAPPING,    "filename",        PLACE_IMAGE_NAME },
     { PLACE_EXECUTABLE, "filename",        PLACE_IMAGE_NAME },
     { PLACE_NVRAM,      "filename",        PLACE_NVRAM_NAME },
+    { PLACE_EXECUTABLE, "format",          PLACE_FORMAT },
+    { PLACE_NVRAM,      "format",          PLACE_FORMAT },
     { PLACE_TARGETS,    "architecture",    PLACE_ARCHITECTURE },
 };
 /* clang-format on */
@@ -172,6 +175,8 @@ take_string(Descriptor *d, Place place, const char *text)
         note(&d->image, text);
     else if (place == PLACE_NVRAM_NAME)
         note(&d->nvram, text);
+    else if (place == PLACE_FORMAT && strcmp(text, "raw") != 0)
+        d->needs_format = true;
     else if (place == PLACE_INTERFACES && strcmp(text, "uefi") == 0)
         d->uefi = true;
     else if (place == PLACE_FEATURES && strcmp(text, "requires-smm") == 0)

@@ -11,6 +11,7 @@ typedef struct {
     bool uefi;   /* one of its interfaces */
     bool x86_64; /* one of its targets' architectures */
     bool needs_smm;
+    bool needs_format; /* image or nvram is qcow2 or the like, not raw */
 } Descriptor;
 
 /* False, and ret cleared, when the text is not JSON, nests deeper than 32, or

@@ -96,9 +96,10 @@ by_descriptor(const char *file, UefiFiles *ret)
         !g_file_get_contents(file, &json, &len, NULL) || len > MAX_DESCRIPTOR ||
         !descriptor_read(json, len, &d, NULL))
         return false;
-    bool good = d.uefi && d.x86_64 && !d.needs_smm && d.nvram != NULL &&
-                g_path_is_absolute(d.image) && is_file(d.image) &&
-                g_path_is_absolute(d.nvram) && is_file(d.nvram);
+    bool good = d.uefi && d.x86_64 && !d.needs_smm && !d.needs_format &&
+                d.nvram != NULL && g_path_is_absolute(d.image) &&
+                is_file(d.image) && g_path_is_absolute(d.nvram) &&
+                is_file(d.nvram);
     if (good) {
         ret->code = g_steal_pointer(&d.image);
         ret->vars = g_steal_pointer(&d.nvram);
@@ -138,8 +139,9 @@ uefi_find(const char *name, UefiFiles *ret, GError **error)
     bool found = false;
 
     *ret = (UefiFiles){0};
-    if (strchr(name, '/') != NULL) {
-        if (take(name, ret))
+    if (strcmp(name, "uefi") != 0) {
+        g_autofree char *path = firmware_find(name);
+        if (path != NULL && take(path, ret))
             return true;
         g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_MISSING,
                     "firmware '%s' is not there; check the path, or write "

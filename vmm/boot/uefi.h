@@ -12,8 +12,8 @@ typedef struct {
     char *code, *vars; /* paths; vars NULL: the code keeps none */
 } UefiFiles;
 
-/* name: "uefi", or the path of a code image; its variables are then the file
- * beside it that has VARS where it has CODE. False and error set
+/* name: "uefi", or a code image as firmware_find() takes it; its variables are
+ * then the file beside it that has VARS where it has CODE. False and error set
  * (CARREL_FIRMWARE_ERROR_MISSING): names packages and paths. */
 bool uefi_find(const char *name, UefiFiles *ret, GError **error);
 void uefi_files_clear(UefiFiles *files);

@@ -2,11 +2,18 @@
 #include "vmm/core/pacer.h"
 
 gint64
-pacer_slice(unsigned share)
+pacer_slice(Pacer *p, unsigned share, gint64 used)
 {
-    gint64 slice = (gint64) PACER_TURN_NS * share / PACER_FULL;
+    gint64 turn = (gint64) PACER_TURN_NS * share / PACER_FULL;
+    gint64 least = MAX(turn, PACER_SLICE_NS);
+    gint64 most = (gint64) PACER_DEBT_NS * share / PACER_FULL;
 
-    return MAX(slice, PACER_SLICE_NS);
+    if (used * 2 >= p->slice) /* it has work */
+        p->slice = least;
+    else
+        p->slice = CLAMP(p->slice * 2, least,
+                         CLAMP(most, least, MAX(PACER_TURN_NS, least)));
+    return p->slice;
 }
 
 gint64

@@ -15,13 +15,17 @@
  * of 1000 Hz stay even; slices below this would be mostly entry and exit. */
 #define PACER_TURN_NS  (1000 * 1000)
 #define PACER_SLICE_NS (10 * 1000)
+/* A guest that idles is looked at less often; when it wakes up it may owe that
+ * much sleep for what it did before the next look. */
+#define PACER_DEBT_NS (50 * 1000 * 1000)
 
 typedef struct {
-    gint64 due; /* host ns: when all that was done is paid for */
+    gint64 due;   /* host ns: when all that was done is paid for */
+    gint64 slice; /* ns: the last that pacer_slice() gave */
 } Pacer;
 
-/* ns the guest may run until the next look. */
-gint64 pacer_slice(unsigned share);
+/* ns until the next look. used: as in pacer_pay(), of the last slice. */
+gint64 pacer_slice(Pacer *p, unsigned share, gint64 used);
 
 /* used: ns that the guest ran since the last call. How many ns from now it is
  * to sleep; 0: it may run. */

@@ -132,6 +132,18 @@ vcpu_unlimit(Vm *vm, Vcpu *v)
     v->limited = false;
 }
 
+static void
+vcpu_limit(Vm *vm, Vcpu *v, gint64 ns)
+{
+    v->limited = vm->ops->vcpu_limit(vm->backend, v->index, ns);
+    if (v->limited || v->unlimitable)
+        return;
+    v->unlimitable = true; /* said once */
+    vm->env.log(&vm->env, "machine",
+                "speed: the host gives this machine no timer for it (limit of "
+                "pending signals, ulimit -i); it runs at full speed");
+}
+
 /* True: the guest may run, as long as it is its turn. False: it has slept. */
 static bool
 vcpu_pace(Vm *vm, Vcpu *v)
@@ -143,14 +155,17 @@ vcpu_pace(Vm *vm, Vcpu *v)
         return true;
     }
     guint64 ran = vm->ops->stats(vm->backend, v->index).guest_ns;
-    gint64 wait = pacer_pay(&v->pacer, share, g_get_monotonic_time() * 1000,
-                            (gint64) (ran - v->paid));
+    gint64 used = (gint64) (ran - v->paid);
+    gint64 wait =
+        pacer_pay(&v->pacer, share, g_get_monotonic_time() * 1000, used);
     v->paid = ran;
+    v->used += used;
     if (wait > 0) {
         vcpu_sleep(vm, v, wait);
         return false;
     }
-    v->limited = vm->ops->vcpu_limit(vm->backend, v->index, pacer_slice(share));
+    vcpu_limit(vm, v, pacer_slice(&v->pacer, share, v->used));
+    v->used = 0;
     return true;
 }
 
@@ -181,9 +196,11 @@ vcpu_main(gpointer data)
                    g_strdup(error->message));
     }
     vcpu_begin(vm);
-    while (vcpu_wait_released(vm, v))
+    while (vcpu_wait_released(vm, v)) {
         if (vcpu_pace(vm, v))
             vcpu_handle(vm, v, vm->ops->vcpu_run(vm->backend, v->index));
+        vcpu_unlimit(vm, v); /* asleep or parked it needs no timer */
+    }
     vm->ops->vcpu_done(vm->backend, v->index);
     return NULL;
 }

@@ -10,12 +10,14 @@ typedef struct {
     Vm *vm;
     unsigned index;
     GThread *thread;
-    pthread_t posix; /* for its CPU clock */
-    bool has_posix;  /* atomic: posix is valid */
-    Pacer pacer;     /* own thread */
-    guint64 paid;    /* own thread: guest_ns that pacer knows of */
-    bool limited;    /* own thread: vcpu_limit() is on */
-    bool blocked;    /* crashed or reset pending: not to be run (vcpu_lock) */
+    pthread_t posix;  /* for its CPU clock */
+    bool has_posix;   /* atomic: posix is valid */
+    Pacer pacer;      /* own thread */
+    guint64 paid;     /* own thread: guest_ns that pacer knows of */
+    gint64 used;      /* own thread: ns that it ran of its last slice */
+    bool limited;     /* own thread: vcpu_limit() is on */
+    bool unlimitable; /* own thread: that failed, which was logged */
+    bool blocked;     /* crashed or reset pending: not to be run (vcpu_lock) */
 } Vcpu;
 
 typedef enum {

@@ -21,6 +21,9 @@
  * until a shorter visit was seen. */
 #define OVERHEAD_NS 3000
 
+/* A signal that came too early for KVM_RUN is sent once more. */
+#define AGAIN_NS 1000000
+
 static bool
 limit_begin(CpuBackend *b, KvmVcpu *v)
 {
@@ -47,7 +50,8 @@ set_timer(KvmVcpu *v, gint64 ns)
         .it_value.tv_nsec = (long) (ns % NSEC_PER_SECOND),
     };
 
-    spec.it_interval = spec.it_value;
+    if (ns != 0)
+        spec.it_interval.tv_nsec = AGAIN_NS;
     (void) timer_settime(v->limit.timer, 0, &spec, NULL); /* it is ours */
 }
 
