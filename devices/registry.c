@@ -31,6 +31,7 @@ extern const DeviceClass fdc_class;
 extern const DeviceClass piix3_ide_class;
 
 /* display */
+extern const DeviceClass cirrus_class;
 extern const DeviceClass vga_class;
 
 /* usb */
@@ -80,6 +81,7 @@ static const DeviceClass *const registry[] = {
     &piix3_ide_class,
 
     /* display */
+    &cirrus_class,
     &vga_class,
 
 /* usb */
