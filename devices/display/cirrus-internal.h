@@ -117,6 +117,7 @@ extern const IoOps cirrus_lfb_ops;
 bool cirrus_window(const Vga *vga, VgaWindow *ret_window);
 bool cirrus_window_read(Vga *vga, guint32 offset, guint8 *ret_value);
 bool cirrus_window_write(Vga *vga, guint32 offset, guint8 value);
+bool cirrus_window_data(Vga *vga, guint32 offset, guint64 value, unsigned size);
 /* The linear frame buffer is plain memory now. */
 bool cirrus_lfb_is_plain(const Cirrus *c);
 

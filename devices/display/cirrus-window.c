@@ -151,11 +151,13 @@ calm_down(Cirrus *c)
         cirrus_windows_update(c);
 }
 
+/* What is over when the blit is done fills up the access and goes nowhere. */
 static void
-take_data(Cirrus *c, guint8 value)
+take_data(Cirrus *c, guint64 value, unsigned size)
 {
-    cirrus_blt_data(c, value);
     c->calm = CALM;
+    for (unsigned i = 0; i < size && c->vga.s.cirrus.blt_active; i++)
+        cirrus_blt_data(c, (guint8) (value >> (8 * i)));
 }
 
 /* ---- A0000 ---- */
@@ -195,15 +197,20 @@ cirrus_window_write(Vga *vga, guint32 offset, guint8 value)
         cirrus_mmio_write(c, offset - MMIO_B8000, value);
         return true;
     }
-    if (s->cirrus.blt_active && offset < VGA_BANK_LEN) {
-        take_data(c, value);
-        return true;
-    }
     if (!is_packed(s))
         return false;
     if (offset < VGA_BANK_LEN && s->misc & MISC_RAM)
         packed_write(vga, bank_address(s, offset), value);
     calm_down(c);
+    return true;
+}
+
+bool
+cirrus_window_data(Vga *vga, guint32 offset, guint64 value, unsigned size)
+{
+    if (!vga->s.cirrus.blt_active || offset >= VGA_BANK_LEN)
+        return false;
+    take_data(CIRRUS_OF(vga), value, size);
     return true;
 }
 
@@ -236,8 +243,6 @@ lfb_write_byte(Cirrus *c, guint64 offset, guint8 value)
 
     if (offset < CIR_LFB_DATA && lfb_is_mmio(vga, at))
         cirrus_mmio_write(c, at - (vga->vram_size - CIR_MMIO_LEN), value);
-    else if (vga->s.cirrus.blt_active)
-        take_data(c, value);
     else if (offset < CIR_LFB_DATA)
         packed_write(vga, at, value);
 }
@@ -253,13 +258,27 @@ lfb_read(void *dev, guint64 offset, unsigned size)
     return value;
 }
 
+static bool
+lfb_takes_data(const Vga *vga, guint64 offset)
+{
+    return vga->s.cirrus.blt_active &&
+           (offset >= CIR_LFB_DATA ||
+            !lfb_is_mmio(vga, (guint32) offset & (vga->vram_size - 1)));
+}
+
 static void
 lfb_write(void *dev, guint64 offset, guint64 value, unsigned size)
 {
+    Cirrus *c = dev;
+
+    if (lfb_takes_data(&c->vga, offset)) {
+        take_data(c, value, size);
+        return;
+    }
     for (unsigned i = 0; i < size; i++)
-        lfb_write_byte(dev, offset + i, (guint8) (value >> (8 * i)));
-    if (!CIRRUS_OF(dev)->vga.s.cirrus.blt_active)
-        calm_down(dev);
+        lfb_write_byte(c, offset + i, (guint8) (value >> (8 * i)));
+    if (!c->vga.s.cirrus.blt_active)
+        calm_down(c);
 }
 
 const IoOps cirrus_lfb_ops = {

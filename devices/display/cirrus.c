@@ -137,6 +137,7 @@ static const VgaChip cirrus_chip = {
     .window = cirrus_window,
     .window_read = cirrus_window_read,
     .window_write = cirrus_window_write,
+    .window_data = cirrus_window_data,
     .mode = cirrus_mode,
     .dot_hz = cirrus_dot_hz,
     .cursor = cirrus_cursor,

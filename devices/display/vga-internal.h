@@ -180,6 +180,8 @@ typedef struct {
     /* offset: from A0000; one byte */
     bool (*window_read)(Vga *vga, guint32 offset, guint8 *ret_value);
     bool (*window_write)(Vga *vga, guint32 offset, guint8 value);
+    /* Of a whole access, before its bytes. */
+    bool (*window_data)(Vga *vga, guint32 offset, guint64 value, unsigned size);
     /* Changes what the plain VGA would show. */
     void (*mode)(const VgaState *s, guint32 vram_size, VgaMode *mode);
     gint64 (*dot_hz)(const VgaState *s); /* 0: the VGA's own clocks */

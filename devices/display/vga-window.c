@@ -377,6 +377,10 @@ window_read(void *dev, guint64 offset, unsigned size)
 static void
 window_write(void *dev, guint64 offset, guint64 value, unsigned size)
 {
+    const VgaChip *chip = ((const Vga *) dev)->chip;
+
+    if (chip != NULL && chip->window_data(dev, (guint32) offset, value, size))
+        return;
     for (unsigned i = 0; i < size; i++)
         byte_write(dev, offset + i, (guint8) (value >> (8 * i)));
 }
