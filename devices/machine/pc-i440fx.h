@@ -10,9 +10,10 @@
 #include "vmm/char/char.h"
 #include "vmm/core/vm.h"
 
-#define PC_FLOPPIES 2
-#define PC_IDE      4
-#define PC_SERIALS  4
+#define PC_FLOPPIES        2
+#define PC_IDE             4
+#define PC_SERIALS         4
+#define PC_CIRRUS_VRAM_MIB 4 /* all that one can have */
 
 typedef struct {
     bool present;       /* the drive exists, perhaps empty */
@@ -27,9 +28,9 @@ typedef struct {
 typedef struct {
     guint64 memory; /* bytes, multiple of 1 MiB */
     unsigned cpus;
-    GBytes *bios;     /* at most 1 MiB, multiple of 64 KiB */
-    GBytes *vga_bios; /* NULL: none */
-    bool display;
+    GBytes *bios;         /* at most 1 MiB, multiple of 64 KiB */
+    GBytes *vga_bios;     /* NULL: none */
+    bool display, cirrus; /* with a display: that card, not "vga" */
     guint32 vram_mib;
     PcDrive floppy[PC_FLOPPIES];
     PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave */
