@@ -112,15 +112,13 @@ reg22(const guint8 *gr, unsigned index)
            0x3fffff;
 }
 
-/* In bytes; for data that is expanded the register counts pixels. */
+/* In bytes; the register counts pixels, but with 24 bits it is bytes too. */
 static guint32
 skip_bytes(guint8 reg, guint8 mode, guint32 bytes)
 {
     if (!(mode & CIR_BLT_EXPAND) && !(mode & CIR_BLT_PATTERN))
         return 0;
-    if (!(mode & CIR_BLT_EXPAND) && bytes == 3)
-        return reg & 0x1f;
-    return (reg & 7) * bytes;
+    return bytes == 3 ? reg & 0x1f : (reg & 7) * bytes;
 }
 
 static bool

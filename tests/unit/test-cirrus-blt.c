@@ -157,6 +157,34 @@ test_expand_transparent(void)
     rig_free(r);
 }
 
+/* With 24 bits the register counts bytes, else pixels. */
+static void
+test_skip_by_depth(void)
+{
+    VgaRig *r = cirrus_new();
+    guint8 *vram = cirrus_vram(r);
+    BltRegs b = {.width = 6,
+                 .height = 1,
+                 .src = 0x100,
+                 .dst = 0x200,
+                 .skip = 3,
+                 .mode = 0xa0,
+                 .rop = COPY,
+                 .fg = 0x030201,
+                 .bg = 0x060504};
+    vram[0x100] = 0x40;
+
+    blt_run(r, &b);
+    CU_ASSERT_EQUAL(memcmp(vram + 0x200, "\0\0\0\1\2\3", 6), 0);
+    b.mode = 0x90;
+    b.skip = 2;
+    b.dst = 0x300;
+    blt_run(r, &b);
+
+    CU_ASSERT_EQUAL(memcmp(vram + 0x300, "\0\0\0\0\4\5", 6), 0);
+    rig_free(r);
+}
+
 static void
 test_mono_pattern(void)
 {
@@ -662,6 +690,7 @@ CU_MAIN("cirrus-blt", {"every_raster_operation_has_its_code", test_rops},
         {"a_solid_fill_takes_the_foreground", test_solid_fill},
         {"bits_expand_to_two_colours", test_expand},
         {"expanded_bits_can_be_transparent", test_expand_transparent},
+        {"the_left_edge_is_pixels_or_bytes", test_skip_by_depth},
         {"a_pattern_of_bits_begins_at_its_row", test_mono_pattern},
         {"a_pattern_of_colours_repeats", test_color_pattern},
         {"a_pattern_of_24_bits_has_rows_of_32", test_color_pattern_24},
