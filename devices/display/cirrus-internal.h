@@ -123,6 +123,7 @@ bool cirrus_lfb_is_plain(const Cirrus *c);
 
 /* ---- cirrus-mode.c: pure ---- */
 void cirrus_mode(const VgaState *s, guint32 vram_size, VgaMode *mode);
+bool cirrus_is_blank(const VgaState *s);
 gint64 cirrus_dot_hz(const VgaState *s);
 void cirrus_cursor(const VgaState *s, guint32 vram_size, VgaCursor *ret_cursor);
 void cirrus_draw_cursor(const VgaCursor *cursor, const guint8 *vram, guint32 y,

@@ -71,6 +71,16 @@ cirrus_mode(const VgaState *s, guint32 vram_size, VgaMode *m)
     m->start = start_address(s) * G_GUINT64_CONSTANT(4);
 }
 
+/* Linux' driver clears CR17's sync bit in its modes and yet wants a picture. */
+bool
+cirrus_is_blank(const VgaState *s)
+{
+    if (!is_packed_mode(s))
+        return vga_is_blank(s);
+    return s->seq[SEQ_CLOCK] & SEQ_CLOCK_OFF ||
+           !(s->attr_index & ATTR_INDEX_PAS);
+}
+
 gint64
 cirrus_dot_hz(const VgaState *s)
 {

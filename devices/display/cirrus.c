@@ -139,6 +139,7 @@ static const VgaChip cirrus_chip = {
     .window_write = cirrus_window_write,
     .window_data = cirrus_window_data,
     .mode = cirrus_mode,
+    .is_blank = cirrus_is_blank,
     .dot_hz = cirrus_dot_hz,
     .cursor = cirrus_cursor,
     .draw_cursor = cirrus_draw_cursor,

@@ -184,6 +184,7 @@ typedef struct {
     bool (*window_data)(Vga *vga, guint32 offset, guint64 value, unsigned size);
     /* Changes what the plain VGA would show. */
     void (*mode)(const VgaState *s, guint32 vram_size, VgaMode *mode);
+    bool (*is_blank)(const VgaState *s);
     gint64 (*dot_hz)(const VgaState *s); /* 0: the VGA's own clocks */
     void (*cursor)(const VgaState *s, guint32 vram_size, VgaCursor *ret_cursor);
     /* Over line y of a picture that is width pixels wide. */

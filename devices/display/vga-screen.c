@@ -520,6 +520,14 @@ update_text(VgaScreen *v, bool all)
 
 /* ---- refresh ---- */
 
+static bool
+is_blank(const VgaScreen *v)
+{
+    const VgaChip *chip = v->vga->chip;
+
+    return chip != NULL ? chip->is_blank(&v->s) : vga_is_blank(&v->s);
+}
+
 static void
 refresh(VgaScreen *v)
 {
@@ -529,7 +537,7 @@ refresh(VgaScreen *v)
 
     v->changed = false;
     v->blinked = false;
-    if (vga_is_blank(&v->s)) {
+    if (is_blank(v)) {
         draw_blank(v);
         return;
     }

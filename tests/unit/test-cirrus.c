@@ -108,6 +108,24 @@ test_start_address(void)
     rig_free(r);
 }
 
+/* CR17 without its sync bit, as cirrus.ko of Linux sets it. */
+static void
+test_mode_of_linux(void)
+{
+    VgaRig *r = cirrus_new();
+    cirrus_mode_set(r, 0x17, 0xc1, 1280);
+    memcpy(cirrus_vram(r), "\x00\xf8", 2);
+
+    rig_index(r, 0x3d4, 0x17, 0x03);
+    rig_look(r);
+    CU_ASSERT_EQUAL(rig_pixel(r, 0, 0), 0xff0000);
+    rig_index(r, 0x3c4, 1, 0x21); /* screen off */
+    rig_look(r);
+
+    CU_ASSERT_EQUAL(rig_pixel(r, 0, 0), 0);
+    rig_free(r);
+}
+
 static void
 test_linear_writes_are_seen(void)
 {
@@ -482,6 +500,7 @@ CU_MAIN("cirrus", {"it_is_a_gd5446_without_dispi", test_identity},
         {"the_fifth_access_is_the_hidden_register", test_hidden_dac},
         {"every_depth_has_its_colours", test_depths},
         {"the_start_has_20_bits", test_start_address},
+        {"a_mode_without_the_sync_bit_is_shown", test_mode_of_linux},
         {"linear_writes_reach_the_frame", test_linear_writes_are_seen},
         {"banks_move_in_steps_of_4_or_16_kib", test_banks},
         {"two_banks_of_32_kib", test_two_banks},
