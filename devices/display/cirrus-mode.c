@@ -71,14 +71,14 @@ cirrus_mode(const VgaState *s, guint32 vram_size, VgaMode *m)
     m->start = start_address(s) * G_GUINT64_CONSTANT(4);
 }
 
-/* Linux' driver clears CR17's sync bit in its modes and yet wants a picture. */
+/* Linux' driver clears CR17's sync bit in its modes, and the BIOS leaves SR1's
+ * screen-off bit set; both want a picture. */
 bool
 cirrus_is_blank(const VgaState *s)
 {
     if (!is_packed_mode(s))
         return vga_is_blank(s);
-    return s->seq[SEQ_CLOCK] & SEQ_CLOCK_OFF ||
-           !(s->attr_index & ATTR_INDEX_PAS);
+    return !(s->attr_index & ATTR_INDEX_PAS);
 }
 
 gint64

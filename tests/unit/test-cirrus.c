@@ -108,9 +108,10 @@ test_start_address(void)
     rig_free(r);
 }
 
-/* CR17 without its sync bit, as cirrus.ko of Linux sets it. */
+/* CR17 without its sync bit, as cirrus.ko of Linux sets it, and SR1 with the
+ * screen-off bit, as the BIOS does. */
 static void
-test_mode_of_linux(void)
+test_modes_of_others(void)
 {
     VgaRig *r = cirrus_new();
     cirrus_mode_set(r, 0x17, 0xc1, 1280);
@@ -119,7 +120,11 @@ test_mode_of_linux(void)
     rig_index(r, 0x3d4, 0x17, 0x03);
     rig_look(r);
     CU_ASSERT_EQUAL(rig_pixel(r, 0, 0), 0xff0000);
-    rig_index(r, 0x3c4, 1, 0x21); /* screen off */
+    rig_index(r, 0x3c4, 1, 0x21);
+    rig_look(r);
+    CU_ASSERT_EQUAL(rig_pixel(r, 0, 0), 0xff0000);
+    fake_in8(r->vm, 0x3da);
+    fake_out8(r->vm, 0x3c0, 0x00); /* this turns it off */
     rig_look(r);
 
     CU_ASSERT_EQUAL(rig_pixel(r, 0, 0), 0);
@@ -500,7 +505,7 @@ CU_MAIN("cirrus", {"it_is_a_gd5446_without_dispi", test_identity},
         {"the_fifth_access_is_the_hidden_register", test_hidden_dac},
         {"every_depth_has_its_colours", test_depths},
         {"the_start_has_20_bits", test_start_address},
-        {"a_mode_without_the_sync_bit_is_shown", test_mode_of_linux},
+        {"the_modes_of_linux_and_the_bios_are_shown", test_modes_of_others},
         {"linear_writes_reach_the_frame", test_linear_writes_are_seen},
         {"banks_move_in_steps_of_4_or_16_kib", test_banks},
         {"two_banks_of_32_kib", test_two_banks},
