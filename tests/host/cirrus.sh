@@ -28,7 +28,7 @@ truncate -s 4M "$home/mode.img"
 # paints - waits until the boot sector's mode is on the screen.
 paints() {
     local i
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 300; i++)); do
         "$carrel" screenshot mode "$home/mode.png" >/dev/null &&
             size "$home/mode.png" 1024 768 && return
         sleep 0.2
