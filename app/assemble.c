@@ -222,11 +222,34 @@ check_bios_size(const char *name, GBytes *bios, GError **error)
 }
 
 static bool
+is_cirrus(const Profile *p)
+{
+    return strcmp(profile_get_string(p, "display.model"), "cirrus") == 0;
+}
+
+/* A name stays one, a relative path starts at the profile's folder; each card
+ * has a BIOS of its own. NULL: none. */
+static char *
+vga_firmware(const Profile *p)
+{
+    if (is_cirrus(p) && !profile_has(p, "machine.vga-firmware"))
+        return g_strdup("vgabios-cirrus.bin");
+    return profile_get_path(p, "machine.vga-firmware");
+}
+
+static guint32
+vram_mib(const Profile *p)
+{
+    if (is_cirrus(p) && !profile_has(p, "display.vram"))
+        return PC_CIRRUS_VRAM_MIB;
+    return (guint32) (profile_get_u64(p, "display.vram") / MIB);
+}
+
+static bool
 load_firmware(Machine *m, const Profile *p, GError **error)
 {
-    /* a name stays one, a relative path starts at the profile's folder */
     g_autofree char *bios = profile_get_path(p, "machine.firmware");
-    g_autofree char *vga = profile_get_path(p, "machine.vga-firmware");
+    g_autofree char *vga = vga_firmware(p);
 
     if (machine_wants_uefi(p)) {
         if (!machine_load_uefi(m, p, error))
@@ -330,7 +353,8 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
         .nvram = m->nvram,
         .vga_bios = m->vga_bios,
         .display = m->display != NULL,
-        .vram_mib = (guint32) (profile_get_u64(p, "display.vram") / MIB),
+        .cirrus = is_cirrus(p),
+        .vram_mib = vram_mib(p),
         .firmware_log = m->firmware_log,
         .boot_menu = profile_get_bool(p, "machine.boot-menu"),
         .acpi = profile_get_bool(p, "machine.acpi"),

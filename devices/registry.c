@@ -47,6 +47,7 @@ extern const DeviceClass ahci_class;
 extern const DeviceClass piix3_ide_class;
 
 /* display */
+extern const DeviceClass cirrus_class;
 extern const DeviceClass vga_class;
 
 /* memory */
@@ -115,6 +116,7 @@ static const DeviceClass *const registry[] = {
     &piix3_ide_class,
 
     /* display */
+    &cirrus_class,
     &vga_class,
 
     /* memory */

@@ -6,6 +6,8 @@
 
 enum { MAX_IDE_UNITS = 4 }; /* two channels with two drives each */
 
+#define CIRRUS_VRAM_MAX (4u << 20) /* what the card can have on it */
+
 typedef struct {
     const Profile *profile;
     GPtrArray *findings;
@@ -402,6 +404,20 @@ rule_screen_for_vnc(const Rules *rules)
                                 "display.model=vga or vnc.enabled=false"));
 }
 
+static void
+rule_cirrus_memory(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+
+    if (strcmp(profile_get_string(p, "display.model"), "cirrus") == 0 &&
+        profile_has(p, "display.vram") &&
+        profile_get_u64(p, "display.vram") > CIRRUS_VRAM_MAX)
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "display.vram"), "display.vram",
+                       g_strdup("a cirrus card has 1M, 2M or 4M; leave it out "
+                                "or set 4M"));
+}
+
 static bool
 is_minimal(const Profile *profile)
 {
@@ -446,7 +462,7 @@ rule_minimal_has_no(const Rules *rules)
                            absent[i],
                            g_strdup("chipset=pc-virtio has no such device"));
     if (is_minimal(p) && profile_has(p, "display.model") &&
-        strcmp(profile_get_string(p, "display.model"), "vga") == 0)
+        strcmp(profile_get_string(p, "display.model"), "none") != 0)
         profile_report(rules->findings, true,
                        profile_get_line(p, "display.model"), "display.model",
                        g_strdup("chipset=pc-virtio has no VGA; set none"));
@@ -564,6 +580,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_smp_needs_a_pentium,
         rule_smp_needs_acpi,
         rule_screen_for_vnc,
+        rule_cirrus_memory,
         rule_kernel_and_chipset,
         rule_minimal_has_no,
         rule_minimal_drives,

@@ -276,7 +276,7 @@ static const SchemaKey keys[] = {
     { "machine", "kernel-unpack", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "unpack a bzImage on the host and keep the result in the cache folder; false: it unpacks itself in the guest, at an address of its own choice (KASLR)", NULL },
     { "machine", "firmware", SCHEMA_FILE, 0, 1, MAX_PATH, NULL, "bios-256k.bin", NULL, "0.1", "BIOS: a name looked up in the firmware folders, or a path; uefi is the distribution's UEFI for PCs", NULL },
     { "machine", "uefi-vars", SCHEMA_PATH, 0, 1, MAX_PATH, NULL, "uefi-vars.fd", NULL, "0.2", "firmware=uefi: the file of its variables, made at the first start", NULL },
-    { "machine", "vga-firmware", SCHEMA_FILE, 0, 0, MAX_PATH, NULL, "vgabios-stdvga.bin", NULL, "0.1", "BIOS of the graphics card: a name or a path", NULL },
+    { "machine", "vga-firmware", SCHEMA_FILE, 0, 0, MAX_PATH, NULL, "vgabios-stdvga.bin", NULL, "0.1", "BIOS of the graphics card: a name or a path; vgabios-cirrus.bin when that is the card and nothing is said", NULL },
     { "machine", "boot", SCHEMA_LIST, 0, 1, 0, BOOT_FROM, "floppy,cd,disk", NULL, "0.1", "what to start from, in order; net is the network cards (PXE)", NULL },
     { "machine", "boot-menu", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "let the BIOS offer a choice of drives at start (Esc)", NULL },
     { "machine", "rtc", SCHEMA_ENUM, 0, 0, 0, "utc|localtime", "utc", NULL, "0.1", "what the guest's clock shows; DOS and Windows want localtime", NULL },
@@ -303,8 +303,8 @@ static const SchemaKey keys[] = {
     { "ivshmem", "mode", SCHEMA_ENUM, 0, 0, 0, "0600|0660|0666", "0600", NULL, "0.2", "who may open the file: its owner, also its group, or everybody", NULL },
     { "ivshmem", "group", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.2", "group of a file that is made; empty is the user's own", check_interface },
 
-    { "display", "model", SCHEMA_ENUM, 0, 0, 0, "vga|none", "vga", NULL, "0.1", "graphics card; none leaves the serial ports only", NULL },
-    { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 64 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600", NULL },
+    { "display", "model", SCHEMA_ENUM, 0, 0, 0, "vga|cirrus|none", "vga", NULL, "0.1", "graphics card: vga for all that need no driver; cirrus, a Cirrus Logic GD5446, for Windows 95 to XP, OS/2 and others of their time; none leaves the serial ports only", NULL },
+    { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 64 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600; a cirrus has 4M, or less", NULL },
 
     { "vnc", "enabled", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "serve the screen to VNC viewers", NULL },
     { "vnc", "listen", SCHEMA_STRING, 0, 1, MAX_TEXT, NULL, "unix", NULL, "0.1", "unix: a socket only this user can open; tcp:ADDRESS:PORT: the network", check_listen },

@@ -14,7 +14,7 @@ typedef enum {
 
 /* What is shown: everything that decides where a pixel comes from. Colours
  * and fonts apart. Compared as bytes: no padding that is not zeroed. */
-typedef struct {
+struct VgaMode {
     VgaFormat format;
     guint32 bpp;                /* LINEAR */
     guint32 width, height;      /* pixels as the monitor shows them */
@@ -31,7 +31,7 @@ typedef struct {
     guint32 mask;               /* of cell numbers */
     guint32 pitch;              /* cells; LINEAR: bytes */
     guint64 start;              /* cells; LINEAR: bytes */
-} VgaMode;
+};
 
 typedef struct {
     guint32 dac[256]; /* XRGB8888 */

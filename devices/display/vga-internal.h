@@ -5,6 +5,7 @@
 #pragma once
 
 #include "devices/bus/pci.h"
+#include "devices/display/cirrus-state.h"
 #include "vmm/display/display.h"
 #include "vmm/io/io.h"
 #include "vmm/loop/loop.h"
@@ -133,6 +134,7 @@ typedef struct {
     guint8 dac_latch[3], dac[768];
     guint32 latch; /* byte p: plane p */
     guint16 vbe_index, vbe[VBE_N];
+    CirrusState cirrus;
 } VgaState;
 
 /* Who serves the window at A0000..BFFFF. Anything but TRAP is guest memory;
@@ -157,11 +159,44 @@ typedef struct {
 } VgaTiming;
 
 typedef struct VgaScreen VgaScreen; /* vga-screen.c; loop thread */
+typedef struct Vga Vga;
+typedef struct VgaMode VgaMode; /* vga-draw.h */
 
+/* A hardware cursor, drawn over the picture. Compared as bytes. */
 typedef struct {
+    guint32 on;
+    guint32 x, y, size;   /* pixels, of the shown picture; a square */
+    guint32 pattern, len; /* in video memory, bytes */
+    guint32 color[2];     /* XRGB8888: background, foreground */
+} VgaCursor;
+
+/* What another maker's chip does differently. The hooks that return a bool
+ * leave things to the plain VGA with false. Lock held, but for those that take
+ * a VgaState, which are pure. */
+typedef struct {
+    bool (*port_read)(Vga *vga, unsigned port, guint8 *ret_value);
+    bool (*port_write)(Vga *vga, unsigned port, guint8 value);
+    bool (*window)(const Vga *vga, VgaWindow *ret_window);
+    /* offset: from A0000; one byte */
+    bool (*window_read)(Vga *vga, guint32 offset, guint8 *ret_value);
+    bool (*window_write)(Vga *vga, guint32 offset, guint8 value);
+    /* Of a whole access, before its bytes. */
+    bool (*window_data)(Vga *vga, guint32 offset, guint64 value, unsigned size);
+    /* Changes what the plain VGA would show. */
+    void (*mode)(const VgaState *s, guint32 vram_size, VgaMode *mode);
+    bool (*is_blank)(const VgaState *s);
+    gint64 (*dot_hz)(const VgaState *s); /* 0: the VGA's own clocks */
+    void (*cursor)(const VgaState *s, guint32 vram_size, VgaCursor *ret_cursor);
+    /* Over line y of a picture that is width pixels wide. */
+    void (*draw_cursor)(const VgaCursor *cursor, const guint8 *vram, guint32 y,
+                        guint32 width, guint32 *line);
+} VgaChip;
+
+struct Vga {
     PciDevice pci; /* dev.lock guards s, window, timing, dirty, text layout */
     VgaState s;
-    guint32 vram_mib; /* option */
+    const VgaChip *chip; /* NULL: a plain VGA */
+    guint32 vram_mib;    /* option */
 
     MemBacking *backing; /* video memory, then the linear text */
     guint8 *vram, *text;
@@ -175,9 +210,18 @@ typedef struct {
     guint64 *dirty; /* pages of vram written by handlers */
     gint lfb_moved; /* atomic: the dirty log was lost */
     VgaScreen *screen;
-} Vga;
+};
 
 #define VGA_OF(dev) ((Vga *) (void *) (dev))
+
+/* ---- vga.c: what chips share ---- */
+extern const StateDesc vga_state_desc;
+/* Memory of vram_mib MiB of which the slot at BAR 0 shows lfb_len bytes, the
+ * legacy ports and the window, the screen. False and error set. */
+bool vga_realize_core(Vga *vga, DeviceEnv *env, const PciIds *ids,
+                      guint32 lfb_len, GError **error);
+/* Half-realized is fine. */
+void vga_unrealize_core(Vga *vga);
 
 /* ---- vga-window.c ---- */
 extern const IoOps vga_window_ops;
@@ -211,6 +255,10 @@ VbeGeometry vga_vbe_geometry(const VgaState *s, guint32 vram_size);
 
 /* ---- vga-timing.c ---- */
 VgaTiming vga_timing_compute(const VgaState *s);
+/* With another dot clock than the VGA's own; 0: with that. */
+VgaTiming vga_timing_compute_at(const VgaState *s, gint64 dot_hz);
+/* After a register change, lock held. */
+void vga_timing_update(Vga *vga);
 /* Bits 0 and 3 of input status 1. */
 guint8 vga_timing_status(const VgaTiming *t, gint64 now_ns);
 gint64 vga_timing_frame_ns(const VgaTiming *t);

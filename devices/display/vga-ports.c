@@ -150,7 +150,7 @@ crtc_port_write(Vga *vga, unsigned port, guint8 value)
     case 0x4: s->crtc_index = value & 0x3f; break;
     case 0x5:
         crtc_write(s, value);
-        vga->timing = vga_timing_compute(s);
+        vga_timing_update(vga);
         break;
     case 0xa: s->feature = value & 0x0b; break;
     default: break;
@@ -161,16 +161,19 @@ guint8
 vga_port_read(Vga *vga, unsigned port)
 {
     VgaState *s = &vga->s;
+    guint8 value;
 
     if (!decodes_port(s, port))
         return 0xff;
+    if (vga->chip != NULL && vga->chip->port_read(vga, port, &value))
+        return value;
     switch (port) {
     case 0x3c0: return s->attr_index;
     case 0x3c1: return group_read(&attr_group, s->attr, s->attr_index & 0x1f);
     case 0x3c2: return 0x10; /* a colour monitor is sensed */
     case 0x3c3: return s->enable;
     case 0x3c4: return s->seq_index;
-    case 0x3c5: return group_read(&seq_group, s->seq, s->seq_index);
+    case 0x3c5: return group_read(&seq_group, s->seq, s->seq_index & 0x1f);
     case 0x3c6: return s->dac_mask;
     case 0x3c7: return s->dac_reading ? 0x03 : 0x00;
     case 0x3c8: return s->dac_write;
@@ -202,12 +205,16 @@ vga_port_write(Vga *vga, unsigned port, guint8 value)
 
     if (!decodes_port(s, port))
         return;
+    if (vga->chip != NULL && vga->chip->port_write(vga, port, value))
+        return;
     switch (port) {
     case 0x3c0: attr_write(s, value); return;
     case 0x3c2: s->misc = value & 0xef; break;
     case 0x3c3: s->enable = value & 1; return;
     case 0x3c4: s->seq_index = value & 0x1f; return;
-    case 0x3c5: group_write(&seq_group, s->seq, s->seq_index, value); break;
+    case 0x3c5:
+        group_write(&seq_group, s->seq, s->seq_index & 0x1f, value);
+        break;
     case 0x3c6: s->dac_mask = value; return;
     case 0x3c7: dac_set_index(s, value, true); return;
     case 0x3c8: dac_set_index(s, value, false); return;
@@ -220,7 +227,7 @@ vga_port_write(Vga *vga, unsigned port, guint8 value)
         return;
     }
     /* misc, sequencer and graphics controller decide both */
-    vga->timing = vga_timing_compute(s);
+    vga_timing_update(vga);
     vga_window_update(vga);
 }
 

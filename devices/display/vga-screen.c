@@ -46,6 +46,8 @@ struct VgaScreen {
     VgaMode mode;
     VgaPalette palette;
     VgaTextLook look;
+    VgaCursor pointer, last_pointer; /* the chip's cursor; LINEAR's only */
+    bool pointer_changed;
     bool cursor_on, chars_on; /* blink phases */
     guint64 *keys;            /* per text cell, NO_KEY: not drawn */
     guint8 *pixels;
@@ -79,12 +81,16 @@ set_logging(VgaScreen *v, bool on)
 static void
 fetch_bank(VgaScreen *v)
 {
-    guint64 bits = 0; /* 16 pages, at a multiple of 16 */
+    guint64 bits = 0; /* 16 pages, which may be those of two words */
     guint32 page = v->window.offset / VGA_PAGE;
 
-    if (v->window.kind == VGA_WINDOW_BANK &&
-        mem_slot_dirty_fetch(v->vga->bank_slot, &bits))
-        v->dirty[page / 64] |= (bits & 0xffff) << (page % 64);
+    if (v->window.kind != VGA_WINDOW_BANK ||
+        !mem_slot_dirty_fetch(v->vga->bank_slot, &bits))
+        return;
+    bits &= 0xffff;
+    v->dirty[page / 64] |= bits << (page % 64);
+    if (page % 64 > 48)
+        v->dirty[page / 64 + 1] |= bits >> (64 - page % 64);
 }
 
 /* True when everything has to be looked at. */
@@ -408,6 +414,39 @@ same_line(const VgaLine *a, const VgaLine *b)
     return a->addr == b->addr && a->scan == b->scan && a->pan == b->pan;
 }
 
+static bool
+pointer_covers(const VgaCursor *c, guint32 y)
+{
+    return c->on && y >= c->y && y - c->y < c->size;
+}
+
+/* Where the chip's cursor is, and whether it looks or sits as before. */
+static void
+derive_pointer(VgaScreen *v)
+{
+    const VgaChip *chip = v->vga->chip;
+
+    v->last_pointer = v->pointer;
+    memset(&v->pointer, 0, sizeof v->pointer);
+    if (chip != NULL && v->mode.format != VGA_TEXT)
+        chip->cursor(&v->s, v->vga->vram_size, &v->pointer);
+    v->pointer_changed =
+        memcmp(&v->pointer, &v->last_pointer, sizeof v->pointer) != 0 ||
+        (v->pointer.on && is_dirty(v, v->pointer.pattern, v->pointer.len));
+}
+
+static bool
+line_changed(const VgaScreen *v, const VgaLine *l, guint32 y)
+{
+    guint32 from, len;
+
+    if (v->pointer_changed &&
+        (pointer_covers(&v->pointer, y) || pointer_covers(&v->last_pointer, y)))
+        return true;
+    return !vga_line_range(&v->mode, l, v->vga->vram_size, &from, &len) ||
+           is_dirty(v, from, len);
+}
+
 /* Graphics, and text off the grid (whose lines are always drawn). */
 static void
 update_lines(VgaScreen *v, bool all, guint32 cursor)
@@ -418,9 +457,7 @@ update_lines(VgaScreen *v, bool all, guint32 cursor)
 
     for (guint32 y = 0; y < m->height; y++) {
         VgaLine l = vga_mode_line(m, y);
-        guint32 from, len;
-        if (!all && vga_line_range(m, &l, v->vga->vram_size, &from, &len) &&
-            !is_dirty(v, from, len))
+        if (!all && !line_changed(v, &l, y))
             continue;
         if (!same_line(&l, &drawn)) {
             if (m->format == VGA_TEXT)
@@ -429,6 +466,11 @@ update_lines(VgaScreen *v, bool all, guint32 cursor)
                 vga_draw_line(m, &v->palette, v->vga->vram, v->vga->vram_size,
                               &l, v->line);
             drawn = l;
+        }
+        if (pointer_covers(&v->pointer, y)) {
+            v->vga->chip->draw_cursor(&v->pointer, v->vga->vram, y, m->width,
+                                      v->line);
+            drawn.addr = G_MAXUINT64;
         }
         put_line(v, y, &band);
     }
@@ -478,6 +520,14 @@ update_text(VgaScreen *v, bool all)
 
 /* ---- refresh ---- */
 
+static bool
+is_blank(const VgaScreen *v)
+{
+    const VgaChip *chip = v->vga->chip;
+
+    return chip != NULL ? chip->is_blank(&v->s) : vga_is_blank(&v->s);
+}
+
 static void
 refresh(VgaScreen *v)
 {
@@ -487,11 +537,13 @@ refresh(VgaScreen *v)
 
     v->changed = false;
     v->blinked = false;
-    if (vga_is_blank(&v->s)) {
+    if (is_blank(v)) {
         draw_blank(v);
         return;
     }
     vga_mode_derive(&v->s, v->vga->vram_size, &mode);
+    if (v->vga->chip != NULL)
+        v->vga->chip->mode(&v->s, v->vga->vram_size, &mode);
     vga_palette_derive(&v->s, &palette);
     all |= v->blank;
     if (!v->have_mode || !same_frame(&mode, &v->mode)) {
@@ -509,6 +561,7 @@ refresh(VgaScreen *v)
     v->blank = false;
     v->mode = mode;
     v->palette = palette;
+    derive_pointer(v);
     if (mode.format == VGA_TEXT)
         update_text(v, all);
     else

@@ -44,6 +44,20 @@ vbe_timing(const VgaState *s)
 VgaTiming
 vga_timing_compute(const VgaState *s)
 {
+    return vga_timing_compute_at(s, 0);
+}
+
+void
+vga_timing_update(Vga *vga)
+{
+    gint64 hz = vga->chip != NULL ? vga->chip->dot_hz(&vga->s) : 0;
+
+    vga->timing = vga_timing_compute_at(&vga->s, hz);
+}
+
+VgaTiming
+vga_timing_compute_at(const VgaState *s, gint64 dot_hz)
+{
     VgaTiming t;
 
     if (vga_vbe_is_on(s))
@@ -53,6 +67,8 @@ vga_timing_compute(const VgaState *s)
     gint64 dots = s->seq[SEQ_CLOCK] & SEQ_CLOCK_8DOT ? 8 : 9;
     gint64 hz =
         (s->misc & MISC_CLOCK) == MISC_28_MHZ ? CLOCK_28_HZ : CLOCK_25_HZ;
+    if (dot_hz != 0)
+        hz = dot_hz;
     if (s->seq[SEQ_CLOCK] & SEQ_CLOCK_HALF)
         hz /= 2;
     gint64 h_total = s->crtc[CRTC_H_TOTAL] + 5;

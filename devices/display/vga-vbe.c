@@ -164,7 +164,7 @@ vbe_write(Vga *vga, unsigned index, guint16 value)
     case VBE_Y_OFFSET: s->vbe[index] = value; break;
     default: return; /* virtual height and memory size follow from others */
     }
-    vga->timing = vga_timing_compute(s);
+    vga_timing_update(vga);
     vga_window_update(vga);
 }
 

@@ -120,10 +120,20 @@ window_map(Vga *vga)
     }
 }
 
+static VgaWindow
+decide(const Vga *vga)
+{
+    VgaWindow window;
+
+    if (vga->chip != NULL && vga->chip->window(vga, &window))
+        return window;
+    return vga_window_decide(&vga->s, vga->vram_size);
+}
+
 void
 vga_window_update(Vga *vga)
 {
-    VgaWindow next = vga_window_decide(&vga->s, vga->vram_size);
+    VgaWindow next = decide(vga);
     VgaWindow old = vga->window;
 
     if (next.kind == old.kind && next.base == old.base &&
@@ -147,7 +157,7 @@ void
 vga_window_adopt(Vga *vga)
 {
     window_unmap(vga);
-    vga->window = vga_window_decide(&vga->s, vga->vram_size);
+    vga->window = decide(vga);
     window_map(vga);
 }
 
@@ -322,43 +332,57 @@ plain_byte(Vga *vga, guint64 offset)
     return vga->vram + w->offset + (offset - start);
 }
 
+static guint8
+byte_read(Vga *vga, guint64 offset)
+{
+    guint8 value;
+
+    if (vga->chip != NULL &&
+        vga->chip->window_read(vga, (guint32) offset, &value))
+        return value;
+    if (vga->window.kind == VGA_WINDOW_TRAP)
+        return planes_read(vga, offset);
+    const guint8 *p = plain_byte(vga, offset);
+    return p != NULL ? *p : 0xff;
+}
+
+static void
+byte_write(Vga *vga, guint64 offset, guint8 value)
+{
+    if (vga->chip != NULL &&
+        vga->chip->window_write(vga, (guint32) offset, value))
+        return;
+    if (vga->window.kind == VGA_WINDOW_TRAP) {
+        planes_write(vga, offset, value);
+        return;
+    }
+    guint8 *p = plain_byte(vga, offset);
+    if (p == NULL)
+        return;
+    *p = value;
+    if (vga->window.kind == VGA_WINDOW_BANK)
+        vga_mark_dirty(vga, (guint32) (p - vga->vram), 1);
+}
+
 static guint64
 window_read(void *dev, guint64 offset, unsigned size)
 {
-    Vga *vga = dev;
     guint64 value = 0;
 
-    for (unsigned i = 0; i < size; i++) {
-        guint8 byte;
-        if (vga->window.kind == VGA_WINDOW_TRAP) {
-            byte = planes_read(vga, offset + i);
-        } else {
-            const guint8 *p = plain_byte(vga, offset + i);
-            byte = p != NULL ? *p : 0xff;
-        }
-        value |= (guint64) byte << (8 * i);
-    }
+    for (unsigned i = 0; i < size; i++)
+        value |= (guint64) byte_read(dev, offset + i) << (8 * i);
     return value;
 }
 
 static void
 window_write(void *dev, guint64 offset, guint64 value, unsigned size)
 {
-    Vga *vga = dev;
+    const VgaChip *chip = ((const Vga *) dev)->chip;
 
-    for (unsigned i = 0; i < size; i++) {
-        guint8 byte = (guint8) (value >> (8 * i));
-        if (vga->window.kind == VGA_WINDOW_TRAP) {
-            planes_write(vga, offset + i, byte);
-            continue;
-        }
-        guint8 *p = plain_byte(vga, offset + i);
-        if (p == NULL)
-            continue;
-        *p = byte;
-        if (vga->window.kind == VGA_WINDOW_BANK)
-            vga_mark_dirty(vga, (guint32) (p - vga->vram), 1);
-    }
+    if (chip != NULL && chip->window_data(dev, (guint32) offset, value, size))
+        return;
+    for (unsigned i = 0; i < size; i++)
+        byte_write(dev, offset + i, (guint8) (value >> (8 * i)));
 }
 
 const IoOps vga_window_ops = {

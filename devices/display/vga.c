@@ -69,7 +69,7 @@ vga_state_check(const void *state, GError **error)
     return false;
 }
 
-static const StateDesc vga_state_desc = {
+const StateDesc vga_state_desc = {
     .name = "vga",
     .version = 1,
     .min_version = 1,
@@ -90,7 +90,7 @@ vga_config_written(PciDevice *pdev, unsigned offset, unsigned size,
 }
 
 static bool
-vga_make_memory(Vga *vga, DeviceEnv *env, GError **error)
+vga_make_memory(Vga *vga, DeviceEnv *env, guint32 lfb_len, GError **error)
 {
     guint32 mib = vga->vram_mib;
 
@@ -108,8 +108,7 @@ vga_make_memory(Vga *vga, DeviceEnv *env, GError **error)
     vga->vram = mem_backing_host(vga->backing);
     vga->text = vga->vram + vga->vram_size;
     vga->dirty = g_new0(guint64, vga->vram_size / VGA_PAGE / 64);
-    vga->lfb_slot =
-        mem_slot_new(env->mem, "vga-lfb", vga->backing, 0, vga->vram_size);
+    vga->lfb_slot = mem_slot_new(env->mem, "vga-lfb", vga->backing, 0, lfb_len);
     vga->bank_slot =
         mem_slot_new(env->mem, "vga-bank", vga->backing, 0, VGA_BANK_LEN);
     vga->text_slot = mem_slot_new(env->mem, "vga-text", vga->backing,
@@ -141,17 +140,39 @@ vga_make_regions(Vga *vga, DeviceEnv *env, GError **error)
     vga->vga_region = io_region_new("vga", &vga_vga_ops, vga, lock, 16);
     vga->color_region =
         io_region_new("vga-color", &vga_color_ops, vga, lock, 16);
-    vga->vbe_region = io_region_new("vga-vbe", &vga_vbe_port_ops, vga, lock, 4);
     vga->window_region =
         io_region_new("vga-window", &vga_window_ops, vga, lock, VGA_WINDOW_LEN);
-    vga->mmio_region =
-        io_region_new("vga-mmio", &vga_mmio_ops, vga, lock, MMIO_LEN);
     return vga_map(vga, env->ports, vga->mono_region, 0x3b0, "port", error) &&
            vga_map(vga, env->ports, vga->vga_region, 0x3c0, "port", error) &&
            vga_map(vga, env->ports, vga->color_region, 0x3d0, "port", error) &&
-           vga_map(vga, env->ports, vga->vbe_region, 0x1ce, "port", error) &&
            vga_map(vga, env->mmio, vga->window_region, VGA_WINDOW_BASE,
                    "memory", error);
+}
+
+bool
+vga_realize_core(Vga *vga, DeviceEnv *env, const PciIds *ids, guint32 lfb_len,
+                 GError **error)
+{
+    if (!pci_device_realize(&vga->pci, env, ids, &vga->s.pci, error) ||
+        !vga_make_memory(vga, env, lfb_len, error) ||
+        !vga_make_regions(vga, env, error))
+        return false;
+    vga_timing_update(vga);
+    if (env->display != NULL)
+        vga->screen = vga_screen_new(vga, env);
+    return true;
+}
+
+/* The registers that no other chip has. */
+static bool
+vga_make_dispi(Vga *vga, DeviceEnv *env, GError **error)
+{
+    GMutex *lock = &vga->pci.dev.lock;
+
+    vga->vbe_region = io_region_new("vga-vbe", &vga_vbe_port_ops, vga, lock, 4);
+    vga->mmio_region =
+        io_region_new("vga-mmio", &vga_mmio_ops, vga, lock, MMIO_LEN);
+    return vga_map(vga, env->ports, vga->vbe_region, 0x1ce, "port", error);
 }
 
 static bool
@@ -159,25 +180,20 @@ vga_realize(Device *dev, DeviceEnv *env, GError **error)
 {
     Vga *vga = VGA_OF(dev);
 
-    if (!pci_device_realize(&vga->pci, env, &vga_ids, &vga->s.pci, error) ||
-        !vga_make_memory(vga, env, error) || !vga_make_regions(vga, env, error))
+    if (!vga_realize_core(vga, env, &vga_ids, vga->vram_mib << 20, error) ||
+        !vga_make_dispi(vga, env, error))
         return false;
     vga->pci.config_written = vga_config_written;
     pci_add_bar(&vga->pci, 0, PCI_BAR_MEM32, true, vga->vram_size, NULL,
                 vga->lfb_slot);
     pci_add_bar(&vga->pci, 2, PCI_BAR_MEM32, false, MMIO_LEN, vga->mmio_region,
                 NULL);
-    vga->timing = vga_timing_compute(&vga->s);
-    if (env->display != NULL)
-        vga->screen = vga_screen_new(vga, env);
     return true;
 }
 
-static void
-vga_unrealize(Device *dev)
+void
+vga_unrealize_core(Vga *vga)
 {
-    Vga *vga = VGA_OF(dev);
-
     vga_screen_free(vga->screen);
     vga->screen = NULL;
     pci_device_unrealize(&vga->pci);
@@ -196,6 +212,12 @@ vga_unrealize(Device *dev)
     g_clear_pointer(&vga->dirty, g_free);
 }
 
+static void
+vga_unrealize(Device *dev)
+{
+    vga_unrealize_core(VGA_OF(dev));
+}
+
 /* Video memory keeps its content, as RAM does. */
 static void
 vga_reset(Device *dev, ResetKind kind)
@@ -206,7 +228,7 @@ vga_reset(Device *dev, ResetKind kind)
     g_mutex_lock(&dev->lock);
     vga->s = (VgaState){
         .pci = vga->s.pci, .dac_mask = 0xff, .vbe[VBE_ID] = VBE_ID_NEWEST};
-    vga->timing = vga_timing_compute(&vga->s);
+    vga_timing_update(vga);
     vga_window_update(vga);
     g_mutex_unlock(&dev->lock);
 }
@@ -218,7 +240,7 @@ vga_restored(Device *dev)
 
     pci_device_restored(&vga->pci);
     g_mutex_lock(&dev->lock);
-    vga->timing = vga_timing_compute(&vga->s);
+    vga_timing_update(vga);
     vga_window_adopt(vga);
     g_mutex_unlock(&dev->lock);
     if (vga->screen != NULL)

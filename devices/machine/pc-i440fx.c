@@ -175,7 +175,8 @@ build_display(PcBuild *b)
 {
     if (!b->spec->display)
         return;
-    Device *vga = create_pci(b, "vga", "vga", PCI_DEVFN(2, 0));
+    Device *vga = create_pci(b, b->spec->cirrus ? "cirrus" : "vga", "vga",
+                             PCI_DEVFN(2, 0));
     machine_set_u64(&b->build, vga, "vram", b->spec->vram_mib);
     machine_add(&b->build, vga);
 }

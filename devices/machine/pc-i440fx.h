@@ -11,9 +11,10 @@
 #include "vmm/core/vm.h"
 #include "vmm/mem/guest-mem.h"
 
-#define PC_FLOPPIES 2
-#define PC_IDE      4
-#define PC_SERIALS  4
+#define PC_FLOPPIES        2
+#define PC_IDE             4
+#define PC_SERIALS         4
+#define PC_CIRRUS_VRAM_MIB 4 /* all that one can have */
 
 typedef struct {
     bool present;       /* the drive exists, perhaps empty */
@@ -29,11 +30,11 @@ typedef struct {
     guint64 memory; /* bytes, multiple of 1 MiB */
     MemPages pages; /* that the host puts behind it */
     unsigned cpus;
-    GBytes *bios;      /* at most 1 MiB; a UEFI's code: 8 MiB */
-    GBytes *uefi_vars; /* what its flash holds below that; NULL: a BIOS */
-    Block *nvram;      /* where that is kept; borrowed; NULL: nowhere */
-    GBytes *vga_bios;  /* NULL: none */
-    bool display;
+    GBytes *bios;         /* at most 1 MiB; a UEFI's code: 8 MiB */
+    GBytes *uefi_vars;    /* what its flash holds below that; NULL: a BIOS */
+    Block *nvram;         /* where that is kept; borrowed; NULL: nowhere */
+    GBytes *vga_bios;     /* NULL: none */
+    bool display, cirrus; /* with a display: that card, not "vga" */
     guint32 vram_mib;
     PcDrive floppy[PC_FLOPPIES];
     PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave */

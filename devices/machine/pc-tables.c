@@ -212,5 +212,7 @@ pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg)
     add_e820(spec, fw_cfg);
     add_boot_order(spec, fw_cfg);
     if (spec->display && spec->vga_bios != NULL)
-        fw_cfg_add_file(fw_cfg, "pci1234,1111.rom", spec->vga_bios);
+        fw_cfg_add_file(fw_cfg,
+                        spec->cirrus ? "pci1013,00b8.rom" : "pci1234,1111.rom",
+                        spec->vga_bios);
 }

@@ -330,6 +330,16 @@ a_screen_for_other_hosts_needs_a_password(void)
 }
 
 static void
+a_cirrus_has_at_most_4_mib(void)
+{
+    CU_ASSERT_TRUE(complains("[display]\nmodel=cirrus\nvram=8M\n",
+                             "/m/machine.ini:3: display.vram: "));
+    CU_ASSERT_FALSE(complains("[display]\nmodel=cirrus\nvram=4M\n", ""));
+    CU_ASSERT_FALSE(complains("[display]\nmodel=cirrus\n", ""));
+    CU_ASSERT_FALSE(complains("[display]\nvram=8M\n", ""));
+}
+
+static void
 comments_order_and_unknown_keys_survive_a_change(void)
 {
     g_autoptr(Profile) p = parse("# mine\n[machine]\n# how much\nmemory=64M\n"
@@ -694,6 +704,7 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(drives_on_other_controllers_do_not_count_for_ide),
         CASE(two_drives_cannot_have_one_sata_port),
         CASE(a_screen_for_other_hosts_needs_a_password),
+        CASE(a_cirrus_has_at_most_4_mib),
         CASE(comments_order_and_unknown_keys_survive_a_change),
         CASE(a_bad_change_changes_nothing),
         CASE(odd_values_come_back_as_they_were_set),

@@ -8,11 +8,11 @@
 #include "tests/unit/fake-vm.h"
 #include "vmm/display/display.h"
 
-extern const DeviceClass vga_class;
+extern const DeviceClass vga_class, cirrus_class;
 
 #define VGA_SLOT PCI_DEVFN(2, 0)
 #define LFB      0xe0000000u
-#define REGS     0xe1000000u
+#define REGS     0xe4000000u
 
 typedef struct {
     FakeVm *vm;
@@ -34,7 +34,7 @@ rig_config_write(VgaRig *r, unsigned offset, guint32 value)
 }
 
 static inline VgaRig *
-rig_new(guint64 vram_mib)
+rig_new_class(const DeviceClass *klass, guint64 vram_mib)
 {
     VgaRig *r = g_new0(VgaRig, 1);
 
@@ -42,15 +42,22 @@ rig_new(guint64 vram_mib)
     r->display = display_new();
     r->vm->env.display = r->display;
     r->bus = pci_bus_new(&r->vm->env);
-    r->vga = device_new(&vga_class, "vga");
+    r->vga = device_new(klass, "vga");
     device_set_link(r->vga, "bus", r->bus);
     device_set_u64(r->vga, "addr", VGA_SLOT, NULL);
     device_set_u64(r->vga, "vram", vram_mib, NULL);
     fake_vm_realize(r->vm, r->vga);
     rig_config_write(r, PCI_BAR0, LFB);
-    rig_config_write(r, PCI_BAR0 + 8, REGS);
+    /* the registers' BAR is 2, or the Cirrus' 1 */
+    rig_config_write(r, PCI_BAR0 + (klass == &cirrus_class ? 4 : 8), REGS);
     rig_config_write(r, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
     return r;
+}
+
+static inline VgaRig *
+rig_new(guint64 vram_mib)
+{
+    return rig_new_class(&vga_class, vram_mib);
 }
 
 static inline void
