@@ -118,7 +118,7 @@ check "windows: its shared memory has gone" test ! -e /dev/shm/lab-shm
 # ---- a keyboard of the host ----
 
 hands=()
-if modprobe uinput && [ -c /dev/uinput ]; then
+if modprobe -a uinput evdev && [ -c /dev/uinput ]; then
     mkfifo "$home/keys"
     exec 7<>"$home/keys"
     python3 "$here/keyboard.py" <"$home/keys" >"$home/keyboard" 2>/dev/null &
