@@ -19,11 +19,12 @@ for code in range(1, 128):
 fcntl.ioctl(fd, UI_DEV_SETUP,
             struct.pack("HHHH80sI", 3, 0x1234, 0x5678, 1, b"test keyboard", 0))
 fcntl.ioctl(fd, UI_DEV_CREATE)
-time.sleep(1)
 path = None
-for name in glob.glob("/sys/class/input/event*/device/name"):
-    if open(name).read().strip() == "test keyboard":
-        path = "/dev/input/" + name.split("/")[4]
+while path is None or not os.path.exists(path):  # evdev may come later
+    time.sleep(0.1)
+    for name in glob.glob("/sys/class/input/event*/device/name"):
+        if open(name).read().strip() == "test keyboard":
+            path = "/dev/input/" + name.split("/")[4]
 print(path, flush=True)
 
 
