@@ -35,5 +35,5 @@ check "no interrupt was missed" bash -c \
     "! '$carrel' screenshot dos --text | grep -q no-interrupt"
 check "it stops" "$carrel" stop dos --force
 check "the four tones are in the file" python3 "$here/wav-tones.py" \
-    "$home/out.wav" 1000:0.9-1.1 440:0.9-1.1 800:0.95-1.05 441:0.95-1.05
+    "$home/out.wav" 1000:0.9-1.1 440:0.9-1.1 800:0.95-1.05 441:0.95-1.05 && tells
 finish

@@ -75,6 +75,9 @@ command_not_found_handle() {
     return 127
 }
 
+# tells - what the command of the last check said, as TAP comments: a figure.
+tells() { sed 's/^/# /' "$home/out"; }
+
 # Ends the program: plan and status.
 finish() {
     [ ! -e "$home/missing" ] ||
