@@ -27,8 +27,9 @@
 #define N_TIMERS      2
 #define TICK_NS       (5 * NSEC_PER_MSEC)
 #define CHUNK         256u
-#define MAX_LATE      (OPL3_RATE / 4) /* samples; beyond, time is skipped */
-#define GAIN          2               /* one channel alone is soft */
+/* samples; beyond, time is skipped */
+#define MAX_LATE ((guint64) (OPL3_RATE * AUDIO_MAX_LATE / NSEC_PER_SECOND))
+#define GAIN     2 /* one channel alone is soft */
 
 typedef struct {
     Opl3Chip chip;

@@ -19,7 +19,8 @@
 #define ALERT_NS        NSEC_PER_SECOND
 #define LEVEL           8000.0
 #define CHUNK           480u
-#define MAX_LATE        (AUDIO_RATE / 2) /* what is older is not made up for */
+/* frames; what is older is not made up for */
+#define MAX_LATE ((guint64) (AUDIO_RATE * AUDIO_MAX_LATE / NSEC_PER_SECOND))
 
 typedef struct {
     Device dev;

@@ -4,6 +4,7 @@
 # frequencies and lengths. Wants a DOS floppy, as dos.sh.
 . "$(dirname "$0")/lib.sh"
 need_kvm
+need_processor
 need_assembler
 image=${CARREL_TEST_IMAGES:-}/freedos-1.44M.img
 [ -r "$image" ] || skip_all "no freedos-1.44M.img in \$CARREL_TEST_IMAGES"
@@ -24,7 +25,7 @@ starts dos --memory 16M --set sound.model=sb16 --set sound.output=wav \
     --set "floppy1.path=$home/tones.img"
 check "status says where the sound goes" bash -c \
     "'$carrel' status dos --json | grep -q '\"sound\": *\"wav: $home/out.wav\"'"
-boots_floppy dos 'A:\\>' 150 "DOS shows its prompt" || finish
+sees dos 'A:\\>' 150 "DOS shows its prompt" || finish
 check "the program is started" "$carrel" send dos text --cps 8 $'b:tones\n'
 sees dos 'adlib-found' 60 "it finds the FM synthesizer by its timer" || finish
 sees dos 'blaster-found' 30 "it finds DSP 4"
@@ -34,5 +35,5 @@ check "no interrupt was missed" bash -c \
     "! '$carrel' screenshot dos --text | grep -q no-interrupt"
 check "it stops" "$carrel" stop dos --force
 check "the four tones are in the file" python3 "$here/wav-tones.py" \
-    "$home/out.wav" 1000:0.9-1.1 440:0.9-1.1 800:0.95-1.05 441:0.95-1.05
+    "$home/out.wav" 1000:0.9-1.1 440:0.9-1.1 800:0.95-1.05 441:0.95-1.05 && tells
 finish

@@ -31,7 +31,7 @@ heard() {
     shift
     off "$name"
     check "$name: the tones are in the file" \
-        python3 "$tones" "$home/$name.wav" "$@"
+        python3 "$tones" "$home/$name.wav" "$@" && tells
 }
 
 check "a disk with the sound modules is made" \

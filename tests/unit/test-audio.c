@@ -173,6 +173,41 @@ test_wav(void)
     fake_vm_free(vm);
 }
 
+/* A device on a busy host brings its sound late: a file waits for it. */
+static void
+test_wav_waits(void)
+{
+    FakeVm *vm = fake_vm_new(4096);
+    g_autofree char *dir = g_dir_make_tmp("carrel-wav-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "out.wav", NULL);
+    const AudioSpec spec = {.output = "wav", .file = path, .volume = 100};
+    Audio *audio = audio_new(&spec, &vm->env, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(audio);
+    AudioVoice *voice = audio_voice_new(audio);
+    g_autofree char *data = NULL;
+    gsize len;
+
+    write_sine(voice, 0, 48000, 1000, 4800);
+    fake_advance(vm, AUDIO_MAX_LATE);
+    g_usleep(200 * 1000); /* the mixer goes as far as it goes */
+    write_sine(voice, NSEC_PER_SECOND / 10, 48000, 1000, 43200);
+    audio_finish(audio);
+    audio_voice_free(voice);
+    audio_free(audio);
+
+    CU_ASSERT_TRUE(g_file_get_contents(path, &data, &len, NULL));
+    gsize n = (len - 44) / 4;
+    CU_ASSERT_TRUE_FATAL(n >= 48960 && n < 48960 + 512);
+    const gint16 *frames = (const gint16 *) (gpointer) (data + 44);
+    /* every tenth of a second */
+    for (unsigned i = 0; i < 10; i++)
+        CU_ASSERT_TRUE(sound_rms(frames + 2 * (960 + 4800 * i), 4800, 0) >
+                       15000 / sqrt(2));
+    g_unlink(path);
+    g_rmdir(dir);
+    fake_vm_free(vm);
+}
+
 static void
 test_wav_refused(void)
 {
@@ -273,6 +308,7 @@ CU_MAIN("audio", {"a_voice_is_resampled_to_the_output", test_resampling},
         {"a_sum_that_is_too_loud_is_cut", test_sum_is_cut},
         {"what_nobody_fetches_is_lost", test_nobody_listens},
         {"a_wav_file_has_the_sound_and_its_length", test_wav},
+        {"a_file_waits_for_a_device_that_is_late", test_wav_waits},
         {"a_file_that_cannot_be_written_is_an_error", test_wav_refused},
         {"a_missing_card_is_a_warning", test_no_card},
         {"alsa_gets_what_the_guest_plays", test_alsa})

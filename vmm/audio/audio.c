@@ -10,9 +10,9 @@
 #define FRAME_NS      ((double) NSEC_PER_SECOND / AUDIO_RATE)
 #define TICK_US       8000
 #define OPEN_LIMIT_US (3 * G_USEC_PER_SEC)
-#define END_LIMIT_US  G_USEC_PER_SEC
-#define MAX_BEND      0.005                /* of the speed; nobody hears it */
-#define MAX_FRAMES    4096u                /* at a time */
+#define END_LIMIT_US  G_USEC_PER_SEC /* a file, of which more is mixed: * 5 */
+#define MAX_BEND      0.005          /* of the speed; nobody hears it */
+#define MAX_FRAMES    4096u          /* at a time */
 #define LEAD_NS       (20 * NSEC_PER_MSEC) /* of a file before its first sound */
 
 struct Audio {
@@ -401,7 +401,8 @@ audio_finish(Audio *a)
     if (a == NULL || a->thread == NULL)
         return;
     note(a, &a->quit);
-    if (wait_for(a, &a->ended, END_LIMIT_US))
+    gint64 limit = a->ops->follows_guest ? 5 * END_LIMIT_US : END_LIMIT_US;
+    if (wait_for(a, &a->ended, limit))
         g_thread_join(a->thread);
     else
         g_thread_unref(a->thread); /* it has a reference of its own */

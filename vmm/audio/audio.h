@@ -14,6 +14,9 @@ typedef struct AudioVoice AudioVoice;
 #define AUDIO_RATE    48000u /* of what leaves the mixer; stereo, 16 bits */
 #define AUDIO_UNITY   65536u /* gain that changes nothing */
 #define AUDIO_MAX_GAP (2 * NSEC_PER_MSEC)
+/* Of a device whose host was busy: older sound need not be made any more. A file
+ * waits longer than this. */
+#define AUDIO_MAX_LATE NSEC_PER_SECOND
 
 typedef struct {
     const char *output; /* "alsa", "wav" or "none" */

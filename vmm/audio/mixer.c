@@ -7,8 +7,8 @@
 #include "vmm/audio/audio-internal.h"
 
 enum {
-    RING_FRAMES = 32768, /* power of two; 0.65 s of an OPL3 */
-    MAX_RUNS = 64,
+    RING_FRAMES = 131072, /* power of two; 2.6 s of an OPL3 */
+    MAX_RUNS = 256,
     MAX_RATE = 200000,
 };
 

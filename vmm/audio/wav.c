@@ -109,7 +109,7 @@ wav_write(AudioOutput *w, const gint16 *frames, gsize n, char **ret_error)
 
 const AudioOutputOps audio_wav_ops = {
     .name = "wav",
-    .latency_ns = 400 * NSEC_PER_MSEC,
+    .latency_ns = AUDIO_MAX_LATE * 3 / 2,
     .open = wav_open,
     .close = wav_close,
     .wanted = wav_wanted,

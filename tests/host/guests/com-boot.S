@@ -18,7 +18,7 @@ _start:
 1:      mov $0x100, %bx
         mov $0x0202, %ax                # two sectors, from the second on
         mov $0x0002, %cx
-        xor %dx, %dx
+        xor %dh, %dh                    # of the drive that the BIOS booted
         int $0x13
         jc 1b
         mov $PROGRAM, %ax

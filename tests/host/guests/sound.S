@@ -108,6 +108,7 @@ adlib:
         FM 0x80, 0x0f
         FM 0x83, 0x0f
         FM 0xa0, 0x44
+        call second                     # all of that took its time
         FM 0xb0, 0x32
         call second
         FM 0xb0, 0x12
