@@ -29,22 +29,25 @@ start(Pcnet *d)
                    ((mode & MODE_DRX) ? 0 : CSR0_RXON);
 }
 
-/* STOP beats all; INIT comes before STRT when both are set. */
+/* STOP beats all; INIT comes before STRT when both are set. Both read as ones
+ * until STOP and start nothing a second time: iPXE acknowledges interrupts with
+ * all that it has read, and its rings must not begin anew. */
 static void
 write_csr0(Pcnet *d, guint16 value)
 {
     guint16 *csr0 = &d->s.csr[0];
+    unsigned fresh = value & ~(unsigned) *csr0;
 
     *csr0 &= (guint16) ~(value & CSR0_CLEAR);
     *csr0 = (guint16) ((*csr0 & ~CSR0_IENA) | (value & CSR0_IENA));
     if ((value & CSR0_STOP) != 0) {
         stop(d);
     } else {
-        if ((value & CSR0_INIT) != 0) {
+        if ((fresh & CSR0_INIT) != 0) {
             pcnet_read_init_block(d);
             *csr0 = (guint16) ((*csr0 & ~CSR0_STOP) | CSR0_INIT | CSR0_IDON);
         }
-        if ((value & CSR0_STRT) != 0)
+        if ((fresh & CSR0_STRT) != 0)
             start(d);
         if ((*csr0 & CSR0_TXON) != 0)
             nic_kick_tx(&d->nic);

@@ -178,6 +178,33 @@ test_stop_and_causes(void)
     nic_rig_free(&r);
 }
 
+/* As iPXE does it: the two that read as ones do not begin anew. */
+static void
+test_acknowledges_with_what_was_read(void)
+{
+    NicRig r;
+
+    begin(&r);
+    start(&r, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        nr_host_sends_pattern(&r, 100, (guint8) i);
+        CU_ASSERT_TRUE(
+            nr_guest_has_pattern(&r, RX_DATA + RX_STEP * i, 100, (guint8) i));
+        nr_pattern(fake_ram(r.vm) + TX_DATA, 100, (guint8) i);
+        put_desc(&r, TX_RING, i, MD_OWN | MD_STP | MD_ENP, 100, TX_DATA);
+        set_csr(&r, 0, CSR0_TDMD | CSR0_IENA);
+        CU_ASSERT_TRUE(nr_host_gets_pattern(&r, 100, (guint8) i));
+        set_csr(&r, 0, csr(&r, 0));
+        CU_ASSERT_EQUAL(csr(&r, 0), CSR0_INIT | CSR0_STRT | CSR0_TXON |
+                                        CSR0_RXON | CSR0_IENA);
+    }
+    set_csr(&r, 0, CSR0_STOP);
+    start(&r, 0); /* and this does */
+    nr_host_sends_pattern(&r, 100, 7);
+    CU_ASSERT_TRUE(nr_guest_has_pattern(&r, RX_DATA, 100, 7));
+    nic_rig_free(&r);
+}
+
 static void
 test_user_interrupt(void)
 {
@@ -376,6 +403,7 @@ test_hostile_rings(void)
     begin(&r);
     set_csr(&r, 2, 0xffff);
     set_csr(&r, 0, CSR0_INIT | CSR0_STRT);
+    set_csr(&r, 0, CSR0_STOP);
     start(&r, 0);
     for (unsigned i = 0; i < 8; i++)
         put_desc(&r, TX_RING, i, MD_OWN | MD_STP, 4095, TX_DATA);
@@ -420,6 +448,8 @@ CU_MAIN("pcnet", {"identity_and_address", test_identity},
         {"words_and_double_words", test_words_and_double_words},
         {"phy_and_led_show_the_cable", test_phy},
         {"stop_and_causes", test_stop_and_causes},
+        {"acknowledges_with_what_was_read",
+         test_acknowledges_with_what_was_read},
         {"driver_interrupts_itself", test_user_interrupt},
         {"sends_when_all_is_there", test_sends},
         {"sends_without_interrupts_when_asked", test_quiet_sending},
