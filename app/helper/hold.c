@@ -15,6 +15,7 @@
 #include "app/helper/elevate.h"
 #include "app/helper/hold-plan.h"
 #include "app/helper/vf-mac.h"
+#include "app/linger.h"
 #include "passthrough-wizard/console.h"
 #include "passthrough-wizard/host-pci.h"
 #include "passthrough-wizard/huge-pages.h"
@@ -382,6 +383,22 @@ ask_helper(const App *app, const HoldWish *wish, const char *fifo,
     g_ptr_array_add(words, (char *) "hold");
     for (gsize i = 0; wish->devices[i] != NULL; i++)
         g_ptr_array_add(words, wish->devices[i]);
+/* The desktop's end ends its programs too: this one, the machine, and root's
+ * process that waits, unless something keeps the login. */
+static bool
+outlives_its_console(const App *app, const Plan *plan)
+{
+    if (!console_is_handed_over(plan) || linger_outlives_desktop(""))
+        return true;
+    (void) app_fail(app, EXIT_STATE, "wrong-state",
+                    "let your programs outlive the login, or start it by SSH "
+                    "or at a text console",
+                    "loginctl enable-linger",
+                    "not started: handing the console over ends your only "
+                    "login here, and the machine with it");
+    return false;
+}
+
     if (wish->pages != NULL)
         g_ptr_array_add(options, g_strdup_printf("--pages=%s", wish->pages));
     for (gsize i = 0; wish->rebars[i] != NULL; i++)
@@ -439,7 +456,7 @@ hold_machine(const App *app, const Profile *profile, bool agreed, int *ret_fd)
         .bind = {.user = (gint64) getuid(), .console = has_console(profile)},
     };
     g_autoptr(Plan) plan = make_plan(app, &wish);
-    if (plan == NULL ||
+    if (plan == NULL || !outlives_its_console(app, plan) ||
         (!agreed && !is_consented(profile) && !agree(app, plan)))
         return EXIT_STATE;
     g_autofree char *dir = g_dir_make_tmp("carrel-hold-XXXXXX", &error);
