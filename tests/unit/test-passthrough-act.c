@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/helper/hold-plan.h"
 #include "app/helper/hold.h"
 #include "app/helper/journal.h"
 #include "app/helper/transaction.h"
@@ -631,44 +630,6 @@ test_hold_is_found(void)
     drop_journal(fake);
 }
 
-/* Huge pages have no address; whose they are is the plan's name. */
-static void
-test_hold_of_pages_is_found(void)
-{
-    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
-    g_autoptr(HostPci) host = look(fake);
-    char *none[] = {NULL}, *nvme[] = {(char *) "02:00.0", NULL};
-    HoldWish wish = {.devices = none,
-                     .pages = "2048kB:64",
-                     .machine = "dos",
-                     .bind = {.user = 1000, .consent = true}};
-    Run run = {.fake = fake};
-
-    fresh_journal(fake);
-    g_autoptr(Plan) plan = hold_plan_make(&fake->hand, host, &wish, NULL);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
-    CU_ASSERT_STRING_EQUAL(plan->title, "huge pages for 1000/dos");
-    wish.devices = nvme;
-    g_autoptr(Plan) both = hold_plan_make(&fake->hand, host, &wish, NULL);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(both);
-    CU_ASSERT_STRING_EQUAL(both->title,
-                           "bind 0000:02:00.0 and huge pages for 1000/dos");
-    char *title = g_strconcat(JOURNAL_HOLD, plan->title, NULL);
-    g_free(plan->title);
-    plan->title = title;
-    CU_ASSERT_TRUE(apply(&run, plan, NULL));
-    g_autoptr(GPtrArray) in = journal_read(NULL);
-    CU_ASSERT_EQUAL(journal_find_hold(in, "1000/dos", "boot-1"), run.record.id);
-    CU_ASSERT_EQUAL(journal_find_hold(in, "1001/dos", "boot-1"), 0);
-    CU_ASSERT_EQUAL(journal_find_hold(in, "1000/do", "boot-1"), 0);
-    CU_ASSERT_EQUAL(journal_find_hold(in, "1000/dos", "boot-2"), 0);
-    CU_ASSERT_TRUE(undo(fake, 0, NULL));
-    CU_ASSERT_TRUE(journal_end(&run.record, "undone", NULL));
-    g_autoptr(GPtrArray) out = journal_read(NULL);
-    CU_ASSERT_EQUAL(journal_find_hold(out, "1000/dos", "boot-1"), 0);
-    drop_journal(fake);
-}
-
 /* Who was killed before root looked had the FIFO, and nobody has it now. */
 static void
 test_hold_needs_its_starter(void)
@@ -963,7 +924,6 @@ CU_MAIN("passthrough-act", {"a_card_goes_as_a_whole_and_comes_back", test_card},
         {"a_step_that_hangs_stays_begun", test_stuck_stays_begun},
         {"a_signal_takes_back_what_was_done", test_signal_rolls_back},
         {"a_hold_in_force_is_found", test_hold_is_found},
-        {"a_hold_of_pages_is_found", test_hold_of_pages_is_found},
         {"a_hold_needs_its_starter", test_hold_needs_its_starter},
         {"removed_functions_take_their_rules_along", test_rules_go},
         {"a_value_that_changed_meanwhile_is_left", test_changed_meanwhile},
