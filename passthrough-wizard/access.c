@@ -68,8 +68,8 @@ access_add_vfio(Plan *plan, HostHand *hand, gint64 user, GError **error)
     plan_note(plan,
               "user %" G_GINT64_FORMAT
               " can then open every device that is ever bound to vfio-pci, "
-              "other people's machines' too; once a device is bound, the rule "
-              "is for that one alone",
+              "other people's machines' too; while the device is bound the "
+              "rule would be for it alone",
               user);
     for (gsize i = 0; names[i] != NULL; i++) {
         g_autofree char *node = g_strdup_printf("/dev/vfio/%s", names[i]);
