@@ -51,9 +51,8 @@ add_display_manager(Plan *plan, const HostHand *hand)
     if (unit != NULL && console_ends_desktop(hand))
         plan_add(plan, "display-manager", unit, "active", "inactive");
     if (console_is_handed_over(plan))
-        plan_note(plan, "a machine goes on only where its user's programs "
-                        "outlive the login: loginctl enable-linger, or a login "
-                        "by SSH or at a text console");
+        plan_note(plan, "without `loginctl enable-linger`, or another login, "
+                        "the machine ends too");
 }
 
 /* "(M)" ones can let go; "(S)", the dummy and VGA text, are what the kernel
