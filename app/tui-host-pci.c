@@ -50,7 +50,7 @@ bool
 tui_host_start_asks(void *host, const char *name)
 {
     g_autoptr(Profile) profile = store_load(name, NULL);
-    return profile != NULL && hold_is_needed(profile);
+    return profile != NULL && hold_is_needed(profile, name);
 }
 
 char *

@@ -340,7 +340,7 @@ start(const char *name, GError **error)
     const SpawnOptions options = {.paused = false};
     g_autoptr(Profile) profile = machine_profile(name, NULL);
 
-    if (profile != NULL && hold_is_needed(profile)) {
+    if (profile != NULL && hold_is_needed(profile, name)) {
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
                     "machine '%s' has devices of this host, which root binds; "
                     "`carrel start %s` asks for it, or bind them before",

@@ -65,9 +65,41 @@ access_add_vfio(Plan *plan, HostHand *hand, gint64 user, GError **error)
     if (!plan_add_file(plan, hand, "/etc/udev/rules.d/70-carrel-vfio.rules",
                        0644, text, error))
         return false;
+    plan_note(plan,
+              "user %" G_GINT64_FORMAT
+              " can then open every device that is ever bound to vfio-pci, "
+              "other people's machines' too; while the device is bound the "
+              "rule would be for it alone",
+              user);
     for (gsize i = 0; names[i] != NULL; i++) {
         g_autofree char *node = g_strdup_printf("/dev/vfio/%s", names[i]);
         if (g_ascii_isdigit(names[i][0]) && is_roots(hand, node) &&
+            !add_node(plan, hand, "owner", node, owner, error))
+            return false;
+    }
+    return true;
+}
+
+bool
+access_add_vfio_bound(Plan *plan, HostHand *hand, const HostPci *host,
+                      gint64 user, unsigned *ret_n, GError **error)
+{
+    g_autofree char *owner =
+        g_strdup_printf("%" G_GINT64_FORMAT " 0 0600", user);
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+    *ret_n = 0;
+    for (guint i = 0; i < host->functions->len; i++) {
+        const HostPciFn *fn = g_ptr_array_index(host->functions, i);
+        g_autofree char *node = g_strdup_printf("/dev/vfio/%d", fn->group);
+        if (g_strcmp0(fn->driver, "vfio-pci") != 0 ||
+            !host_root_exists(hand->root, node))
+            continue;
+        ++*ret_n;
+        if (!g_hash_table_add(seen, GINT_TO_POINTER(fn->group)) ||
+            !is_roots(hand, node))
+            continue;
+        if (!access_add_vfio_of(plan, hand, fn->bdf, user, error) ||
             !add_node(plan, hand, "owner", node, owner, error))
             return false;
     }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "passthrough-wizard/steps.h"
+
 /* "gdm.service": what the link is that all distributions have. */
 static char *
 display_manager(const HostHand *hand)
@@ -11,27 +13,46 @@ display_manager(const HostHand *hand)
                                "/etc/systemd/system/display-manager.service");
 }
 
+/* "active" or "inactive", of a unit that is no step's target too. */
+static bool
+is_active(const HostHand *hand, char *unit)
+{
+    const Step probe = {.kind = (char *) "display-manager", .target = unit};
+    g_autofree char *now = step_read_unit((HostHand *) hand, &probe, NULL);
+
+    return strcmp(now, "active") == 0;
+}
+
+bool
+console_ends_desktop(const HostHand *hand)
+{
+    g_autofree char *unit = display_manager(hand);
+
+    return unit != NULL && step_is_display_manager(unit) &&
+           is_active(hand, unit);
+}
+
+char *
+console_unknown_manager(const HostHand *hand)
+{
+    g_autofree char *unit = display_manager(hand);
+
+    return unit != NULL && !step_is_display_manager(unit) &&
+                   is_active(hand, unit)
+               ? g_steal_pointer(&unit)
+               : NULL;
+}
+
 static void
 add_display_manager(Plan *plan, const HostHand *hand)
 {
     g_autofree char *unit = display_manager(hand);
-    const Step probe = {.kind = (char *) "display-manager",
-                        .target = unit,
-                        .before = (char *) "active",
-                        .after = (char *) "inactive"};
 
-    if (unit == NULL)
-        return;
-    if (!step_check(&probe, NULL)) {
-        plan_note(plan,
-                  "the display manager %s is not one that is known here: end "
-                  "it by hand first",
-                  unit);
-        return;
-    }
-    g_autofree char *now = step_read((HostHand *) hand, &probe, NULL);
-    if (now != NULL)
-        plan_add(plan, "display-manager", unit, now, "inactive");
+    if (unit != NULL && console_ends_desktop(hand))
+        plan_add(plan, "display-manager", unit, "active", "inactive");
+    if (console_is_handed_over(plan))
+        plan_note(plan, "without `loginctl enable-linger`, or another login, "
+                        "the machine ends too");
 }
 
 /* "(M)" ones can let go; "(S)", the dummy and VGA text, are what the kernel

@@ -52,7 +52,14 @@ add_vhost(const Fix *f, GError **error)
 static bool
 add_vfio(const Fix *f, GError **error)
 {
-    return access_add_vfio(f->plan, f->hand, f->wants->user, error);
+    unsigned n_bound = 0;
+
+    if (f->host != NULL &&
+        !access_add_vfio_bound(f->plan, f->hand, f->host, f->wants->user,
+                               &n_bound, error))
+        return false;
+    return n_bound > 0 ||
+           access_add_vfio(f->plan, f->hand, f->wants->user, error);
 }
 
 static bool

@@ -79,11 +79,46 @@ is_choice(const char *id)
     return false;
 }
 
-/* What the display manager's end takes away: the console, and who draws. */
+/* fn is of the card that draws the console: the sound of a graphics card too. */
 static bool
-is_console(const char *id)
+is_of_console_card(const HostPci *host, const HostPciFn *fn)
 {
-    return strcmp(id, "console") == 0 || strcmp(id, "processes") == 0;
+    g_autoptr(GPtrArray) card = host_pci_card(host, fn);
+
+    for (guint i = 0; i < card->len; i++) {
+        const HostPciFn *of = g_ptr_array_index(card, i);
+        if (host_pci_fn_is_display(of) &&
+            host_pci_fn_use(of, HOST_USE_CONSOLE) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* The desktop's end takes its programs from the card that it is drawn with, and
+ * from no other: what computes on a second card goes on. */
+static bool
+end_with_desktop(const HostPci *host, const Verdict *verdict)
+{
+    for (guint i = 0; i < verdict->take->len; i++) {
+        const HostPciFn *fn = g_ptr_array_index(verdict->take, i);
+        if (host_pci_fn_use(fn, HOST_USE_PROCESS) != NULL &&
+            !is_of_console_card(host, fn))
+            return false;
+    }
+    return true;
+}
+
+/* What goes by itself when the console is handed over: the text console, and
+ * who draws, if there is a step that ends them. */
+static bool
+is_handed_over(const HostPci *host, const Verdict *verdict, const char *id,
+               const BindOptions *options, bool ends_desktop)
+{
+    if (!options->console)
+        return false;
+    return strcmp(id, "console") == 0 ||
+           (strcmp(id, "processes") == 0 && ends_desktop &&
+            end_with_desktop(host, verdict));
 }
 
 /* The others of the group go along, and interrupts have a note of their own. */
@@ -105,28 +140,50 @@ is_hindrance(const VerdictReason *reason)
 
 static bool
 may_go(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
-       GError **error)
+       bool ends_desktop, GError **error)
 {
     g_autoptr(Verdict) verdict = verdict_of(host, fn);
 
     for (guint i = 0; i < verdict->reasons->len; i++) {
         const VerdictReason *r = g_ptr_array_index(verdict->reasons, i);
         bool choice = is_choice(r->id);
-        bool handed_over = options->console && is_console(r->id);
-        if (!is_hindrance(r) || handed_over || (choice && options->consent))
+        if (!is_hindrance(r) || (choice && options->consent) ||
+            is_handed_over(host, verdict, r->id, options, ends_desktop))
             continue;
         g_set_error(error, CARREL_PLAN_ERROR,
                     strcmp(r->id, "machine") == 0 ? CARREL_PLAN_ERROR_BUSY
                                                   : CARREL_PLAN_ERROR_REFUSED,
-                    "%s cannot go. %s%s%s%s", fn->bdf, r->text,
+                    "%s cannot go. %s%s%s%s%s", fn->bdf, r->text,
                     r->remedy != NULL ? " " : "",
                     r->remedy != NULL ? r->remedy : "",
+                    options->console && strcmp(r->id, "processes") == 0
+                        ? " --console ends only what a display manager draws "
+                          "with the console's card."
+                        : "",
                     choice && strcmp(r->id, "console") != 0
                         ? " --consent gives it away all the same."
                         : "");
         return false;
     }
     return true;
+}
+
+/* No step ends a desktop of this one, and who draws may be another user's and
+ * not be seen. */
+static bool
+may_end_desktop(const HostHand *hand, const BindOptions *options,
+                GError **error)
+{
+    g_autofree char *unit = console_unknown_manager(hand);
+
+    if (unit == NULL || options->consent)
+        return true;
+    g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
+                "the console cannot go: the display manager %s is running and "
+                "is not one that is known here. End it first: systemctl stop "
+                "%s",
+                unit, unit);
+    return false;
 }
 
 /* ---- the steps ---- */
@@ -271,18 +328,22 @@ vfio_bind_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
     g_autofree char *title = g_strdup_printf("bind %s", what);
     g_autoptr(Plan) plan = plan_new(title);
     bool nvidia = false, console = false;
+    bool ends_desktop = options->console && console_ends_desktop(hand);
 
     if (set == NULL)
         return NULL;
     for (guint i = 0; i < set->len; i++) {
         const HostPciFn *fn = g_ptr_array_index(set, i);
-        if (!may_go(host, fn, options, error))
+        if (!may_go(host, fn, options, ends_desktop, error))
             return NULL;
         nvidia = nvidia || g_strcmp0(fn->driver, "nvidia") == 0;
         console = console || (host_pci_fn_is_display(fn) &&
                               g_strcmp0(fn->driver, VFIO) != 0);
     }
-    if (options->console && console)
+    console = console && options->console;
+    if (console && !may_end_desktop(hand, options, error))
+        return NULL;
+    if (console)
         console_add_hand_over(plan, hand);
     add_modules(plan, hand, host, options);
     if (nvidia)

@@ -49,6 +49,28 @@ devices_plan(HostHand *hand, const HostPci *host, const HoldWish *wish,
     return g_steal_pointer(&plan);
 }
 
+char *
+hold_plan_owner(gint64 user, const char *machine)
+{
+    return g_strdup_printf("%" G_GINT64_FORMAT "/%s", user, machine);
+}
+
+/* Pages have no address: what holds them is told by the machine's name. */
+static void
+name_pages(Plan *plan, const HoldWish *wish)
+{
+    if (wish->machine == NULL)
+        return;
+    g_autofree char *owner = hold_plan_owner(wish->bind.user, wish->machine);
+    char *title =
+        wish->devices[0] != NULL
+            ? g_strdup_printf("%s and huge pages for %s", plan->title, owner)
+            : g_strdup_printf("huge pages for %s", owner);
+
+    g_free(plan->title);
+    plan->title = title;
+}
+
 Plan *
 hold_plan_make(HostHand *hand, const HostPci *host, const HoldWish *wish,
                GError **error)
@@ -67,6 +89,7 @@ hold_plan_make(HostHand *hand, const HostPci *host, const HoldWish *wish,
                     wish->pages);
         return NULL;
     }
+    name_pages(plan, wish);
     return huge_pages_plan(plan, hand, size, need, error)
                ? g_steal_pointer(&plan)
                : NULL;

@@ -15,6 +15,7 @@
 #include "app/helper/elevate.h"
 #include "app/helper/hold-plan.h"
 #include "app/helper/vf-mac.h"
+#include "app/linger.h"
 #include "passthrough-wizard/console.h"
 #include "passthrough-wizard/host-pci.h"
 #include "passthrough-wizard/huge-pages.h"
@@ -122,9 +123,10 @@ hold_wait(const App *app, int fd, guint64 id)
     return false;
 }
 
-/* The first hold in force of one of the devices; 0: none. */
+/* The first hold in force of one of the devices, or of the owner's pages (NULL:
+ * of none); 0: none. */
 static guint64
-held_by(char *const *devices)
+held_by(char *const *devices, const char *owner)
 {
     g_autoptr(GPtrArray) records = journal_read(NULL);
     g_autofree char *boot = NULL;
@@ -133,20 +135,22 @@ held_by(char *const *devices)
 
     (void) g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL,
                                NULL);
+    boot = boot != NULL ? g_strchomp(boot) : g_strdup("");
     for (gsize i = 0; records != NULL && devices[i] != NULL && id == 0; i++)
         if (pci_address_parse(devices[i], bdf))
-            id = journal_find_hold(records, bdf,
-                                   boot != NULL ? g_strchomp(boot) : "");
+            id = journal_find_hold(records, bdf, boot);
+    if (records != NULL && owner != NULL && id == 0)
+        id = journal_find_hold(records, owner, boot);
     return id;
 }
 
 bool
-hold_wait_earlier(const App *app, char *const *devices)
+hold_wait_earlier(const App *app, char *const *devices, const char *owner)
 {
     guint64 id = 0;
 
     for (unsigned i = 0; i < TRIES; i++) {
-        id = held_by(devices);
+        id = held_by(devices, owner);
         if (id == 0)
             return true;
         if (i == 0)
@@ -155,13 +159,14 @@ hold_wait_earlier(const App *app, char *const *devices)
     }
     g_autofree char *remedy =
         g_strdup_printf("carrel passthrough undo %" G_GUINT64_FORMAT, id);
-    (void) app_fail(app, EXIT_STATE, "busy",
-                    "stop the machine that has it; when none has, take the "
-                    "change back",
-                    remedy,
-                    "a device is still held for an earlier machine (change "
-                    "%" G_GUINT64_FORMAT ")",
-                    id);
+    (void) app_fail(
+        app, EXIT_STATE, "busy",
+        "stop the machine that has it; when none has, take the "
+        "change back",
+        remedy,
+        "a device or huge pages are still held for an earlier machine "
+        "(change %" G_GUINT64_FORMAT ")",
+        id);
     return false;
 }
 
@@ -238,7 +243,7 @@ has_mac(const char *pair)
 }
 
 static bool
-all_ready(char **devices, char **macs)
+all_ready(char **devices, char **macs, const char *owner)
 {
     for (gsize i = 0; devices[i] != NULL; i++)
         if (!is_bound(devices[i]))
@@ -246,7 +251,17 @@ all_ready(char **devices, char **macs)
     for (gsize i = 0; macs[i] != NULL; i++)
         if (!has_mac(macs[i]))
             return false;
-    return held_by(devices) == 0; /* it would go in a moment */
+    return held_by(devices, owner) == 0; /* it would go in a moment */
+}
+
+/* Whose pages a machine holds; NULL: it has none. g_free. */
+static char *
+owner_of_pages(const Profile *profile, const char *name)
+{
+    const char *word = profile_get_string(profile, "memory.hugepages");
+    bool wants = strcmp(word, "2M") == 0 || strcmp(word, "1G") == 0;
+
+    return wants ? hold_plan_owner((gint64) getuid(), name) : NULL;
 }
 
 /* "2048kB:512": the pages that the RAM needs, when not so many are free. NULL:
@@ -292,12 +307,13 @@ rebars_of(const Profile *profile)
 }
 
 bool
-hold_is_needed(const Profile *profile)
+hold_is_needed(const Profile *profile, const char *name)
 {
     g_auto(GStrv) devices = devices_of(profile);
     g_auto(GStrv) macs = macs_of(profile);
     g_autofree char *pages = missing_pages(profile);
-    return pages != NULL || !all_ready(devices, macs);
+    g_autofree char *owner = owner_of_pages(profile, name);
+    return pages != NULL || !all_ready(devices, macs, owner);
 }
 
 /* Does any of the devices take the host's console along? */
@@ -367,6 +383,22 @@ agree(const App *app, const Plan *plan)
     return false;
 }
 
+/* The desktop's end ends its programs too: this one, the machine, and root's
+ * process that waits, unless something keeps the login. */
+static bool
+outlives_its_console(const App *app, const Plan *plan)
+{
+    if (!console_is_handed_over(plan) || linger_outlives_desktop(""))
+        return true;
+    (void) app_fail(app, EXIT_STATE, "wrong-state",
+                    "let your programs outlive the login, or start it by SSH "
+                    "or at a text console",
+                    "loginctl enable-linger",
+                    "not started: handing the console over ends your only "
+                    "login here, and the machine with it");
+    return false;
+}
+
 /* The helper binds and stays behind; what it says goes to the terminal. */
 static int
 ask_helper(const App *app, const HoldWish *wish, const char *fifo,
@@ -384,6 +416,9 @@ ask_helper(const App *app, const HoldWish *wish, const char *fifo,
         g_ptr_array_add(words, wish->devices[i]);
     if (wish->pages != NULL)
         g_ptr_array_add(options, g_strdup_printf("--pages=%s", wish->pages));
+    if (wish->pages != NULL)
+        g_ptr_array_add(options,
+                        g_strdup_printf("--machine=%s", wish->machine));
     for (gsize i = 0; wish->rebars[i] != NULL; i++)
         g_ptr_array_add(options,
                         g_strconcat("--rebar=", wish->rebars[i], NULL));
@@ -416,30 +451,34 @@ make_fifo(const App *app, const char *fifo)
 }
 
 int
-hold_machine(const App *app, const Profile *profile, bool agreed, int *ret_fd)
+hold_machine(const App *app, const char *name, const Profile *profile,
+             bool agreed, int *ret_fd)
 {
     g_auto(GStrv) devices = devices_of(profile);
     g_auto(GStrv) macs = macs_of(profile);
-    g_autofree char *pages = missing_pages(profile);
+    g_autofree char *owner = owner_of_pages(profile, name);
     g_autoptr(GError) error = NULL;
     char *none[] = {NULL};
-    bool ready = all_ready(devices, macs);
 
     *ret_fd = -1;
+    if (!hold_wait_earlier(app, devices, owner))
+        return EXIT_STATE;
+    /* only now: what is given back takes its pages along */
+    g_autofree char *pages = missing_pages(profile);
+    bool ready = all_ready(devices, macs, owner);
     if (ready && pages == NULL)
         return EXIT_OK;
-    if (!hold_wait_earlier(app, devices))
-        return EXIT_STATE;
     g_auto(GStrv) rebars = rebars_of(profile);
     const HoldWish wish = {
         .devices = ready ? none : devices,
         .macs = ready ? none : macs,
         .rebars = ready ? none : rebars,
         .pages = pages,
+        .machine = name,
         .bind = {.user = (gint64) getuid(), .console = has_console(profile)},
     };
     g_autoptr(Plan) plan = make_plan(app, &wish);
-    if (plan == NULL ||
+    if (plan == NULL || !outlives_its_console(app, plan) ||
         (!agreed && !is_consented(profile) && !agree(app, plan)))
         return EXIT_STATE;
     g_autofree char *dir = g_dir_make_tmp("carrel-hold-XXXXXX", &error);

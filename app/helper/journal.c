@@ -388,26 +388,26 @@ journal_in_force(const JournalRecord *r)
 
 /* A function that was bound before has no step, but its name is there. */
 static bool
-is_named(const JournalRecord *r, const char *bdf)
+is_named(const JournalRecord *r, const char *what)
 {
     g_auto(GStrv) words = g_strsplit(r->name, " ", -1);
 
-    return g_strv_contains((const char *const *) words, bdf);
+    return g_strv_contains((const char *const *) words, what);
 }
 
 guint64
-journal_find_hold(const GPtrArray *records, const char *bdf, const char *boot)
+journal_find_hold(const GPtrArray *records, const char *what, const char *boot)
 {
     for (guint i = records->len; i-- > 0;) {
         const JournalRecord *r = g_ptr_array_index(records, i);
         if (!journal_in_force(r) || strcmp(r->boot, boot) != 0 ||
             !g_str_has_prefix(r->name, JOURNAL_HOLD))
             continue;
-        if (is_named(r, bdf))
+        if (is_named(r, what))
             return r->id;
         for (guint k = 0; k < r->plan->steps->len; k++)
             if (strcmp(plan_step(r->plan, k)->kind, "driver") == 0 &&
-                strcmp(plan_step(r->plan, k)->target, bdf) == 0)
+                strcmp(plan_step(r->plan, k)->target, what) == 0)
                 return r->id;
     }
     return 0;

@@ -53,9 +53,10 @@ bool journal_step(const JournalRecord *record, guint step, StepState state,
                   GError **error);
 /* True while a plan is begun or done and not taken back. */
 bool journal_in_force(const JournalRecord *record);
-/* The newest hold in force that binds that function ("0000:01:00.0") since the
- * host's start boot; 0: none. */
-guint64 journal_find_hold(const GPtrArray *records, const char *bdf,
+/* The newest hold in force, since the host's start boot, that binds that
+ * function ("0000:01:00.0") or has that machine's pages (hold_plan_owner()); 0:
+ * none. */
+guint64 journal_find_hold(const GPtrArray *records, const char *what,
                           const char *boot);
 /* Keeps other helpers away until the descriptor is closed; -1: error set. A
  * journal of more than a mebibyte loses what was taken back long ago. */

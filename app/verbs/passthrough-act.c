@@ -8,6 +8,7 @@
 #include "app/helper/elevate.h"
 #include "app/helper/hold-plan.h"
 #include "app/helper/hold.h"
+#include "app/names.h"
 #include "app/verbs/passthrough.h"
 #include "passthrough-wizard/boot-config.h"
 #include "profiles/pci-address.h"
@@ -18,7 +19,7 @@ typedef struct {
     char *root, *when, *expect, *memory;
     int user, huge_pages;
     gboolean unsafe, consent, console;
-    char *fifo, *pages, **rebars; /* of hold */
+    char *fifo, *pages, *machine, **rebars; /* of hold */
     char **macs; /* of hold: "0000:01:10.0=52:54:00:12:34:56"; NULL: none */
     gint64 uid;
     BindOptions bind;
@@ -33,6 +34,7 @@ options_clear(Options *o)
     g_free(o->memory);
     g_free(o->fifo);
     g_free(o->pages);
+    g_free(o->machine);
     g_strfreev(o->rebars);
     g_strfreev(o->macs);
 }
@@ -63,6 +65,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
          "Give back when nobody writes to it any more", "PATH"},
         {"pages", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &o->pages,
          "hold: have N free huge pages of that size", "SIZE:N"},
+        {"machine", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &o->machine,
+         "hold: whose pages these are", "NAME"},
         {"rebar", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY,
          &o->rebars, "hold: the size of its largest BAR", "ADDRESS=SIZE"},
         {"mac", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY, &o->macs,
@@ -269,10 +273,14 @@ passthrough_hold(App *app, int argc, char **argv)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "hold: --mac=ADDRESS=MAC is for a device that is "
                         "held");
+    if (o.machine != NULL && !machine_name_check(o.machine, &error))
+        return app_fail_error(app, error);
     CARREL_AUTO_FD int fd = hold_open(app, o.fifo, o.uid);
     if (fd < 0)
         return EXIT_FAILED;
-    if (!hold_wait_earlier(app, args + 1))
+    g_autofree char *owner =
+        o.machine != NULL ? hold_plan_owner(o.uid, o.machine) : NULL;
+    if (!hold_wait_earlier(app, args + 1, owner))
         return EXIT_STATE;
     g_autoptr(HostPci) host = passthrough_look(app, NULL, &root, &code);
     if (host == NULL)
@@ -282,6 +290,7 @@ passthrough_hold(App *app, int argc, char **argv)
                            .macs = o.macs,
                            .rebars = o.rebars,
                            .pages = o.pages,
+                           .machine = o.machine,
                            .bind = o.bind};
     g_autoptr(Plan) plan = hold_plan_make(&hand, host, &wish, &error);
     if (plan == NULL)

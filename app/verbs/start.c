@@ -153,8 +153,8 @@ start_with_devices(const App *app, const char *name, SpawnOptions options,
 {
     g_autoptr(Profile) profile = machine_profile(name, NULL);
     CARREL_AUTO_FD int fd = -1;
-    int code =
-        profile != NULL ? hold_machine(app, profile, agreed, &fd) : EXIT_OK;
+    int code = profile != NULL ? hold_machine(app, name, profile, agreed, &fd)
+                               : EXIT_OK;
 
     options.hold_fd = MAX(fd, 0);
     return code == EXIT_OK ? running_start(app, name, &options) : code;

@@ -12,7 +12,6 @@
 #include "app/helper/journal.h"
 #include "app/helper/transaction.h"
 #include "passthrough-wizard/boot-config.h"
-#include "passthrough-wizard/console.h"
 #include "passthrough-wizard/sriov.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-sysfs.h"
@@ -311,27 +310,6 @@ single_gpu(void)
     fake_sysfs_put(fake, "/sys/devices/pci0000:00/0000:01:00.0/boot_vga",
                    "1\n");
     return fake;
-}
-
-static void
-test_console_order(void)
-{
-    g_autoptr(FakeSysfs) fake = single_gpu();
-    const BindOptions none = {0};
-    g_autoptr(GError) error = NULL;
-
-    CU_ASSERT_PTR_NULL(bind_plan(fake, "01:00.0", &none, &error));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "--console"));
-    g_autoptr(Plan) plan = bind_with_console(fake, NULL);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
-    g_autoptr(GString) order = g_string_new(NULL);
-    for (guint i = 0; i < plan->steps->len; i++)
-        g_string_append_printf(order, "%s ", plan_step(plan, i)->kind);
-    CU_ASSERT_STRING_EQUAL(order->str,
-                           "display-manager vtconsole frame-buffer module "
-                           "driver driver-override driver "
-                           "driver driver-override driver ");
-    CU_ASSERT_TRUE(console_is_handed_over(plan));
 }
 
 /* Killed at any line or effect, there and back: the desktop is back. */
@@ -925,7 +903,6 @@ test_cut_line(void)
 }
 
 CU_MAIN("passthrough-act", {"a_card_goes_as_a_whole_and_comes_back", test_card},
-        {"the_console_goes_before_its_card", test_console_order},
         {"a_desktop_is_back_wherever_it_was_killed", test_console_kills},
         {"a_console_that_went_by_itself_is_taken_back", test_console_gone},
         {"files_are_written_and_taken_back", test_files},

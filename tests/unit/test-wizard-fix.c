@@ -188,6 +188,42 @@ test_fix(void)
     CU_ASSERT_STRING_EQUAL(after_of(plan, "vhost_net"), "loaded");
 }
 
+static bool
+warns_of_others(const Plan *plan)
+{
+    for (guint i = 0; i < plan->notes->len; i++)
+        if (has(g_ptr_array_index(plan->notes, i), "other people's machines"))
+            return true;
+    return false;
+}
+
+/* Nothing bound: a rule for all, which says so. Something is: for that alone. */
+static void
+test_fix_vfio_of_bound(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    const char *all = "/etc/udev/rules.d/70-carrel-vfio.rules";
+    const char *one = "/etc/udev/rules.d/70-carrel-vfio-0000-02-00.0.rules";
+    g_autoptr(Plan) before = fix_for(fake, "vfio-access", NULL);
+    g_autofree char *driver = g_build_filename(
+        fake->dir, "sys/devices/pci0000:00/0000:02:00.0/driver", NULL);
+
+    CU_ASSERT_PTR_NOT_NULL(after_of(before, all));
+    CU_ASSERT_TRUE(warns_of_others(before));
+    (void) unlink(driver);
+    CU_ASSERT_EQUAL(symlink("../../../bus/pci/drivers/vfio-pci", driver), 0);
+    fake_sysfs_put(fake, "/dev/vfio/15", "");
+    g_autoptr(Plan) after = fix_for(fake, "vfio-access", NULL);
+    CU_ASSERT_PTR_NULL(after_of(after, all));
+    CU_ASSERT_FALSE(warns_of_others(after));
+    if (geteuid() == 0) { /* what another user has stays that user's */
+        CU_ASSERT_PTR_NOT_NULL(after_of(after, one));
+        CU_ASSERT_PTR_NOT_NULL(after_of(after, "/dev/vfio/15"));
+    } else {
+        CU_ASSERT_PTR_NULL(after_of(after, one));
+    }
+}
+
 static void
 test_fix_unknown(void)
 {
@@ -327,6 +363,7 @@ CU_MAIN("wizard-fix", {"a_group_is_named_by_its_device", test_rule_by_address},
         {"a_pulled_usb_device_is_as_good_as_taken_back", test_pulled},
         {"a_usb_node_has_one_form", test_usb_node_form},
         {"a_fix_has_the_steps_of_each_check", test_fix},
+        {"a_fix_is_for_what_is_bound", test_fix_vfio_of_bound},
         {"a_fix_of_what_no_plan_mends_is_refused", test_fix_unknown},
         {"a_fix_that_was_made_has_no_steps", test_fix_done},
         {"a_fix_that_is_somebody_elses_says_whose", test_fix_who},
