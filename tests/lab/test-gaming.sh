@@ -145,7 +145,7 @@ check "much: and none is kept" within 30 is_back
 if [ -x "$peer" ]; then
     starts shared ivshmem.model=ivshmem-plain ivshmem.name=lab-shm \
         ivshmem.size=1M ivshmem.mode=0660
-    check "shared: the file is there" test "$(stat -c '%s %a' /dev/shm/lab-shm)" = '1048576 660'
+    check "shared: the file is there" test "$(stat -c '%s %a' /dev/shm/lab-shm)" = '1048576 1660'
     asks shared 'for d in /sys/bus/pci/devices/*; do grep -q 0x1110 $d/device && echo 1 >$d/enable && echo card=$d && shm=$d; done' \
         'card=/sys' "the card is there"
     "$carrel" send shared serial $'shm-peer $shm/resource2 answer\n'
