@@ -298,7 +298,7 @@ static const SchemaKey keys[] = {
     { "memory", "hugepages", SCHEMA_ENUM, 0, 0, 0, "off|transparent|2M|1G", "transparent", NULL, "0.2", "size of the host's pages: transparent is large ones where the host finds some; 2M and 1G are reserved when the machine starts (carrel start asks for root) and given back when it ends", NULL },
 
     { "ivshmem", "model", SCHEMA_ENUM, 0, 0, 0, "none|ivshmem-plain", "none", NULL, "0.2", "ivshmem-plain is a PCI card whose memory is a file below /dev/shm", NULL },
-    { "ivshmem", "name", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "looking-glass", NULL, "0.2", "name of the file below /dev/shm; empty is the machine's name. One that is there stays, one that is made goes with the machine", check_interface },
+    { "ivshmem", "name", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "looking-glass", NULL, "0.2", "name of the file below /dev/shm; empty is the machine's name. One machine at a time has it; one that is there stays, one that is made goes with the machine", check_interface },
     { "ivshmem", "size", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 1 * GIB, NULL, "32M", NULL, "0.2", "size of the memory, a power of two; Looking Glass needs 32M for 1920x1080, 64M for 2560x1440, 128M for 3840x2160", NULL },
     { "ivshmem", "mode", SCHEMA_ENUM, 0, 0, 0, "0600|0660|0666", "0600", NULL, "0.2", "who may open the file: its owner, also its group, or everybody", NULL },
     { "ivshmem", "group", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.2", "group of a file that is made; empty is the user's own", check_interface },

@@ -12,7 +12,10 @@ struct MachineSleep {
     MachineHost *host;
     HostSleep *bus; /* NULL: not connected */
     bool block;
+    bool asleep;   /* the host is, or is about to be */
+    bool pausing;  /* asked for, not answered yet: may outlast the sleep */
     bool paused;   /* by us: it goes on when the host wakes */
+    bool resuming; /* asked for: a machine that still says it is paused runs */
     char *devices; /* "pci0 (0000:01:00.0)"; NULL: none */
 };
 
@@ -32,27 +35,11 @@ devices_of(const Profile *p)
 }
 
 static void
-paused(void *data, GError *error)
-{
-    MachineSleep *s = data;
-
-    s->paused = error == NULL;
-    if (error != NULL) {
-        g_autofree char *line = g_strdup_printf(
-            "the host sleeps, and the machine could not be paused before: %s",
-            error->message);
-        machine_host_say(s->host, line);
-    }
-    g_clear_error(&error);
-    if (s->bus != NULL)
-        host_sleep_ready(s->bus);
-}
-
-static void
 resumed(void *data, GError *error)
 {
     MachineSleep *s = data;
 
+    s->resuming = false;
     if (error != NULL) {
         g_autofree char *line = g_strdup_printf(
             "the host is awake, and the machine stays paused: %s; 'carrel "
@@ -64,11 +51,47 @@ resumed(void *data, GError *error)
 }
 
 static void
+go_on(MachineSleep *s)
+{
+    if (s->paused) {
+        s->resuming = true;
+        machine_host_ops.resume(s->host, resumed, s);
+    }
+    s->paused = false;
+}
+
+/* Perhaps only after the host has slept and is awake again: logind waits for
+ * some seconds and no longer. */
+static void
+paused(void *data, GError *error)
+{
+    MachineSleep *s = data;
+
+    s->pausing = false;
+    s->paused = error == NULL;
+    if (error != NULL) {
+        g_autofree char *line = g_strdup_printf(
+            "the host sleeps, and the machine could not be paused before: %s",
+            error->message);
+        machine_host_say(s->host, line);
+    }
+    g_clear_error(&error);
+    if (s->bus == NULL) /* stopped: the machine ends */
+        return;
+    if (s->asleep)
+        host_sleep_ready(s->bus);
+    else
+        go_on(s); /* the lock is that of the next sleep */
+}
+
+static void
 sleeping(void *data)
 {
     MachineSleep *s = data;
-    bool runs = strcmp(machine_host_ops.state(s->host), "paused") != 0;
+    bool runs = s->pausing || s->resuming ||
+                strcmp(machine_host_ops.state(s->host), "paused") != 0;
 
+    s->asleep = true;
     if (s->devices != NULL) {
         g_autofree char *line = g_strdup_printf(
             "the host goes to sleep with %s: such a device loses its state, "
@@ -80,10 +103,12 @@ sleeping(void *data)
     }
     machine_host_say(s->host, runs ? "the host goes to sleep: pausing"
                                    : "the host goes to sleep");
-    if (runs)
-        machine_host_ops.pause(s->host, paused, s);
-    else
+    if (!runs) {
         host_sleep_ready(s->bus);
+    } else if (!s->pausing) { /* or the answer to come is for this sleep */
+        s->pausing = true;
+        machine_host_ops.pause(s->host, paused, s);
+    }
 }
 
 static void
@@ -91,10 +116,9 @@ woke(void *data)
 {
     MachineSleep *s = data;
 
+    s->asleep = false;
     machine_host_say(s->host, "the host is awake");
-    if (s->paused)
-        machine_host_ops.resume(s->host, resumed, s);
-    s->paused = false;
+    go_on(s);
 }
 
 static void

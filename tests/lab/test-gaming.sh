@@ -97,7 +97,7 @@ asks windows 'echo threads=$(cat /sys/devices/system/cpu/cpu0/topology/thread_si
 
 if [ -x "$peer" ]; then
     check "windows: shared memory is a file" \
-        test "$(stat -c '%s %a' /dev/shm/lab-shm)" = '1048576 660'
+        test "$(stat -c '%s %a' /dev/shm/lab-shm)" = '1048576 1660'
     asks windows 'for d in /sys/bus/pci/devices/*; do grep -q 0x1110 $d/device && echo 1 >$d/enable && echo card=$d && shm=$d; done' \
         'card=/sys' "it is a card"
     "$carrel" send windows serial $'shm-peer $shm/resource2 answer\n'

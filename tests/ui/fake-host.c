@@ -541,8 +541,12 @@ static void
 fake_look(void *data, UiLooked done, void *done_data)
 {
     FakeLook *job = g_new0(FakeLook, 1);
+    gint64 until = g_get_monotonic_time();
 
     *job = (FakeLook){data, done, done_data};
+    until += (gint64) job->host->options.busy_ms * G_TIME_SPAN_MILLISECOND;
+    while (g_get_monotonic_time() < until) {
+    }
     g_idle_add(answer_look, job);
 }
 

@@ -7,6 +7,7 @@
 typedef struct {
     const char *log_dir;   /* with NAME-SOURCE.log */
     const char *host_file; /* recorded host to look at; NULL: fails */
+    unsigned busy_ms;      /* to ask for a look takes that long, silently */
     bool live;             /* it is taken for this host: it may be changed */
     bool hostile;          /* names and notes full of control codes */
     bool graphics;         /* the console shows a picture */

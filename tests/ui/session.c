@@ -77,11 +77,36 @@ session_read(Session *s, int ms)
     return true;
 }
 
+/* The program waits for something; on a loaded machine it may be silent only
+ * because others have the processor. State R, or D in a read of a disk. */
+static bool
+is_waiting(const Session *s)
+{
+    g_autofree char *file = g_strdup_printf("/proc/%d/stat", (int) s->pid);
+    g_autofree char *text = NULL;
+
+    if (s->pid <= 0 || !g_file_get_contents(file, &text, NULL, NULL))
+        return true; /* it has ended */
+    /* the name before it may have any character */
+    const char *state = strrchr(text, ')');
+    return state == NULL || strlen(state) < 3 || strchr("RD", state[2]) == NULL;
+}
+
+/* It has taken its keys and drawn what follows: silent and waiting. */
 void
 session_settle(Session *s)
 {
-    while (session_read(s, QUIET_MS))
-        ;
+    gint64 until = g_get_monotonic_time() + PATIENCE_MS * 1000;
+
+    for (bool waited = false; g_get_monotonic_time() < until;) {
+        bool said = session_read(s, QUIET_MS);
+        bool waits = is_waiting(s);
+        if (!said && waited && waits)
+            return;
+        waited = waits;
+        if (s->ended)
+            return;
+    }
 }
 
 char *

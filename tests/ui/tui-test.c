@@ -669,6 +669,19 @@ test_doctor_details(void)
     check_host("intel-desktop", "doctor-details", KEYS("H", "\r"));
 }
 
+/* As on a loaded machine: keys that are read before the answer find nothing to
+ * act on. */
+static void
+test_doctor_slow(void)
+{
+    const char *folder = g_getenv("CARREL_TEST_HOSTS");
+    g_autofree char *file =
+        g_strdup_printf("%s/intel-desktop.host", folder != NULL ? folder : ".");
+    SessionOptions o = {.host = {.host_file = file, .busy_ms = 4 * QUIET_MS}};
+
+    check_screen(&o, "doctor-details", KEYS("H", "\r"), "win98");
+}
+
 /* The answer comes when its screen is gone. */
 static void
 test_left_before_the_answer(void)
@@ -810,6 +823,7 @@ static const CuCase cases[] = {
     {"no_panel_breaks_on_a_tiny_terminal", test_small_panels},
     {"doctor_shows_every_check", test_doctor},
     {"doctor_shows_what_to_do", test_doctor_details},
+    {"a_slow_look_at_the_host_is_waited_for", test_doctor_slow},
     {"a_screen_may_be_left_before_the_answer", test_left_before_the_answer},
     {"hostile_text_has_no_effect_on_the_terminal", test_hostile},
     {"delete_needs_a_deliberate_choice", test_delete_needs_choice},

@@ -6,6 +6,7 @@
 
 #include "tests/unit/cu-main.h"
 #include "tests/unit/sound-rig.h"
+#include "vmm/audio/audio-internal.h"
 
 static gint16 heard[2 * AUDIO_RATE];
 
@@ -303,6 +304,75 @@ test_alsa(void)
 #endif
 }
 
+/* ---- a card that hangs ---- */
+
+/* The card outlives its machine, so this is in no fixture. */
+static struct {
+    GMutex lock; /* guards the rest */
+    GCond cond;
+    bool rests, may_go_on, closed;
+} hung;
+
+static void
+hung_note(bool *flag)
+{
+    g_mutex_lock(&hung.lock);
+    *flag = true;
+    g_cond_broadcast(&hung.cond);
+    g_mutex_unlock(&hung.lock);
+}
+
+static void
+hung_wait(const bool *flag)
+{
+    g_mutex_lock(&hung.lock);
+    while (!*flag)
+        g_cond_wait(&hung.cond, &hung.lock);
+    g_mutex_unlock(&hung.lock);
+}
+
+static AudioOutput *
+hung_open(const AudioSpec *spec, char **ret_error)
+{
+    return (AudioOutput *) &hung;
+}
+
+static void
+hung_close(AudioOutput *output)
+{
+    hung_note(&hung.closed);
+}
+
+static void
+hung_rest(AudioOutput *output)
+{
+    hung_note(&hung.rests);
+    hung_wait(&hung.may_go_on);
+}
+
+static void
+test_hung_card(void)
+{
+    static const AudioOutputOps ops = {.name = "hung",
+                                       .latency_ns = 60 * NSEC_PER_MSEC,
+                                       .open = hung_open,
+                                       .close = hung_close,
+                                       .rest = hung_rest};
+    const AudioSpec spec = {.output = "hung", .volume = 100};
+    FakeVm *vm = fake_vm_new(4096);
+    Audio *audio = audio_new_on(&ops, &spec, &vm->env, NULL);
+
+    hung_wait(&hung.rests);
+    audio_free(audio); /* waits for a second, in vain */
+    CU_ASSERT_FALSE(hung.closed);
+    Loop *loop = vm->env.loop;
+    vm->env.loop = NULL; /* whoever looks now crashes, without a sanitizer */
+    hung_note(&hung.may_go_on);
+    hung_wait(&hung.closed);
+    vm->env.loop = loop;
+    fake_vm_free(vm);
+}
+
 CU_MAIN("audio", {"a_voice_is_resampled_to_the_output", test_resampling},
         {"pieces_join_or_leave_their_gap", test_pieces_join},
         {"a_sum_that_is_too_loud_is_cut", test_sum_is_cut},
@@ -311,4 +381,5 @@ CU_MAIN("audio", {"a_voice_is_resampled_to_the_output", test_resampling},
         {"a_file_waits_for_a_device_that_is_late", test_wav_waits},
         {"a_file_that_cannot_be_written_is_an_error", test_wav_refused},
         {"a_missing_card_is_a_warning", test_no_card},
-        {"alsa_gets_what_the_guest_plays", test_alsa})
+        {"alsa_gets_what_the_guest_plays", test_alsa},
+        {"a_card_that_hung_asks_no_machine_that_is_gone", test_hung_card})

@@ -2,6 +2,7 @@
  * who made it, who may use it, and who clears it away. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,7 +91,7 @@ a_file_that_is_made_goes_again(void)
     begin(&f);
     CU_ASSERT_TRUE(open_it(&f, "mode=0660\n"));
     CU_ASSERT_EQUAL(stat(f.path, &st), 0);
-    CU_ASSERT_EQUAL(st.st_mode & 07777, 0660);
+    CU_ASSERT_EQUAL(st.st_mode & 07777, 01660); /* and the mark of ours */
     CU_ASSERT_EQUAL(st.st_size, 1 << 20);
     CU_ASSERT_TRUE(st.st_blocks * 512 >= 1 << 20); /* all there */
     CU_ASSERT_EQUAL(f.m.shared->file.len, 1 << 20);
@@ -188,6 +189,74 @@ a_group_that_is_not_there_is_named(void)
     end(&f);
 }
 
+static void
+a_second_machine_is_refused(void)
+{
+    Fixture f;
+
+    begin(&f);
+    CU_ASSERT_TRUE(open_it(&f, ""));
+    Machine first = f.m;
+    f.m = (Machine){.name = f.name};
+    CU_ASSERT_FALSE(open_it(&f, ""));
+    CU_ASSERT_TRUE(complains(&f, CARREL_ERROR_BUSY, "ivshmem.name: "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(f.error->message, f.path));
+    /* and takes nothing away from the first */
+    machine_close_shared(&f.m);
+    CU_ASSERT_TRUE(is_there(&f));
+    machine_close_shared(&first);
+    CU_ASSERT_FALSE(is_there(&f));
+    g_clear_error(&f.error);
+    CU_ASSERT_TRUE(open_it(&f, ""));
+    end(&f);
+}
+
+static void
+an_administrators_file_is_for_one_at_a_time(void)
+{
+    Fixture f;
+
+    begin(&f);
+    put(&f, 1 << 20);
+    int other = open(f.path, O_RDWR | O_CLOEXEC);
+    CU_ASSERT_EQUAL(flock(other, LOCK_EX), 0);
+    CU_ASSERT_FALSE(open_it(&f, ""));
+    CU_ASSERT_TRUE(complains(&f, CARREL_ERROR_BUSY, "another machine"));
+    machine_close_shared(&f.m);
+    g_clear_error(&f.error);
+    (void) close(other);
+    CU_ASSERT_TRUE(is_there(&f));
+    CU_ASSERT_TRUE(open_it(&f, ""));
+    end(&f);
+}
+
+/* What SIGKILL leaves: another guest's content, size and mode. */
+static void
+what_a_killed_machine_left_is_made_anew(void)
+{
+    struct stat st;
+    Fixture f;
+    char byte = 1;
+
+    begin(&f);
+    CU_ASSERT_TRUE(open_it(&f, "mode=0666\n"));
+    CU_ASSERT_EQUAL(pwrite(f.m.shared->file.fd, "secret", 6, 4096), 6);
+    f.m.shared->made = false;
+    machine_close_shared(&f.m);
+    CU_ASSERT_TRUE_FATAL(is_there(&f));
+    CU_ASSERT_EQUAL(truncate(f.path, 2 << 20), 0);
+
+    CU_ASSERT_TRUE_FATAL(open_it(&f, "mode=0600\n"));
+    CU_ASSERT_EQUAL(stat(f.path, &st), 0);
+    CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
+    CU_ASSERT_EQUAL(st.st_size, 1 << 20);
+    CU_ASSERT_EQUAL(pread(f.m.shared->file.fd, &byte, 1, 4096), 1);
+    CU_ASSERT_EQUAL(byte, 0);
+    machine_close_shared(&f.m);
+    CU_ASSERT_FALSE(is_there(&f));
+    end(&f);
+}
+
 CU_MAIN("shared-file",
         {"without_a_card_there_is_no_file", without_a_card_there_is_no_file},
         {"a_file_that_is_made_goes_again", a_file_that_is_made_goes_again},
@@ -197,4 +266,9 @@ CU_MAIN("shared-file",
         {"what_is_no_file_is_refused", what_is_no_file_is_refused},
         {"somebody_else_s_file_is_refused", somebody_else_s_file_is_refused},
         {"a_group_that_is_not_there_is_named",
-         a_group_that_is_not_there_is_named})
+         a_group_that_is_not_there_is_named},
+        {"a_second_machine_is_refused", a_second_machine_is_refused},
+        {"an_administrators_file_is_for_one_at_a_time",
+         an_administrators_file_is_for_one_at_a_time},
+        {"what_a_killed_machine_left_is_made_anew",
+         what_a_killed_machine_left_is_made_anew})

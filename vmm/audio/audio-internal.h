@@ -50,6 +50,9 @@ extern const AudioOutputOps audio_alsa_ops;
 
 /* ---- audio.c ---- */
 
+/* audio_new() with that output; NULL: there is none of spec's name. */
+Audio *audio_new_on(const AudioOutputOps *ops, const AudioSpec *spec,
+                    DeviceEnv *env, GError **error);
 /* A voice has got something: the mixer's thread is to go on. Any thread. */
 void audio_wake(Audio *audio);
 AudioMixer *audio_mixer(Audio *audio);

@@ -183,17 +183,26 @@ follow_card(Audio *a)
     return give(a, (gsize) n, step, runs);
 }
 
-/* A file goes on where there is something; a card in the present. */
-static void
-awake(Audio *a)
+/* A file goes on where there is something. False: it has nothing, or is a
+ * card. */
+static bool
+skip_silence(Audio *a)
 {
     gint64 next;
 
+    if (!a->ops->follows_guest || !audio_mixer_next_ns(&a->mixer, &next))
+        return false;
+    a->mixer.at_ns = (double) (next - LEAD_NS);
+    return true;
+}
+
+/* A card goes on in the present. */
+static void
+awake(Audio *a)
+{
     a->silent = 0;
     a->host_us = g_get_monotonic_time();
-    if (a->ops->follows_guest && audio_mixer_next_ns(&a->mixer, &next))
-        a->mixer.at_ns = (double) (next - LEAD_NS);
-    else
+    if (!skip_silence(a))
         a->mixer.at_ns = (double) (guest_now(a) - a->ops->latency_ns);
 }
 
@@ -248,9 +257,10 @@ play(Audio *a)
             ok = a->ops->follows_guest ? follow_guest(a, a->ops->latency_ns)
                                        : follow_card(a);
     }
-    /* the owner of a file waits for its end */
+    /* The owner of a file waits for its end, but not for ever: after a card or
+     * a disk that hung there may be no machine to ask for its time. */
     if (a->silent >= AUDIO_RATE)
-        awake(a);
+        (void) skip_silence(a);
     while (ok && a->ops->follows_guest && audio_mixer_next_ns(&a->mixer, &next))
         ok = give(a, 512, FRAME_NS, true);
 }
@@ -362,10 +372,17 @@ start_thread(Audio *a)
 Audio *
 audio_new(const AudioSpec *spec, DeviceEnv *env, GError **error)
 {
+    return audio_new_on(output_by_name(spec->output), spec, env, error);
+}
+
+Audio *
+audio_new_on(const AudioOutputOps *ops, const AudioSpec *spec, DeviceEnv *env,
+             GError **error)
+{
     Audio *a = audio_new_manual(env);
     char *why = NULL;
 
-    a->ops = output_by_name(spec->output);
+    a->ops = ops;
     a->device = g_strdup(spec->device);
     a->file = g_strdup(spec->file);
     a->mixer.volume = MIN(spec->volume, 100u) * AUDIO_UNITY / 100;
