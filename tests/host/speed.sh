@@ -13,10 +13,11 @@ starts slow "disk=$home/count.img" --memory 16M --set machine.speed=25% \
 counts() { "$carrel" logs "$1" --source serial0 --lines 10000 |
     grep -xE '[0-9a-f]{8}'; }
 lines() { counts "$1" | wc -l; }
-# comes NAME N - its Nth count; sets at to when, in ms.
+# comes NAME N - its Nth count; sets seen to how many there are then, for a look
+# may take longer than a count, and at to when, in ms.
 comes() {
     local end=$((SECONDS + 120))
-    until [ "$(lines "$1")" -ge "$2" ]; do
+    until seen=$(lines "$1") && [ "$seen" -ge "$2" ]; do
         [ $SECONDS -lt $end ] || return
         sleep 0.2
     done
@@ -29,12 +30,11 @@ comes() {
 works() {
     local from start count
     work=0 took=0
-    from=$(($(lines "$1") + 1))
-    comes "$1" $from || return
-    start=$at
+    comes "$1" $(($(lines "$1") + 1)) || return
+    start=$at from=$seen
     comes "$1" $((from + $2)) || return
     took=$((at - start + 1))
-    for count in $(counts "$1" | tail -n +$((from + 1)) | head -n "$2"); do
+    for count in $(counts "$1" | head -n "$seen" | tail -n +$((from + 1))); do
         work=$((work + 16#$count))
     done
     work=$((work * 1000 / took))
