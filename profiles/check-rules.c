@@ -448,6 +448,31 @@ rule_kernel_and_chipset(const Rules *rules)
                        g_strdup("has no effect without machine.kernel"));
 }
 
+/* What counts time in the minimal machine is the hypervisor's: it has neither
+ * PIT nor RTC nor a power management timer. */
+static void
+rule_minimal_has_a_clock(const Rules *rules)
+{
+    static const char *const off[] = {"cpu.kvm", "clock.kvmclock"};
+    const Profile *p = rules->profile;
+    bool hidden = profile_get_bool(p, "machine.hide-hypervisor");
+    const char *key = hidden ? "machine.hide-hypervisor" : NULL;
+    bool hyperv = profile_get_bool(p, "cpu.hyperv") &&
+                  *profile_get_string(p, "cpu.hv-vendor") == '\0';
+
+    if (!is_minimal(p) || (!hidden && hyperv))
+        return;
+    for (unsigned i = 0; key == NULL && i < G_N_ELEMENTS(off); i++)
+        if (!profile_get_bool(p, off[i]))
+            key = off[i];
+    if (key != NULL)
+        profile_report(rules->findings, false, profile_get_line(p, key), key,
+                       g_strdup("leaves the guest without a clock, as "
+                                "chipset=pc-virtio has no other than the "
+                                "hypervisor's: Linux may not start; set "
+                                "cpu.hyperv=true or use another chipset"));
+}
+
 /* The minimal machine has no slot for it. */
 static void
 rule_minimal_has_no(const Rules *rules)
@@ -583,6 +608,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_cirrus_memory,
         rule_kernel_and_chipset,
         rule_minimal_has_no,
+        rule_minimal_has_a_clock,
         rule_minimal_drives,
         rule_networks,
         rule_boot_from_net,

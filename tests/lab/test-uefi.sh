@@ -33,6 +33,15 @@ mformat -i "$home/esp.img" -F :: &&
     mcopy -i "$home/esp.img" "$home/startup.nsh" ::startup.nsh
 cp "$disk" "$home/root.img"
 
+# tells - what came over the serial port, where UEFI's console is as well, after
+# a failure: its screen is a picture.
+tells() {
+    {
+        "$carrel" logs box
+        "$carrel" logs box --source serial0 --lines 40
+    } 2>&1 | tr -d '\033\r' | sed 's/^/# /'
+}
+
 check "a machine is made" "$carrel" new box --from pc \
     --disk "$home/esp.img" --disk "$home/root.img" machine.firmware=uefi \
     machine.cpus="$cpus" machine.memory="$memory" disk1.model=virtio-blk
@@ -42,18 +51,18 @@ check "its variables are in its folder" test -s "$vars"
 check "another program cannot write them" bash -c \
     "! '$carrel' run --detach --name thief disk='$vars' 2>/dev/null"
 check "the shell runs the script" "$carrel" expect box 'first start ends' \
-    --serial --timeout 400 || show box
+    --serial --timeout 800 || tells
 check "it powers off by itself" gone box 60
 check "the variable is in the file" grep -aqP 'k\0e\0p\0t' "$vars"
 
 check "it starts again" "$carrel" start box
 check "the script goes on" "$carrel" expect box 'second start' --serial \
-    --timeout 400 || show box
+    --timeout 800 || tells
 check "the variable was kept" "$carrel" expect box 'CarrelLab' --serial \
-    --timeout 60 || show box
+    --timeout 60 || tells
 check "Debian starts by its EFI stub" \
-    "$carrel" expect box 'carrel-lab login:' --serial --timeout 400 ||
-    { show box; finish; }
+    "$carrel" expect box 'carrel-lab login:' --serial --timeout 800 ||
+    { tells; finish; }
 asks() { # COMMAND PATTERN WHAT
     "$carrel" send box serial "$1"$'\n' &&
         check "$3" "$carrel" expect box "$2" --serial --timeout 60

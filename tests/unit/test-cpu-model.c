@@ -301,8 +301,10 @@ test_threads(void)
     CpuidLeaf amd = {.function = 0x8000001e};
     CpuidLeaf l1 = {.function = 0x8000001d, .eax = 0x7ffc121};
     CpuidLeaf l3 = {.function = 4, .index = 3, .eax = 0xfc000163};
+    CpuidLeaf features = {.function = 0x80000001};
     g_autoptr(GArray) a = g_array_new(FALSE, TRUE, sizeof(CpuidLeaf));
 
+    g_array_append_val(a, features);
     g_array_append_val(a, amd);
     g_array_append_val(a, l1);
     g_array_append_val(a, l3);
@@ -315,6 +317,31 @@ test_threads(void)
     CU_ASSERT_EQUAL(leaf(a, 0x8000001d)->eax >> 14 & 0xfff, 1); /* L1: core */
     CU_ASSERT_EQUAL(leaf(a, 4)->eax >> 14 & 0xfff, 7); /* L3: package */
     CU_ASSERT_EQUAL(leaf(a, 4)->eax >> 26, 3);         /* four cores */
+    /* a host without it: Linux would not look at 8000001E */
+    CU_ASSERT_EQUAL(leaf(a, 0x80000001)->ecx, 1u << 22);
+}
+
+/* KVM since 6.2 reports one level of leaf 0xb, an older one two or three. */
+static void
+test_second_level(void)
+{
+    CpuModelContext ctx = {.n_vcpus = 4, .sockets = 1, .threads = 1};
+    CpuidLeaf b = {.function = 0xb, .indexed = true};
+
+    for (guint given = 1; given <= 3; given++) {
+        g_autoptr(GArray) a = g_array_new(FALSE, TRUE, sizeof(CpuidLeaf));
+        for (b.index = 0; b.index < given; b.index++)
+            g_array_append_val(a, b);
+        cpu_model_apply(cpu_model_find("host"), &ctx, 3, a);
+        CU_ASSERT_EQUAL_FATAL(a->len, MAX(given, 2));
+        const CpuidLeaf *second = &g_array_index(a, CpuidLeaf, 1);
+        CU_ASSERT_TRUE(second->indexed);
+        CU_ASSERT_EQUAL(second->index, 1);
+        CU_ASSERT_EQUAL(second->eax, 2); /* all four are one package */
+        CU_ASSERT_EQUAL(second->ebx, 4);
+        CU_ASSERT_EQUAL(second->ecx, 2u << 8 | 1);
+        CU_ASSERT_EQUAL(second->edx, 3);
+    }
 }
 
 static void
@@ -348,4 +375,5 @@ CU_MAIN("cpu-model", {"every_listed_model_exists", test_names},
         {"kvm_s_clock_can_be_hidden", test_kvmclock},
         {"the_counter_can_be_a_plain_one", test_invariant_tsc},
         {"threads_share_a_core_and_its_caches", test_threads},
+        {"cores_share_a_package", test_second_level},
         {"sockets_split_the_processors", test_sockets})

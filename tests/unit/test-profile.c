@@ -663,6 +663,39 @@ hyper_v_that_nobody_sees_is_a_warning(void)
 }
 
 static void
+the_minimal_machine_needs_the_hypervisor_s_clock(void)
+{
+    static const struct {
+        const char *text, *key; /* NULL: nothing to say */
+    } rows[] = {
+        {"[machine]\nchipset=pc-virtio\nkernel=/k\n", NULL},
+        {"[machine]\nchipset=pc-virtio\nkernel=/k\n[cpu]\nkvm=false\n",
+         "cpu.kvm"},
+        {"[machine]\nchipset=pc-virtio\nkernel=/k\n[clock]\nkvmclock=false\n",
+         "clock.kvmclock"},
+        {"[machine]\nchipset=pc-virtio\nkernel=/k\nhide-hypervisor=true\n",
+         "machine.hide-hypervisor"},
+        {"[machine]\nchipset=pc-virtio\nkernel=/k\n[cpu]\nkvm=false\n"
+         "hyperv=true\n",
+         NULL},
+        {"[machine]\nchipset=pc-virtio\nkernel=/k\n[cpu]\nkvm=false\n"
+         "hyperv=true\nhv-vendor=Another\n",
+         "cpu.kvm"},
+        {"[cpu]\nkvm=false\n", NULL},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(Profile) p = parse(rows[i].text);
+        g_autoptr(GPtrArray) findings = profile_check(p);
+        CU_ASSERT_EQUAL_FATAL(findings->len, rows[i].key != NULL ? 1 : 0);
+        if (rows[i].key == NULL)
+            continue;
+        CU_ASSERT_FALSE(finding(findings, 0)->is_error);
+        CU_ASSERT_STRING_EQUAL(finding(findings, 0)->key, rows[i].key);
+    }
+}
+
+static void
 sockets_and_threads_divide_the_processors(void)
 {
     CU_ASSERT_TRUE(complains("[machine]\ncpus=3\n[cpu]\nthreads=2\n",
@@ -721,6 +754,7 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(sound_needs_what_it_names),
         CASE(every_key_with_every_bad_form_is_handled),
         CASE(hyper_v_that_nobody_sees_is_a_warning),
+        CASE(the_minimal_machine_needs_the_hypervisor_s_clock),
         CASE(sockets_and_threads_divide_the_processors),
         CASE(pins_are_one_for_each_processor),
         CASE(a_keyboard_that_is_not_there_is_found),

@@ -49,6 +49,7 @@ G_DEFINE_QUARK(carrel - cpu - error - quark, carrel_cpu_error)
 #define X_LM      (1u << 29)
 #define X_LAHF    (1u << 0)
 #define X_SVM     (1u << 2)
+#define X_TOPOEXT (1u << 22)
 
 /* leaf 80000007 EDX */
 #define P_INVARIANT_TSC (1u << 8)
@@ -285,8 +286,6 @@ apply_topology(const CpuModelContext *ctx, unsigned apic_id, CpuidLeaf *leaf)
     }
 }
 
-/* ---- hypervisor leaves ---- */
-
 static CpuidLeaf *
 find_leaf(GArray *leaves, guint32 function)
 {
@@ -297,6 +296,42 @@ find_leaf(GArray *leaves, guint32 function)
     }
     return NULL;
 }
+
+/* KVM since 6.2 reports the first level only, with nothing in it. Without the
+ * second a guest takes each core for a package. */
+static void
+add_second_level(GArray *leaves, guint32 function)
+{
+    CpuidLeaf second = {.function = function, .index = 1, .indexed = true};
+    bool first = false;
+
+    for (guint i = 0; i < leaves->len; i++) {
+        const CpuidLeaf *leaf = &g_array_index(leaves, CpuidLeaf, i);
+        if (leaf->function != function)
+            continue;
+        if (leaf->index == 1)
+            return;
+        first = true;
+    }
+    if (first)
+        g_array_append_val(leaves, second);
+}
+
+/* AMD's leaf of threads counts where TOPOEXT is set, which KVM leaves out on a
+ * host that has none. */
+static void
+show_topology(const CpuModelContext *ctx, GArray *leaves)
+{
+    CpuidLeaf *features = find_leaf(leaves, 0x80000001u);
+
+    add_second_level(leaves, 0xb);
+    add_second_level(leaves, 0x1f);
+    if (ctx->threads > 1 && features != NULL &&
+        find_leaf(leaves, 0x8000001eu) != NULL)
+        features->ecx |= X_TOPOEXT;
+}
+
+/* ---- hypervisor leaves ---- */
 
 /* Leaf 40000010: TSC and APIC bus frequency in kHz; saves the firmware a
  * calibration. The emulated APIC timer counts nanoseconds. */
@@ -348,6 +383,7 @@ cpu_model_apply(const CpuModel *m, const CpuModelContext *ctx, unsigned apic_id,
     bool hide = m->hide_hypervisor || ctx->hide_hypervisor;
 
     drop_leaves(m, hide || ctx->hide_backend, leaves);
+    show_topology(ctx, leaves);
     for (guint i = 0; i < leaves->len; i++) {
         CpuidLeaf *leaf = &g_array_index(leaves, CpuidLeaf, i);
         if (!m->pass_through)
