@@ -25,7 +25,8 @@ beeps() {
 
 beeps wav --set sound.output=wav --set "sound.file=$home/out.wav"
 check "wav: the machine stops" "$carrel" stop wav --force
-check "wav: the tone is there" python3 "$tones" "$home/out.wav" "1000:$three"
+check "wav: the tone is there" python3 "$tones" "$home/out.wav" "1000:$three" &&
+    tells
 
 export ALSA_CONFIG_PATH=$home/asoundrc
 cat >"$ALSA_CONFIG_PATH" <<ALSA
@@ -38,8 +39,9 @@ where=$("$carrel" status probe --json)
 if [[ $where == *'"sound":"alsa: carrel"'* ]]; then
     beeps alsa --set sound.device=carrel
     check "alsa: the machine stops" "$carrel" stop alsa --force
-    check "alsa: the tone is there" python3 "$tones" "$home/alsa.wav" \
-        "1000:$three"
+    # a card does not wait: a busy host leaves holes in the tone
+    check "alsa: the tone is there" python3 "$tones" --one "$home/alsa.wav" \
+        1000:0.5-6 && tells
 else
     n=$((n + 1))
     echo "ok $n - alsa # SKIP no libasound, or without its plugins"

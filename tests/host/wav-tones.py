@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """wav-tones.py FILE HZ:MIN-MAX... - the tones in a WAV file, in order.
+   wav-tones.py --one FILE HZ:MIN-MAX - at least one of its tones is this.
 
 Each is a stretch that is loud, with at least 0.2 s of silence on both sides;
 its frequency is that of the middle half of the distances between upward
@@ -50,19 +51,26 @@ def frequency(left, rate):
     return rate / statistics.fmean(gaps[quarter:len(gaps) - quarter])
 
 
+def fits(seconds, hz, text):
+    want, _, limits = text.partition(':')
+    low, _, high = limits.partition('-')
+    return (abs(hz / float(want) - 1) < 0.01 and
+            float(low) <= seconds <= float(high))
+
+
 def main():
-    left, rate = read(sys.argv[1])
+    one = sys.argv[1] == '--one'
+    path, *wanted = sys.argv[1 + one:]
+    left, rate = read(path)
     found = [((e - b) / rate, frequency(left[b:e], rate))
              for b, e in stretches(left, rate) if e - b > rate * 0.05]
     for seconds, hz in found:
         print(f'{hz:.1f} Hz for {seconds:.3f} s')
-    wanted = sys.argv[2:]
-    good = len(found) == len(wanted)
-    for (seconds, hz), text in zip(found, wanted):
-        want, _, limits = text.partition(':')
-        low, _, high = limits.partition('-')
-        good &= abs(hz / float(want) - 1) < 0.01
-        good &= float(low) <= seconds <= float(high)
+    if one:
+        good = any(fits(s, hz, wanted[0]) for s, hz in found)
+    else:
+        good = len(found) == len(wanted) and all(
+            fits(s, hz, text) for (s, hz), text in zip(found, wanted))
     if not good:
         print('wanted:', *wanted)
     return 0 if good else 1
