@@ -127,7 +127,10 @@ write_page0(Dp8390 *c, unsigned reg, guint8 value)
     case DP_TPSR: s->tpsr = value; break;
     case DP_TBCR0: s->tbcr = (guint16) ((s->tbcr & 0xff00) | value); break;
     case DP_TBCR1: s->tbcr = (guint16) ((s->tbcr & 0xff) | value << 8); break;
-    case DP_ISR: s->isr &= (guint8) ~(value & 0x7f); break;
+    case DP_ISR:
+        s->isr &= (guint8) ~(value & 0x7f);
+        nic_kick_rx(&c->nic);
+        break;
     case DP_RSAR0: s->rsar = (guint16) ((s->rsar & 0xff00) | value); break;
     case DP_RSAR1: s->rsar = (guint16) ((s->rsar & 0xff) | value << 8); break;
     case DP_RBCR0: s->rbcr = (guint16) ((s->rbcr & 0xff00) | value); break;
@@ -340,16 +343,23 @@ is_receiving(const Dp8390State *s)
            (s->rcr & DP_RCR_MON) == 0 && is_ring(s);
 }
 
-/* A ring that is too short for the largest frame is tried when it is empty. */
+/* A ring that is too short for the largest frame is tried when it is empty. A
+ * driver that has acknowledged and not read all waits for a frame that finds no
+ * place, and would then be told of an overflow. No frame is lost here, so it is
+ * told again of those that are in. */
 static unsigned
 room(Nic *nic)
 {
-    const Dp8390State *s = chip_of(nic)->s;
+    Dp8390State *s = chip_of(nic)->s;
 
     if (!is_receiving(s))
         return NIC_BATCH;
     unsigned n = (free_pages(s) - 1) / FRAME_PAGES;
     bool empty = free_pages(s) >= (unsigned) (s->pstop - s->pstart) - 1;
+    if (n == 0 && !empty) {
+        s->isr |= DP_ISR_PRX;
+        dp8390_update_irq(chip_of(nic));
+    }
     return n > 0 ? n : empty;
 }
 

@@ -90,7 +90,9 @@ put(Rtl8139 *d, guint32 *at, const guint8 *bytes, guint32 len, bool wrap)
     (void) dma_write(d->pci.dma, base + *at, bytes, first);
     if (first < len)
         (void) dma_write(d->pci.dma, base, bytes + first, len - first);
-    *at = (*at + len) & (size - 1);
+    *at += len;
+    if (wrap)
+        *at &= size - 1;
 }
 
 /* RCR.WRAP: a frame goes on behind the end instead; not with 64 KiB. */
@@ -112,7 +114,7 @@ receive_buffer(Rtl8139 *d, guint8 *frame, gsize len, guint16 status)
     memset(frame + len, 0, bytes - len);
     put(d, &at, head, sizeof head, wrap);
     put(d, &at, frame, bytes, wrap);
-    pci_put16(d->s.reg, RTL_CBR, (guint16) at);
+    pci_put16(d->s.reg, RTL_CBR, (guint16) (at & (buffer_size(d) - 1)));
     rtl8139_cause(d, ISR_ROK);
 }
 
@@ -242,6 +244,21 @@ has_ring(const Rtl8139 *d)
     return d->plus && (rtl8139_get16(d, RTL_CPCR) & CPCR_RXEN) != 0;
 }
 
+/* A driver that has acknowledged and not read all waits for a frame that finds
+ * no place, and would then be told of an overflow. No frame is lost here, so
+ * it is told again of those that are in. */
+static unsigned
+room_in_buffer(Rtl8139 *d, guint32 most)
+{
+    unsigned n = space(d) / needed(most);
+
+    if (n == 0) {
+        rtl8139_cause(d, ISR_ROK);
+        rtl8139_update_irq(d);
+    }
+    return n;
+}
+
 unsigned
 rtl8139_room(Nic *nic)
 {
@@ -251,7 +268,7 @@ rtl8139_room(Nic *nic)
     if ((d->s.reg[RTL_CR] & CR_RE) == 0)
         return NIC_BATCH;
     if (!has_ring(d))
-        return space(d) / needed(most);
+        return room_in_buffer(d, most);
     unsigned n = count_frames(d, most + FCS_BYTES);
     if (n > 0) {
         d->look_ns = RTL_LOOK_NS;

@@ -177,6 +177,24 @@ test_ring_wraps_and_waits(void)
     nic_rig_free(&r);
 }
 
+/* Linux's driver does so after nine frames. */
+static void
+test_full_ring_is_told_again(void)
+{
+    NicRig r;
+
+    nic_rig_init(&r, &NE_CLASS, NULL, 0);
+    start(&r, 0);
+    nr_host_sends_pattern(&r, 1500, 1);
+    out(&r, DP_ISR, DP_ISR_PRX);
+    CU_ASSERT_EQUAL(in(&r, DP_ISR), 0); /* there is room */
+    for (unsigned i = 0; i < 10; i++)
+        nr_host_sends_pattern(&r, 1500, (guint8) i);
+    out(&r, DP_ISR, DP_ISR_PRX); /* nothing read */
+    CU_ASSERT_EQUAL(in(&r, DP_ISR), DP_ISR_PRX);
+    nic_rig_free(&r);
+}
+
 static bool
 takes(NicRig *r, const char *address)
 {
@@ -283,6 +301,7 @@ test_moves_amid_traffic(void)
     {"prom_and_probe", test_prom_and_probe}, {"sends", test_sends},            \
         {"receives", test_receives},                                           \
         {"ring_wraps_and_waits", test_ring_wraps_and_waits},                   \
+        {"full_ring_is_told_again", test_full_ring_is_told_again},             \
         {"filters_by_address", test_filters},                                  \
         {"hostile_pages_are_harmless", test_hostile_pages},                    \
         {"loopback_stays_inside", test_loopback},                              \

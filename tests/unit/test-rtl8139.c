@@ -309,6 +309,41 @@ test_buffer_does_not_wrap(void)
     nic_rig_free(&r);
 }
 
+/* The head is the last that is before the end. */
+static void
+test_frame_behind_the_end(void)
+{
+    NicRig r;
+
+    begin(&r);
+    start_plain(&r, RCR_WRAP);
+    advance_to_the_end(&r);
+    nr_host_sends_pattern(&r, 116, 1);
+    out16(&r, RTL_CAPR, 8188 - 16);
+    nr_host_sends_pattern(&r, 200, 9);
+    CU_ASSERT_EQUAL(in16(&r, RTL_CBR), 8188 + 208 - 8192);
+    CU_ASSERT_TRUE(nr_guest_has_pattern(&r, BUFFER + 8192, 200, 9));
+    nic_rig_free(&r);
+}
+
+/* Linux's driver does so after 64 frames. */
+static void
+test_full_buffer_is_told_again(void)
+{
+    NicRig r;
+
+    begin(&r);
+    start_plain(&r, 0);
+    nr_host_sends_pattern(&r, 1000, 1);
+    out16(&r, RTL_ISR, ISR_ROK);
+    CU_ASSERT_EQUAL(in16(&r, RTL_ISR), 0); /* there is room */
+    for (unsigned i = 0; i < 10; i++)
+        nr_host_sends_pattern(&r, 1000, (guint8) i);
+    out16(&r, RTL_ISR, ISR_ROK); /* nothing read */
+    CU_ASSERT_EQUAL(in16(&r, RTL_ISR), ISR_ROK);
+    nic_rig_free(&r);
+}
+
 static void
 test_full_buffer_waits(void)
 {
@@ -629,6 +664,8 @@ CU_MAIN("rtl8139", {"identity_and_address", test_identity},
         {"receives_into_the_buffer", test_receives_into_the_buffer},
         {"buffer_wraps", test_buffer_wraps},
         {"buffer_goes_on_behind_its_end", test_buffer_does_not_wrap},
+        {"frame_goes_on_behind_the_end", test_frame_behind_the_end},
+        {"full_buffer_is_told_again", test_full_buffer_is_told_again},
         {"full_buffer_waits", test_full_buffer_waits},
         {"odd_capr_is_a_full_buffer", test_odd_capr_is_a_full_buffer},
         {"filters_by_address", test_filters},
