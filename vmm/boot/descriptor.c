@@ -7,7 +7,10 @@
 
 #include <string.h>
 
+#include <glib/gstdio.h>
+
 #define MAX_DEPTH 32u
+#define MAX_BYTES (256 << 10) /* of a file */
 
 typedef struct {
     const char *at, *end;
@@ -276,4 +279,63 @@ descriptor_read(const char *json, gsize len, Descriptor *ret,
     if (ret_why != NULL)
         *ret_why = s.why;
     return s.why == NULL;
+}
+
+/* ---- the host's ---- */
+
+static const char *const folders[] = {
+    "/etc/qemu/firmware",
+    "/usr/share/qemu/firmware",
+};
+
+static bool
+try_file(const char *file, bool (*take)(void *data, Descriptor *d), void *data)
+{
+    g_autofree char *json = NULL;
+    GStatBuf st;
+    Descriptor d;
+    gsize len;
+
+    /* asked before reading, so that a large file is not read into memory */
+    if (!g_str_has_suffix(file, ".json") || g_stat(file, &st) < 0 ||
+        !S_ISREG(st.st_mode) || st.st_size > MAX_BYTES ||
+        !g_file_get_contents(file, &json, &len, NULL) ||
+        !descriptor_read(json, len, &d, NULL))
+        return false;
+    bool taken = take(data, &d);
+    descriptor_clear(&d);
+    return taken;
+}
+
+static int
+compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static bool
+try_folder(const char *dir, bool (*take)(void *data, Descriptor *d), void *data)
+{
+    g_autoptr(GDir) handle = g_dir_open(dir, 0, NULL);
+    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+    const char *entry;
+    bool taken = false;
+
+    if (handle == NULL)
+        return false;
+    while ((entry = g_dir_read_name(handle)) != NULL)
+        g_ptr_array_add(files, g_build_filename(dir, entry, NULL));
+    g_ptr_array_sort(files, compare_paths);
+    for (guint i = 0; i < files->len && !taken; i++)
+        taken = try_file(g_ptr_array_index(files, i), take, data);
+    return taken;
+}
+
+bool
+descriptor_find(bool (*take)(void *data, Descriptor *d), void *data)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++)
+        if (try_folder(folders[i], take, data))
+            return true;
+    return false;
 }

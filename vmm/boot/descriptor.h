@@ -20,3 +20,9 @@ typedef struct {
 bool descriptor_read(const char *json, gsize len, Descriptor *ret,
                      const char **ret_why);
 void descriptor_clear(Descriptor *d);
+
+/* Reads the host's descriptors, those of /etc/qemu/firmware first, each folder
+ * by file name ("50-..." before "60-..."), until take(data, descriptor) is true,
+ * which may steal its strings. Files that are no good are passed over. Whether
+ * one was taken. */
+bool descriptor_find(bool (*take)(void *data, Descriptor *d), void *data);

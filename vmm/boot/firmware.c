@@ -7,9 +7,8 @@
 
 #include "vmm/boot/descriptor.h"
 
-#define MAX_IMAGE      (16 << 20) /* the space below 4 GiB that a ROM can use */
-#define MIN_IMAGE      512        /* an option ROM is at least one block */
-#define MAX_DESCRIPTOR (256 << 10)
+#define MAX_IMAGE (16 << 20) /* the space below 4 GiB that a ROM can use */
+#define MIN_IMAGE 512        /* an option ROM is at least one block */
 
 static const char *const image_dirs[] = {
     "/usr/share/seabios",       "/usr/share/vgabios",
@@ -17,12 +16,6 @@ static const char *const image_dirs[] = {
     "/usr/share/qemu-firmware", "/usr/local/share/seabios",
     "/usr/local/share/qemu",    "/usr/lib/ipxe/qemu",
     "/usr/share/ipxe/qemu",     NULL,
-};
-
-static const char *const descriptor_dirs[] = {
-    "/etc/qemu/firmware",
-    "/usr/share/qemu/firmware",
-    NULL,
 };
 
 G_DEFINE_QUARK(carrel - firmware - error - quark, carrel_firmware_error)
@@ -63,54 +56,22 @@ file_size(const char *path)
     return g_stat(path, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : -1;
 }
 
-/* The image of one descriptor, if it has the wanted file name. */
-static char *
-by_descriptor(const char *file, const char *name)
+typedef struct {
+    const char *name;
+    char *path; /* NULL: not found yet */
+} Wanted;
+
+static bool
+has_name(void *data, Descriptor *d)
 {
-    g_autofree char *json = NULL;
-    g_autofree char *image = NULL;
-    g_autofree char *base = NULL;
-    Descriptor d;
-    gsize len;
+    Wanted *wanted = data;
+    g_autofree char *base = g_path_get_basename(d->image);
 
-    if (!g_str_has_suffix(file, ".json") || file_size(file) > MAX_DESCRIPTOR ||
-        !g_file_get_contents(file, &json, &len, NULL))
-        return NULL;
-    if (!descriptor_read(json, len, &d, NULL))
-        return NULL;
-    image = g_steal_pointer(&d.image);
-    descriptor_clear(&d);
-    if (!g_path_is_absolute(image))
-        return NULL;
-    base = g_path_get_basename(image);
-    if (strcmp(base, name) != 0 || !g_file_test(image, G_FILE_TEST_IS_REGULAR))
-        return NULL;
-    return g_steal_pointer(&image);
-}
-
-static int
-compare_paths(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
-/* Descriptors rank by file name: "50-..." before "60-...". */
-static char *
-by_descriptors(const char *dir, const char *name)
-{
-    g_autoptr(GDir) handle = g_dir_open(dir, 0, NULL);
-    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
-    const char *entry;
-    char *found = NULL;
-
-    if (handle == NULL)
-        return NULL;
-    while ((entry = g_dir_read_name(handle)) != NULL)
-        g_ptr_array_add(files, g_build_filename(dir, entry, NULL));
-    g_ptr_array_sort(files, compare_paths);
-    for (guint i = 0; i < files->len && found == NULL; i++)
-        found = by_descriptor(g_ptr_array_index(files, i), name);
-    return found;
+    if (!g_path_is_absolute(d->image) || strcmp(base, wanted->name) != 0 ||
+        !g_file_test(d->image, G_FILE_TEST_IS_REGULAR))
+        return false;
+    wanted->path = g_steal_pointer(&d->image);
+    return true;
 }
 
 char *
@@ -124,9 +85,10 @@ firmware_find(const char *name)
     path = by_environment(name);
     for (unsigned i = 0; path == NULL && image_dirs[i] != NULL; i++)
         path = in_directory(image_dirs[i], name);
-    for (unsigned i = 0; path == NULL && descriptor_dirs[i] != NULL; i++)
-        path = by_descriptors(descriptor_dirs[i], name);
-    return path;
+    Wanted wanted = {.name = name, .path = path};
+    if (path == NULL)
+        (void) descriptor_find(has_name, &wanted);
+    return wanted.path;
 }
 
 static void

@@ -6,14 +6,6 @@
 #include "vmm/boot/descriptor.h"
 #include "vmm/boot/firmware.h"
 
-#define MAX_DESCRIPTOR (256 << 10)
-#define MAX_FILES      200
-
-static const char *const descriptor_dirs[] = {
-    "/etc/qemu/firmware",
-    "/usr/share/qemu/firmware",
-};
-
 /* Code images, best first; variables are beside them. */
 static const char *const known[] = {
     "/usr/share/OVMF/OVMF_CODE_4M.fd",       /* Debian, Ubuntu */
@@ -86,51 +78,18 @@ by_environment(UefiFiles *ret)
 }
 
 static bool
-by_descriptor(const char *file, UefiFiles *ret)
+is_for_us(void *data, Descriptor *d)
 {
-    g_autofree char *json = NULL;
-    Descriptor d;
-    gsize len;
+    UefiFiles *ret = data;
 
-    if (!g_str_has_suffix(file, ".json") || !is_file(file) ||
-        !g_file_get_contents(file, &json, &len, NULL) || len > MAX_DESCRIPTOR ||
-        !descriptor_read(json, len, &d, NULL))
+    if (!d->uefi || !d->x86_64 || d->needs_smm || d->needs_format ||
+        d->nvram == NULL || !g_path_is_absolute(d->image) ||
+        !is_file(d->image) || !g_path_is_absolute(d->nvram) ||
+        !is_file(d->nvram))
         return false;
-    bool good = d.uefi && d.x86_64 && !d.needs_smm && !d.needs_format &&
-                d.nvram != NULL && g_path_is_absolute(d.image) &&
-                is_file(d.image) && g_path_is_absolute(d.nvram) &&
-                is_file(d.nvram);
-    if (good) {
-        ret->code = g_steal_pointer(&d.image);
-        ret->vars = g_steal_pointer(&d.nvram);
-    }
-    descriptor_clear(&d);
-    return good;
-}
-
-static int
-compare_paths(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
-/* Descriptors rank by file name: "50-..." before "60-...". */
-static bool
-by_descriptors(const char *dir, UefiFiles *ret)
-{
-    g_autoptr(GDir) handle = g_dir_open(dir, 0, NULL);
-    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
-    const char *entry;
-    bool found = false;
-
-    if (handle == NULL)
-        return false;
-    while (files->len < MAX_FILES && (entry = g_dir_read_name(handle)) != NULL)
-        g_ptr_array_add(files, g_build_filename(dir, entry, NULL));
-    g_ptr_array_sort(files, compare_paths);
-    for (guint i = 0; i < files->len && !found; i++)
-        found = by_descriptor(g_ptr_array_index(files, i), ret);
-    return found;
+    ret->code = g_steal_pointer(&d->image);
+    ret->vars = g_steal_pointer(&d->nvram);
+    return true;
 }
 
 bool
@@ -149,9 +108,7 @@ uefi_find(const char *name, UefiFiles *ret, GError **error)
                     name);
         return false;
     }
-    found = by_environment(ret);
-    for (gsize i = 0; !found && i < G_N_ELEMENTS(descriptor_dirs); i++)
-        found = by_descriptors(descriptor_dirs[i], ret);
+    found = by_environment(ret) || descriptor_find(is_for_us, ret);
     for (gsize i = 0; !found && i < G_N_ELEMENTS(known); i++)
         found = take(known[i], ret);
     if (!found)
