@@ -2,6 +2,8 @@
  * the request is freed by whichever of answer and screen comes last. */
 #include "ui/screens/host-look.h"
 
+#include "ui/widgets/dialog.h"
+
 typedef struct {
     HostLook *look; /* NULL: the screen is gone */
 } Request;
@@ -43,6 +45,28 @@ host_look_again(HostLook *look)
     look->request = g_new0(Request, 1);
     look->request->look = look;
     tui_ops(look->tui)->look(tui_host(look->tui), on_looked, look->request);
+}
+
+static void
+on_undo(void *data, int button)
+{
+    HostLook *look = data;
+    char *argv[] = {(char *) "/proc/self/exe", (char *) "passthrough",
+                    (char *) "undo", (char *) "--yes", NULL};
+
+    if (button != 0)
+        return;
+    tui_run_program(look->tui, argv, true);
+    host_look_again(look);
+}
+
+void
+host_look_ask_undo(HostLook *look, const char *title, const char *button,
+                   const char *text)
+{
+    const char *const buttons[] = {button, "Cancel", NULL};
+
+    dialog_confirm(look->tui, title, text, buttons, NULL, on_undo, look, NULL);
 }
 
 HostLook *

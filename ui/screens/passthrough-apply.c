@@ -343,28 +343,12 @@ passthrough_ask_rehearse(Passthrough *p)
                    host_look_found(p->look)->can_change, on_rehearsed, p);
 }
 
-static void
-on_undo(void *data, int button)
-{
-    Passthrough *p = data;
-    char *argv[] = {(char *) "/proc/self/exe", (char *) "passthrough",
-                    (char *) "undo", (char *) "--yes", NULL};
-
-    if (button != 0)
-        return;
-    tui_run_program(p->screen.tui, argv, true);
-    host_look_again(p->look);
-}
-
 void
 passthrough_ask_undo(Passthrough *p)
 {
-    static const char *const buttons[] = {"Give back", "Cancel", NULL};
-
     if (!is_recorded(p))
-        dialog_confirm(
-            p->screen.tui, "Give everything back",
+        host_look_ask_undo(
+            p->look, "Give everything back", "Give back",
             "Takes back what was last applied: drivers get their devices "
-            "again. A machine that uses one must be stopped first.",
-            buttons, NULL, on_undo, p, NULL);
+            "again. A machine that uses one must be stopped first.");
 }

@@ -178,26 +178,10 @@ sriov_bind(Sriov *p)
     show_plan(p, "Bind", plan, error, words);
 }
 
-static void
-on_undo(void *data, int button)
-{
-    Sriov *p = data;
-    char *argv[] = {(char *) "/proc/self/exe", (char *) "passthrough",
-                    (char *) "undo", (char *) "--yes", NULL};
-
-    if (button != 0)
-        return;
-    tui_run_program(p->screen.tui, argv, true);
-    host_look_again(p->look);
-}
-
 void
 sriov_ask_undo(Sriov *p)
 {
-    static const char *const buttons[] = {"Take back", "Cancel", NULL};
-
-    dialog_confirm(p->screen.tui, "Take back the last change",
-                   "What Carrel changed last on this host becomes as it was. "
-                   "A machine that uses it must be stopped first.",
-                   buttons, NULL, on_undo, p, NULL);
+    host_look_ask_undo(p->look, "Take back the last change", "Take back",
+                       "What Carrel changed last on this host becomes as it "
+                       "was. A machine that uses it must be stopped first.");
 }
