@@ -13,6 +13,7 @@
 #include "devices/firmware/fw-cfg.h"
 #include "devices/legacy/i8237.h"
 #include "devices/usb/xhci.h"
+#include "tests/unit/pci-config.h"
 #include "vmm/audio/audio.h"
 #include "vmm/block/block.h"
 #include "vmm/char/char.h"
@@ -407,16 +408,10 @@ static guint32
 config(Rig *rig, guint8 devfn, unsigned offset, unsigned size, bool write,
        guint32 value)
 {
-    GMutex *lock = pci_bus_config_lock(rig->bus);
-    guint32 result = 0;
-
-    g_mutex_lock(lock);
-    if (write)
-        pci_bus_config_write(rig->bus, devfn, offset, value, size);
-    else
-        result = pci_bus_config_read(rig->bus, devfn, offset, size);
-    g_mutex_unlock(lock);
-    return result;
+    if (!write)
+        return pci_config_get(rig->bus, devfn, offset, size);
+    pci_config_set(rig->bus, devfn, offset, value, size);
+    return 0;
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include "devices/bus/pci.h"
 #include "tests/fuzz/port-ops.h"
+#include "tests/unit/pci-config.h"
 #include "vmm/audio/audio.h"
 
 extern const DeviceClass ac97_class;
@@ -18,9 +19,7 @@ enum { LIST = 0x1000, RAM = 0x40000, MAX_OPS = 3000, MAX_TIMES = 200 };
 static void
 config_write(PciBus *bus, unsigned offset, guint32 value, unsigned size)
 {
-    g_mutex_lock(pci_bus_config_lock(bus));
-    pci_bus_config_write(bus, DEVFN, offset, value, size);
-    g_mutex_unlock(pci_bus_config_lock(bus));
+    pci_config_set(bus, DEVFN, offset, value, size);
 }
 
 /* Four bytes: what, where, value. */

@@ -11,7 +11,9 @@
 
 #include "devices/bus/pci.h"
 #include "devices/storage/ahci.h"
+#include "tests/fuzz/empty-image.h"
 #include "tests/unit/fake-vm.h"
+#include "tests/unit/pci-config.h"
 #include "vmm/block/block.h"
 
 #define US     G_GINT64_CONSTANT(1000)
@@ -29,34 +31,10 @@ typedef struct {
     Block *disk, *disc;
 } Rig;
 
-static Block *
-open_image(Loop *loop, const char *format, bool read_only)
-{
-    char path[] = "/tmp/carrel-fuzz-ahci-XXXXXX";
-    int fd = mkstemp(path);
-
-    if (fd < 0 || ftruncate(fd, IMAGE_BYTES) < 0)
-        abort();
-    BlockSpec spec = {.path = path,
-                      .format = format,
-                      .read_only = read_only,
-                      .use_pool = true};
-    Block *block = block_open(&spec, loop, NULL);
-    if (block == NULL)
-        abort();
-    close(fd);
-    unlink(path);
-    return block;
-}
-
 static void
 config_write(Rig *rig, unsigned offset, guint32 value, unsigned size)
 {
-    GMutex *lock = pci_bus_config_lock(rig->bus);
-
-    g_mutex_lock(lock);
-    pci_bus_config_write(rig->bus, PCI_DEVFN(31, 0), offset, value, size);
-    g_mutex_unlock(lock);
+    pci_config_set(rig->bus, PCI_DEVFN(31, 0), offset, value, size);
 }
 
 static guint32
@@ -188,8 +166,8 @@ rig_init(Rig *rig)
 {
     rig->vm = fake_vm_new(RAM);
     rig->bus = pci_bus_new(&rig->vm->env);
-    rig->disk = open_image(rig->vm->env.loop, "raw", false);
-    rig->disc = open_image(rig->vm->env.loop, "iso", true);
+    rig->disk = empty_image(IMAGE_BYTES, "raw", false, rig->vm->env.loop);
+    rig->disc = empty_image(IMAGE_BYTES, "iso", true, rig->vm->env.loop);
     rig->ahci = device_new(&ahci_class, "sata");
     device_set_link(rig->ahci, "bus", rig->bus);
     device_set_u64(rig->ahci, "addr", PCI_DEVFN(31, 0), NULL);

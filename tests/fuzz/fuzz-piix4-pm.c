@@ -3,6 +3,7 @@
 #include "devices/bus/pci.h"
 #include "devices/chipset/piix4-pm.h"
 #include "tests/fuzz/port-ops.h"
+#include "tests/unit/pci-config.h"
 
 #define DEVFN   PCI_DEVFN(1, 3)
 #define PM      0xb000
@@ -13,11 +14,7 @@
 static void
 config_write(PciBus *bus, unsigned offset, guint32 value, unsigned size)
 {
-    GMutex *lock = pci_bus_config_lock(bus);
-
-    g_mutex_lock(lock);
-    pci_bus_config_write(bus, DEVFN, offset, value, size);
-    g_mutex_unlock(lock);
+    pci_config_set(bus, DEVFN, offset, value, size);
 }
 
 static void

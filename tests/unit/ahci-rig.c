@@ -1,49 +1,18 @@
 /* tests/unit/ahci-rig.c - see ahci-rig.h. */
 #include "tests/unit/ahci-rig.h"
 
-#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "tests/unit/image-file.h"
+#include "tests/unit/pci-config.h"
+
 #define US G_GINT64_CONSTANT(1000)
-
-static char *
-write_image(guint32 sectors, guint32 sector_size)
-{
-    char *path = NULL;
-    int fd = g_file_open_tmp("carrel-ahci-XXXXXX", &path, NULL);
-
-    g_assert(fd >= 0);
-    g_assert(ftruncate(fd, (off_t) sectors * sector_size) == 0);
-    for (guint32 i = 0; i < sectors; i++)
-        g_assert(pwrite(fd, &i, 4, (off_t) i * sector_size) == 4);
-    close(fd);
-    return path;
-}
-
-static Block *
-open_image(AhciRig *rig, const char *path, const char *format, bool read_only)
-{
-    BlockSpec spec = {.path = path,
-                      .format = format,
-                      .read_only = read_only,
-                      .use_pool = true};
-    g_autoptr(GError) error = NULL;
-    Block *block = block_open(&spec, rig->vm->env.loop, &error);
-
-    if (block == NULL)
-        g_error("%s", error->message);
-    return block;
-}
 
 void
 rig_config(AhciRig *rig, unsigned offset, guint32 value, unsigned size)
 {
-    GMutex *lock = pci_bus_config_lock(rig->bus);
-
-    g_mutex_lock(lock);
-    pci_bus_config_write(rig->bus, PCI_DEVFN(31, 0), offset, value, size);
-    g_mutex_unlock(lock);
+    pci_config_set(rig->bus, PCI_DEVFN(31, 0), offset, value, size);
 }
 
 static void
@@ -68,11 +37,12 @@ ahci_rig_new(const AhciRigOptions *options)
     rig->ahci = device_new(&ahci_class, "sata");
     device_set_link(rig->ahci, "bus", rig->bus);
     device_set_u64(rig->ahci, "addr", PCI_DEVFN(31, 0), NULL);
-    rig->disk_path = write_image(RIG_SECTORS, 512);
-    rig->disk = open_image(rig, rig->disk_path, "raw", o->read_only);
+    rig->disk_path = image_file_new(RIG_SECTORS, 512);
+    rig->disk =
+        image_file_open(rig->disk_path, "raw", o->read_only, rig->vm->env.loop);
     device_set_link(rig->ahci, "drive0", rig->disk);
-    rig->disc_path = write_image(RIG_CD_BLOCKS, 2048);
-    rig->disc = open_image(rig, rig->disc_path, "iso", true);
+    rig->disc_path = image_file_new(RIG_CD_BLOCKS, 2048);
+    rig->disc = image_file_open(rig->disc_path, "iso", true, rig->vm->env.loop);
     device_set_link(rig->ahci, "drive4", rig->disc);
     device_set_u64(rig->ahci, "own-thread", o->own_thread, NULL);
     fake_vm_realize(rig->vm, rig->ahci);

@@ -1,5 +1,6 @@
 /* tests/unit/nic-rig.c - see nic-rig.h. */
 #include "tests/unit/nic-rig.h"
+#include "tests/unit/pci-config.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,22 +12,13 @@
 guint32
 nr_config(NicRig *r, unsigned offset)
 {
-    GMutex *lock = pci_bus_config_lock(r->bus);
-
-    g_mutex_lock(lock);
-    guint32 value = pci_bus_config_read(r->bus, DEVFN, offset, 4);
-    g_mutex_unlock(lock);
-    return value;
+    return pci_config_get(r->bus, DEVFN, offset, 4);
 }
 
 void
 nr_config_write(NicRig *r, unsigned offset, guint32 value, unsigned size)
 {
-    GMutex *lock = pci_bus_config_lock(r->bus);
-
-    g_mutex_lock(lock);
-    pci_bus_config_write(r->bus, DEVFN, offset, value, size);
-    g_mutex_unlock(lock);
+    pci_config_set(r->bus, DEVFN, offset, value, size);
 }
 
 static void

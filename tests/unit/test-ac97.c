@@ -4,6 +4,7 @@
 
 #include "devices/bus/pci.h"
 #include "tests/unit/cu-main.h"
+#include "tests/unit/pci-config.h"
 #include "tests/unit/sound-rig.h"
 
 extern const DeviceClass ac97_class;
@@ -35,9 +36,7 @@ set_irq(void *data, unsigned pirq, bool level)
 static void
 config_write(Fixture *f, unsigned offset, guint32 value, unsigned size)
 {
-    g_mutex_lock(pci_bus_config_lock(f->bus));
-    pci_bus_config_write(f->bus, DEVFN, offset, value, size);
-    g_mutex_unlock(pci_bus_config_lock(f->bus));
+    pci_config_set(f->bus, DEVFN, offset, value, size);
 }
 
 static Fixture *

@@ -3,14 +3,12 @@
 #include "tests/unit/cu-main.h"
 
 #include "tests/unit/cirrus-fixture.h"
+#include "tests/unit/pci-config.h"
 
 static guint32
 config_read(VgaRig *r, unsigned offset)
 {
-    g_mutex_lock(pci_bus_config_lock(r->bus));
-    guint32 value = pci_bus_config_read(r->bus, VGA_SLOT, offset, 4);
-    g_mutex_unlock(pci_bus_config_lock(r->bus));
-    return value;
+    return pci_config_get(r->bus, VGA_SLOT, offset, 4);
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "devices/memory/ivshmem-plain.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-vm.h"
+#include "tests/unit/pci-config.h"
 #include "vmm/core/sysutil.h"
 
 #define DEVFN      PCI_DEVFN(28, 0)
@@ -27,18 +28,13 @@ typedef struct {
 static guint32
 config(Fixture *f, unsigned offset, unsigned size)
 {
-    g_mutex_lock(pci_bus_config_lock(f->bus));
-    guint32 value = pci_bus_config_read(f->bus, DEVFN, offset, size);
-    g_mutex_unlock(pci_bus_config_lock(f->bus));
-    return value;
+    return pci_config_get(f->bus, DEVFN, offset, size);
 }
 
 static void
 set_config(Fixture *f, unsigned offset, guint32 value, unsigned size)
 {
-    g_mutex_lock(pci_bus_config_lock(f->bus));
-    pci_bus_config_write(f->bus, DEVFN, offset, value, size);
-    g_mutex_unlock(pci_bus_config_lock(f->bus));
+    pci_config_set(f->bus, DEVFN, offset, value, size);
 }
 
 static void

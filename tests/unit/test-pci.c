@@ -4,6 +4,7 @@
 #include "devices/bus/pci.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-vm.h"
+#include "tests/unit/pci-config.h"
 #include "vmm/io/io.h"
 
 typedef struct {
@@ -157,19 +158,14 @@ teardown(Fixture *f)
 static guint32
 cfg_read(Fixture *f, guint8 devfn, unsigned offset, unsigned size)
 {
-    g_mutex_lock(pci_bus_config_lock(f->bus));
-    guint32 value = pci_bus_config_read(f->bus, devfn, offset, size);
-    g_mutex_unlock(pci_bus_config_lock(f->bus));
-    return value;
+    return pci_config_get(f->bus, devfn, offset, size);
 }
 
 static void
 cfg_write(Fixture *f, guint8 devfn, unsigned offset, guint32 value,
           unsigned size)
 {
-    g_mutex_lock(pci_bus_config_lock(f->bus));
-    pci_bus_config_write(f->bus, devfn, offset, value, size);
-    g_mutex_unlock(pci_bus_config_lock(f->bus));
+    pci_config_set(f->bus, devfn, offset, value, size);
 }
 
 #define A PCI_DEVFN(2, 0)

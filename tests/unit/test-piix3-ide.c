@@ -6,6 +6,7 @@
 #include "devices/storage/piix3-ide.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/ide-rig.h"
+#include "tests/unit/pci-config.h"
 
 #define BASE   0x1f0
 #define LBA    0xe0
@@ -22,22 +23,13 @@ bm_status(IdeRig *rig)
 static guint32
 config_read(IdeRig *rig, unsigned offset)
 {
-    GMutex *lock = pci_bus_config_lock(rig->bus);
-
-    g_mutex_lock(lock);
-    guint32 value = pci_bus_config_read(rig->bus, PCI_DEVFN(1, 1), offset, 4);
-    g_mutex_unlock(lock);
-    return value;
+    return pci_config_get(rig->bus, PCI_DEVFN(1, 1), offset, 4);
 }
 
 static void
 config_write(IdeRig *rig, unsigned offset, guint32 value, unsigned size)
 {
-    GMutex *lock = pci_bus_config_lock(rig->bus);
-
-    g_mutex_lock(lock);
-    pci_bus_config_write(rig->bus, PCI_DEVFN(1, 1), offset, value, size);
-    g_mutex_unlock(lock);
+    pci_config_set(rig->bus, PCI_DEVFN(1, 1), offset, value, size);
 }
 
 static void

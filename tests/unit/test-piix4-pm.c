@@ -3,6 +3,7 @@
 #include "devices/chipset/piix4-pm.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-vm.h"
+#include "tests/unit/pci-config.h"
 
 #define DEVFN          PCI_DEVFN(1, 3)
 #define BASE           0xb000
@@ -17,18 +18,13 @@ typedef struct {
 static void
 cfg_write(Fixture *f, unsigned offset, guint32 value, unsigned size)
 {
-    g_mutex_lock(pci_bus_config_lock(f->bus));
-    pci_bus_config_write(f->bus, DEVFN, offset, value, size);
-    g_mutex_unlock(pci_bus_config_lock(f->bus));
+    pci_config_set(f->bus, DEVFN, offset, value, size);
 }
 
 static guint32
 cfg_read(Fixture *f, unsigned offset, unsigned size)
 {
-    g_mutex_lock(pci_bus_config_lock(f->bus));
-    guint32 value = pci_bus_config_read(f->bus, DEVFN, offset, size);
-    g_mutex_unlock(pci_bus_config_lock(f->bus));
-    return value;
+    return pci_config_get(f->bus, DEVFN, offset, size);
 }
 
 /* As firmware leaves it: blocks placed, ACPI on. */

@@ -2,15 +2,13 @@
  * state. Its parts have programs of their own: test-vga-*.c. */
 #include "tests/unit/cu-main.h"
 
+#include "tests/unit/pci-config.h"
 #include "tests/unit/vga-fixture.h"
 
 static guint32
 config_read(VgaRig *r, unsigned offset)
 {
-    g_mutex_lock(pci_bus_config_lock(r->bus));
-    guint32 value = pci_bus_config_read(r->bus, VGA_SLOT, offset, 4);
-    g_mutex_unlock(pci_bus_config_lock(r->bus));
-    return value;
+    return pci_config_get(r->bus, VGA_SLOT, offset, 4);
 }
 
 static void

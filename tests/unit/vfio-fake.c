@@ -1,5 +1,6 @@
 /* tests/unit/vfio-fake.c - see vfio-fake.h. */
 #include "tests/unit/vfio-fake.h"
+#include "tests/unit/pci-config.h"
 
 #include <errno.h>
 #include <linux/vfio.h>
@@ -509,16 +510,11 @@ vfio_rig_end(VfioRig *r)
 guint32
 vfio_rig_read(VfioRig *r, unsigned offset, unsigned size)
 {
-    g_mutex_lock(pci_bus_config_lock(r->bus));
-    guint32 value = pci_bus_config_read(r->bus, PCI_DEVFN(16, 0), offset, size);
-    g_mutex_unlock(pci_bus_config_lock(r->bus));
-    return value;
+    return pci_config_get(r->bus, PCI_DEVFN(16, 0), offset, size);
 }
 
 void
 vfio_rig_write(VfioRig *r, unsigned offset, guint32 value, unsigned size)
 {
-    g_mutex_lock(pci_bus_config_lock(r->bus));
-    pci_bus_config_write(r->bus, PCI_DEVFN(16, 0), offset, value, size);
-    g_mutex_unlock(pci_bus_config_lock(r->bus));
+    pci_config_set(r->bus, PCI_DEVFN(16, 0), offset, value, size);
 }

@@ -6,6 +6,7 @@
 
 #include "devices/bus/pci.h"
 #include "tests/unit/fake-vm.h"
+#include "tests/unit/pci-config.h"
 #include "vmm/display/display.h"
 
 extern const DeviceClass vga_class, cirrus_class;
@@ -28,9 +29,7 @@ typedef struct {
 static inline void
 rig_config_write(VgaRig *r, unsigned offset, guint32 value)
 {
-    g_mutex_lock(pci_bus_config_lock(r->bus));
-    pci_bus_config_write(r->bus, VGA_SLOT, offset, value, 4);
-    g_mutex_unlock(pci_bus_config_lock(r->bus));
+    pci_config_set(r->bus, VGA_SLOT, offset, value, 4);
 }
 
 static inline VgaRig *

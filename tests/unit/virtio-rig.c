@@ -1,5 +1,6 @@
 /* tests/unit/virtio-rig.c - see virtio-rig.h. */
 #include "tests/unit/virtio-rig.h"
+#include "tests/unit/pci-config.h"
 
 #include <string.h>
 
@@ -73,22 +74,13 @@ vr_put_desc(VirtioRig *r, guint64 at, guint64 addr, guint32 len, guint16 flags,
 guint32
 vr_config_read(VirtioRig *r, unsigned offset, unsigned size)
 {
-    GMutex *lock = pci_bus_config_lock(r->bus);
-
-    g_mutex_lock(lock);
-    guint32 value = pci_bus_config_read(r->bus, VR_DEVFN, offset, size);
-    g_mutex_unlock(lock);
-    return value;
+    return pci_config_get(r->bus, VR_DEVFN, offset, size);
 }
 
 void
 vr_config_write(VirtioRig *r, unsigned offset, guint32 value, unsigned size)
 {
-    GMutex *lock = pci_bus_config_lock(r->bus);
-
-    g_mutex_lock(lock);
-    pci_bus_config_write(r->bus, VR_DEVFN, offset, value, size);
-    g_mutex_unlock(lock);
+    pci_config_set(r->bus, VR_DEVFN, offset, value, size);
 }
 
 unsigned

@@ -1,5 +1,6 @@
 /* tests/unit/xhci-rig.c - see xhci-rig.h. */
 #include "tests/unit/xhci-rig.h"
+#include "tests/unit/pci-config.h"
 
 #include <string.h>
 
@@ -125,11 +126,7 @@ xr_write(XhciRig *r, guint64 at, guint32 value)
 static void
 config_write(XhciRig *r, unsigned offset, guint32 value, unsigned size)
 {
-    GMutex *lock = pci_bus_config_lock(r->bus);
-
-    g_mutex_lock(lock);
-    pci_bus_config_write(r->bus, PCI_DEVFN(10, 0), offset, value, size);
-    g_mutex_unlock(lock);
+    pci_config_set(r->bus, PCI_DEVFN(10, 0), offset, value, size);
 }
 
 static void
