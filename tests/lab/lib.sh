@@ -28,3 +28,45 @@ listens() {
 off() {
     check "$1: it is switched off" "$carrel" stop "$1" --force
 }
+
+# makes_initrd FILE [PROGRAM|MODULE]... - busybox with a shell on the serial port,
+# after the modules with all that they need. A PROGRAM, with a slash, is in /bin.
+makes_initrd() {
+    local file=$1 root=$home/root.${1##*/} module path
+    shift
+    mkdir -p "$root"/{bin,proc,sys,dev}
+    cp "$(command -v busybox)" "$root/bin/busybox"
+    for module; do
+        [[ $module != */* ]] || { cp "$module" "$root/bin/"; continue; }
+        modprobe --show-depends "$module" | sed -n 's/^insmod //p'
+    done | awk '!seen[$1]++ { print $1 }' >"$root/paths"
+    while read -r path; do
+        cp "$path" "$root/"
+        echo "/${path##*/}" >>"$root/modules"
+    done <"$root/paths"
+    cat >"$root/init" <<'INIT'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 3 >/proc/sys/kernel/printk
+for m in $(cat /modules); do insmod $m 2>/dev/null; done
+echo "up: ready=$((6 * 7))"
+exec setsid cttyhack sh
+INIT
+    chmod +x "$root/init"
+    (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$file"
+}
+
+# within SECONDS COMMAND... - waits until it is true.
+within() {
+    local i n=$(($1 * 10))
+    shift
+    for ((i = 0; i < n; i++)); do
+        "$@" && return
+        sleep 0.1
+    done
+    return 1
+}

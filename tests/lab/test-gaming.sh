@@ -9,35 +9,10 @@ pool=/sys/kernel/mm/hugepages/hugepages-2048kB
 kernel=$(find /boot -name 'vmlinuz-*-amd64' ! -name '*cloud*' | sort -V | tail -1)
 [ -r "$kernel" ] || skip_all "no Debian kernel in /boot"
 
-root=$home/root
-mkdir -p "$root"/{bin,proc,sys,dev}
-cp "$(command -v busybox)" "$root/bin/busybox"
 here=$(dirname "$0")
 peer=$home/shm-peer
-if cc -static -O1 -o "$peer" "$here/shm-peer.c" 2>/dev/null; then
-    cp "$peer" "$root/bin/shm-peer"
-fi
-for module in virtio_pci virtio_input evdev; do
-    modprobe --show-depends "$module" | sed -n 's/^insmod //p'
-done | awk '!seen[$1]++ { print $1 }' >"$home/paths"
-while read -r path; do
-    cp "$path" "$root/"
-    echo "/${path##*/}" >>"$root/modules"
-done <"$home/paths"
-cat >"$root/init" <<'INIT'
-#!/bin/busybox sh
-/bin/busybox --install -s /bin
-export PATH=/bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-echo 3 >/proc/sys/kernel/printk
-for m in $(cat /modules); do insmod $m 2>/dev/null; done
-echo "up: ready=$((6 * 7))"
-exec setsid cttyhack sh
-INIT
-chmod +x "$root/init"
-(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$home/initrd.gz"
+cc -static -O1 -o "$peer" "$here/shm-peer.c" 2>/dev/null || peer=
+makes_initrd "$home/initrd.gz" ${peer:+"$peer"} virtio_pci virtio_input evdev
 
 # starts NAME SETTING... - makes the machine and waits for its shell.
 starts() {
@@ -64,17 +39,6 @@ asks() {
 ends() {
     "$carrel" send "$1" serial $'poweroff -f\n'
     check "$1: it is gone" gone "$1" 60
-}
-
-# within SECONDS COMMAND... - waits until it is true.
-within() {
-    local i n=$(($1 * 10))
-    shift
-    for ((i = 0; i < n; i++)); do
-        "$@" && return
-        sleep 0.1
-    done
-    return 1
 }
 
 # ---- Hyper-V ----

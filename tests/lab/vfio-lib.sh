@@ -9,36 +9,6 @@ devices=/sys/bus/pci/devices
 [ -n "$(ls -A /sys/class/iommu 2>/dev/null)" ] || skip_all "no IOMMU here"
 modprobe vfio-pci || skip_all "no vfio-pci here"
 
-# makes_initrd FILE MODULE... - busybox with a shell on the serial port, after
-# the modules with all that they need.
-makes_initrd() {
-    local file=$1 root=$home/root.${1##*/} module path
-    shift
-    mkdir -p "$root"/{bin,proc,sys,dev}
-    cp "$(command -v busybox)" "$root/bin/busybox"
-    for module; do
-        modprobe --show-depends "$module" | sed -n 's/^insmod //p'
-    done | awk '!seen[$1]++ { print $1 }' >"$root/paths"
-    while read -r path; do
-        cp "$path" "$root/"
-        echo "/${path##*/}" >>"$root/modules"
-    done <"$root/paths"
-    cat >"$root/init" <<'INIT'
-#!/bin/busybox sh
-/bin/busybox --install -s /bin
-export PATH=/bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-echo 3 >/proc/sys/kernel/printk
-for m in $(cat /modules); do insmod $m 2>/dev/null; done
-echo "up: ready=$((6 * 7))"
-exec setsid cttyhack sh
-INIT
-    chmod +x "$root/init"
-    (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$file"
-}
-
 # asks NAME COMMAND PATTERN WHAT [SECONDS] - a line for the shell, its answer.
 asks() {
     "$carrel" send "$1" serial "$2"$'\n' &&
@@ -58,17 +28,6 @@ takes() {
     echo >"$devices/$1/driver_override"
     echo "$1" >"$devices/$1/driver/unbind"
     echo "$1" >/sys/bus/pci/drivers_probe
-}
-
-# within SECONDS COMMAND... - waits until it is true.
-within() {
-    local i n=$(($1 * 10))
-    shift
-    for ((i = 0; i < n; i++)); do
-        "$@" && return
-        sleep 0.1
-    done
-    return 1
 }
 
 group_of() { basename "$(readlink "$devices/$1/iommu_group")"; }
