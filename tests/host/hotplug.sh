@@ -86,7 +86,7 @@ refuses 2 "stays while the machine runs" "a disk of the main board stays" \
     "$carrel" detach plug disk0 --force
 refuses 2 "'ide' cannot be plugged in.*virtio-blk" "a disk for the main board" \
     "$carrel" attach plug disk1 model=ide "path=$home/extra.img"
-refuses 2 'disk1.model.*ide, virtio-blk' "an unknown model" \
+refuses 2 'disk1.model.*ide, ahci, virtio-blk' "an unknown model" \
     "$carrel" attach plug disk1 model=scsi "path=$home/extra.img"
 refuses 2 'disk1.colour' "an unknown key" \
     "$carrel" attach plug disk1 colour=red
