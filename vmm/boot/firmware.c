@@ -30,8 +30,8 @@ in_directory(const char *dir, const char *name)
     return g_steal_pointer(&path);
 }
 
-static char *
-by_environment(const char *name)
+char *
+firmware_by_environment(const char *name)
 {
     const char *list = g_getenv("CARREL_FIRMWARE_PATH");
 
@@ -82,7 +82,7 @@ firmware_find(const char *name)
     if (strchr(name, '/') != NULL)
         return g_file_test(name, G_FILE_TEST_IS_REGULAR) ? g_strdup(name)
                                                          : NULL;
-    path = by_environment(name);
+    path = firmware_by_environment(name);
     for (unsigned i = 0; path == NULL && image_dirs[i] != NULL; i++)
         path = in_directory(image_dirs[i], name);
     Wanted wanted = {.name = name, .path = path};

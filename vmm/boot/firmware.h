@@ -19,3 +19,6 @@ typedef enum {
 GBytes *firmware_load(const char *name, GError **error);
 /* Where it was found, for `carrel doctor` and `carrel info`; NULL if not. */
 char *firmware_find(const char *name);
+/* The first step alone: a file of that name in a folder of
+ * CARREL_FIRMWARE_PATH, or NULL. */
+char *firmware_by_environment(const char *name);

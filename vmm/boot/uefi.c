@@ -62,18 +62,12 @@ take(const char *code, UefiFiles *ret)
 static bool
 by_environment(UefiFiles *ret)
 {
-    const char *list = g_getenv("CARREL_FIRMWARE_PATH");
-
-    if (list == NULL)
-        return false;
-    g_auto(GStrv) dirs = g_strsplit(list, ":", -1);
-    for (unsigned i = 0; dirs[i] != NULL; i++)
-        for (gsize k = 0; *dirs[i] != '\0' && k < G_N_ELEMENTS(known); k++) {
-            g_autofree char *base = g_path_get_basename(known[k]);
-            g_autofree char *path = g_build_filename(dirs[i], base, NULL);
-            if (take(path, ret))
-                return true;
-        }
+    for (gsize i = 0; i < G_N_ELEMENTS(known); i++) {
+        g_autofree char *base = g_path_get_basename(known[i]);
+        g_autofree char *path = firmware_by_environment(base);
+        if (path != NULL && take(path, ret))
+            return true;
+    }
     return false;
 }
 

@@ -1,5 +1,5 @@
-/* vmm/mem/mem-internal.h - the memory map as guest-mem.c publishes it, for
- * dma.c. */
+/* vmm/mem/mem-internal.h - what the files of this folder share: the memory map
+ * as guest-mem.c publishes it, and what lies behind it. */
 #pragma once
 
 #include "vmm/core/epoch.h"
@@ -28,6 +28,26 @@ const MemSpan *mem_table_find(const MemTable *table, Gpa gpa);
 void mem_slot_mark_dirty(MemSlot *slot, guint64 offset, guint64 len);
 /* The same by host address, for pinned memory. */
 void mem_mark_dirty_host(GuestMem *mem, const guint8 *host, guint64 len);
+
+/* Constant once made, but discardable and cpus_only. */
+struct MemBacking {
+    char *name;
+    int fd; /* -1: private memory */
+    guint8 *host;
+    guint64 len;
+    guint64 mapped; /* len, up to a whole page of the host's */
+    bool huge;      /* of reserved pages, which are not given back */
+    bool discardable;
+    bool device;       /* of the host, and cpus_only */
+    bool cpus_only;    /* registers: not for any DMA */
+    void *reservation; /* what to unmap: host with its alignment padding */
+    gsize reserved;
+};
+
+/* The machine's from now on. Any thread. */
+void guest_mem_own(GuestMem *mem, MemBacking *backing);
+/* Nothing uses it any more, nor does the machine own it. */
+void mem_backing_destroy(MemBacking *backing);
 
 /* A place in a backing from which memory may be given back. */
 typedef struct {
