@@ -54,6 +54,7 @@ extern const DeviceClass vga_class;
 extern const DeviceClass ivshmem_plain_class;
 
 /* usb */
+extern const DeviceClass uhci_class;
 #if CARREL_HAVE_LIBUSB
 extern const DeviceClass usb_host_class;
 #endif
@@ -122,7 +123,8 @@ static const DeviceClass *const registry[] = {
     /* memory */
     &ivshmem_plain_class,
 
-/* usb */
+    /* usb */
+    &uhci_class,
 #if CARREL_HAVE_LIBUSB
     &usb_host_class,
 #endif

@@ -1,0 +1,305 @@
+/* devices/usb/uhci-schedule.c - the frame list of the UHCI: queue heads and
+ * transfer descriptors, section 3.
+ *
+ * A frame's list is followed as far as it goes, and around again where the guest
+ * has made a ring of queues (bandwidth reclamation), until a round has moved
+ * nothing; with a limit on TDs and links, as the guest can lead it in circles.
+ * More than a real frame's time allows is moved, so a stick is faster than on a
+ * wire of 12 Mbit/s. Retries are the device's: an error is told at once, as if
+ * the counter had run out. */
+#include "devices/usb/uhci-internal.h"
+
+#include "vmm/mem/dma.h"
+
+#define LINK_T     1u
+#define LINK_QH    2u
+#define LINK_DEPTH 4u
+#define LINK_AT(l) ((l) & ~15u)
+
+/* Control and status of a TD, 3.2.2 */
+#define TD_ACTLEN    0x7ffu
+#define TD_BITSTUFF  (1u << 17)
+#define TD_TIMEOUT   (1u << 18)
+#define TD_NAK       (1u << 19)
+#define TD_BABBLE    (1u << 20)
+#define TD_BUFFER    (1u << 21)
+#define TD_STALLED   (1u << 22)
+#define TD_ACTIVE    (1u << 23)
+#define TD_ERRORS    (0x7fu << 16)
+#define TD_IOC       (1u << 24)
+#define TD_IOS       (1u << 25)
+#define TD_CERR      (3u << 27)
+#define TD_SPD       (1u << 29)
+#define TD_MAX_LEN   1280u
+#define TOKEN_LEN(t) ((((t) >> 21) + 1) & 0x7ff)
+
+#define MAX_LINKS    1024u /* followed in a frame */
+#define MAX_QUEUES   128u  /* of a round */
+
+typedef struct {
+    guint32 link, control, token, buffer;
+} Td;
+
+typedef enum { TD_WAITS, TD_DONE, TD_SHORT, TD_FAILED, TD_BROKEN } TdEnd;
+
+/* A frame's walk. */
+typedef struct {
+    unsigned links_left, *tds_left;
+    guint32 seen[MAX_QUEUES];
+    unsigned n_seen;
+    bool moved; /* in this round */
+    bool any;   /* in this frame */
+    guint8 causes;
+    bool error, active;
+} Walk;
+
+static bool
+load(Uhci *u, guint32 at, guint32 *dwords, unsigned n)
+{
+    if (dma_read(u->pci.dma, at, dwords, 4 * n) != 0) {
+        uhci_fail(u, STS_HSE, "the schedule is not in memory");
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++)
+        dwords[i] = GUINT32_FROM_LE(dwords[i]);
+    return true;
+}
+
+static bool
+store(Uhci *u, guint32 at, guint32 value)
+{
+    if (dma_store_le(u->pci.dma, at, 4, value) == 0)
+        return true;
+    uhci_fail(u, STS_HSE, "the schedule is not in memory");
+    return false;
+}
+
+/* ---- a transaction ---- */
+
+static UsbDevice *
+find_device(const Uhci *u, guint8 address)
+{
+    UsbDevice *found = NULL;
+
+    for (unsigned i = 0; i < UHCI_PORTS && found == NULL; i++) {
+        UsbDevice *dev = uhci_port_device(u, i);
+        if (dev != NULL)
+            found = usb_device_by_address(dev, address);
+    }
+    return found;
+}
+
+/* False: the controller has stopped. */
+static bool
+transact(Uhci *u, const Td *td, guint32 at, UsbResult *ret_result,
+         guint32 *ret_actual)
+{
+    guint8 data[TD_MAX_LEN];
+    UsbToken t = {
+        .address = td->token >> 8 & 127,
+        .pid = td->token & 0xff,
+        .ep = td->token >> 15 & 15,
+        .type = (td->control & TD_IOS) != 0 ? USB_ISOCHRONOUS : USB_BULK,
+        .key = at,
+        .data = data,
+        .len = TOKEN_LEN(td->token),
+    };
+
+    if (t.len > TD_MAX_LEN || (t.pid != USB_PID_IN && t.pid != USB_PID_OUT &&
+                               t.pid != USB_PID_SETUP)) {
+        uhci_fail(u, STS_HCPE, "a TD has an impossible length or token");
+        return false;
+    }
+    t.dev = find_device(u, t.address);
+    *ret_result = USB_FAILED;
+    *ret_actual = 0;
+    if (t.dev == NULL)
+        return true;
+    int ret = 0;
+    if (t.pid != USB_PID_IN && t.len > 0)
+        ret = dma_read(u->pci.dma, td->buffer, data, t.len);
+    if (ret == 0)
+        *ret_result = usb_pipes_run(&u->pipes, &t);
+    if (ret == 0 && t.pid == USB_PID_IN && t.actual > 0)
+        ret = dma_write(u->pci.dma, td->buffer, data, t.actual);
+    if (ret != 0) {
+        uhci_fail(u, STS_HSE, "a TD's buffer is not in memory");
+        return false;
+    }
+    *ret_actual = t.actual;
+    return true;
+}
+
+/* clang-format off */
+/* Status and interrupt of what did not go well, 3.2.2 and 4.2. */
+static const guint32 error_bits[] = {
+    [USB_STALL] = TD_STALLED,
+    [USB_BABBLE] = TD_STALLED | TD_BABBLE,
+    [USB_FAILED] = TD_STALLED | TD_TIMEOUT,
+};
+/* clang-format on */
+
+static TdEnd
+end_well(Walk *w, Td *td, guint32 actual, bool queued)
+{
+    bool in = (td->token & 0xff) == USB_PID_IN;
+    bool is_short = in && actual < TOKEN_LEN(td->token);
+
+    if ((td->control & TD_IOC) != 0)
+        w->causes |= INTR_IOC;
+    if (!is_short || (td->control & TD_SPD) == 0 || !queued)
+        return TD_DONE;
+    w->causes |= INTR_SHORT;
+    return TD_SHORT;
+}
+
+/* An isochronous one is over when its frame is, whatever came of it. */
+static TdEnd
+end_badly(Walk *w, Td *td, UsbResult result)
+{
+    bool iso = (td->control & TD_IOS) != 0;
+
+    if (iso) {
+        td->control |= TD_TIMEOUT;
+        if ((td->control & TD_IOC) != 0)
+            w->causes |= INTR_IOC;
+        return TD_DONE;
+    }
+    td->control = (td->control & ~TD_CERR) | error_bits[result];
+    w->error = true;
+    if ((td->control & TD_IOC) != 0)
+        w->causes |= INTR_IOC;
+    return TD_FAILED;
+}
+
+static TdEnd
+run_td(Uhci *u, Walk *w, guint32 at, Td *td, bool queued)
+{
+    UsbResult result;
+    guint32 actual, old = td->control;
+    TdEnd end;
+
+    if (!transact(u, td, at, &result, &actual))
+        return TD_BROKEN;
+    if (result == USB_NAK && (td->control & TD_IOS) == 0) {
+        w->active = true;
+        if ((old & TD_NAK) == 0 && !store(u, at + 4, old | TD_NAK))
+            return TD_BROKEN;
+        return TD_WAITS;
+    }
+    (*w->tds_left)--;
+    w->moved = w->any = true;
+    td->control &= ~(TD_ACTLEN | TD_ERRORS | TD_ACTIVE);
+    td->control |= (actual - 1) & TD_ACTLEN;
+    end = result == USB_OK ? end_well(w, td, actual, queued)
+                           : end_badly(w, td, result);
+    return store(u, at + 4, td->control) ? end : TD_BROKEN;
+}
+
+/* ---- queues ---- */
+
+/* The link that comes after it. */
+static guint32
+run_queue(Uhci *u, Walk *w, guint32 at)
+{
+    guint32 qh[2];
+    Td td;
+
+    if (!load(u, at, qh, 2))
+        return LINK_T;
+    while ((qh[1] & LINK_T) == 0) {
+        if ((qh[1] & LINK_QH) != 0)
+            return qh[1];
+        guint32 td_at = LINK_AT(qh[1]);
+        if (*w->tds_left == 0 || w->links_left == 0)
+            return LINK_T;
+        w->links_left--;
+        if (!load(u, td_at, &td.link, 4))
+            return LINK_T;
+        if ((td.control & TD_ACTIVE) == 0)
+            break;
+        TdEnd end = run_td(u, w, td_at, &td, true);
+        if (end == TD_BROKEN)
+            return LINK_T;
+        if (end != TD_DONE)
+            break;
+        qh[1] = td.link;
+        if (!store(u, at + 4, td.link))
+            return LINK_T;
+        if ((td.link & LINK_DEPTH) == 0)
+            break;
+    }
+    return qh[0];
+}
+
+/* A TD that is in the list itself: its link follows whatever comes of it. */
+static guint32
+run_single(Uhci *u, Walk *w, guint32 at)
+{
+    Td td;
+
+    if (!load(u, at, &td.link, 4))
+        return LINK_T;
+    if ((td.control & TD_ACTIVE) == 0)
+        return td.link;
+    if (*w->tds_left == 0 || run_td(u, w, at, &td, false) == TD_BROKEN)
+        return LINK_T;
+    return td.link;
+}
+
+/* True: the round is over, and it moved nothing. */
+static bool
+is_round_over(Walk *w, guint32 at)
+{
+    unsigned i = 0;
+
+    while (i < w->n_seen && w->seen[i] != at)
+        i++;
+    if (i == MAX_QUEUES)
+        return true;
+    if (i == w->n_seen) {
+        w->seen[w->n_seen++] = at;
+        return false;
+    }
+    bool over = !w->moved;
+    w->moved = false;
+    w->n_seen = 0;
+    w->seen[w->n_seen++] = at;
+    return over;
+}
+
+/* 4.2: interrupts come at the frame's end. */
+static void
+tell(Uhci *u, const Walk *w)
+{
+    if (w->causes != 0)
+        u->s.usbsts |= STS_USBINT;
+    u->s.causes |= w->causes;
+    if (w->error)
+        u->s.usbsts |= STS_ERROR;
+    uhci_update_irq(u);
+}
+
+bool
+uhci_run_frame(Uhci *u, unsigned *tds_left)
+{
+    Walk w = {.links_left = MAX_LINKS, .tds_left = tds_left};
+    guint32 link;
+
+    if (!load(u, u->s.flbase + 4 * (u->s.frnum & 0x3ffu), &link, 1))
+        return false;
+    u->pipes.round++;
+    while ((link & LINK_T) == 0 && w.links_left > 0) {
+        guint32 at = LINK_AT(link);
+        w.links_left--;
+        if ((link & LINK_QH) == 0)
+            link = run_single(u, &w, at);
+        else if (is_round_over(&w, at))
+            break;
+        else
+            link = run_queue(u, &w, at);
+    }
+    u->found_active = u->found_active || w.active;
+    tell(u, &w);
+    return w.any;
+}
