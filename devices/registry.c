@@ -54,6 +54,7 @@ extern const DeviceClass vga_class;
 extern const DeviceClass ivshmem_plain_class;
 
 /* usb */
+extern const DeviceClass ehci_class;
 extern const DeviceClass uhci_class;
 #if CARREL_HAVE_LIBUSB
 extern const DeviceClass usb_host_class;
@@ -124,6 +125,7 @@ static const DeviceClass *const registry[] = {
     &ivshmem_plain_class,
 
     /* usb */
+    &ehci_class,
     &uhci_class,
 #if CARREL_HAVE_LIBUSB
     &usb_host_class,
