@@ -8,6 +8,7 @@
 
 #include "devices/bus/pci.h"
 #include "devices/usb/ehci.h"
+#include "devices/usb/usb-iso.h"
 #include "devices/usb/usb-pipe.h"
 
 #define EHCI_PORTS     USB_PORTS
@@ -63,8 +64,6 @@ typedef struct {
 } EhciState;
 extern const StateDesc ehci_state_desc;
 
-typedef struct EhciIso EhciIso; /* ehci-itd.c: a transaction that is early */
-
 typedef struct {
     PciDevice pci;
     EhciState s;
@@ -73,8 +72,7 @@ typedef struct {
     bool with_companion[EHCI_PORTS]; /* loop: who is told of the port */
     UsbDevice *ports[EHCI_PORTS];    /* what is here */
     UsbPipes pipes;
-    EhciIso *iso;
-    unsigned n_iso;
+    UsbIsos isos;
     IoRegion *region;
     Timer *frames;
     gint64 frame_ns; /* guest clock: when s.frindex's frame began */
@@ -122,12 +120,6 @@ void ehci_run_async(Ehci *e, EhciLook *look);
 guint32 ehci_run_interrupt(Ehci *e, EhciLook *look, guint32 at);
 
 /* ehci-itd.c: an iTD whose frame is over, whose link is returned; those that are
- * soon due, so that a device of the host has their packets in time. Loop. */
+ * soon due. Loop. */
 guint32 ehci_run_itd(Ehci *e, EhciLook *look, guint32 at);
 guint32 ehci_prepare_itd(Ehci *e, guint32 at);
-void ehci_iso_done(Ehci *e, UsbPacket *packet);
-bool ehci_is_iso(const Ehci *e, const UsbPacket *packet);
-/* As usb_pipes_drop(). */
-void ehci_iso_drop(Ehci *e, const UsbDevice *at);
-void ehci_iso_drop_stale(Ehci *e);
-bool ehci_iso_is_quiet(const Ehci *e);

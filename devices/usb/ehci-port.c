@@ -129,7 +129,7 @@ ehci_ports_run(Ehci *e)
         if ((e->s.resets & 1u << i) == 0 || dev == NULL)
             continue;
         usb_pipes_drop(&e->pipes, dev);
-        ehci_iso_drop(e, dev);
+        usb_isos_drop(&e->isos, dev);
         dev->ops->reset(dev);
     }
     e->s.resets = 0;
@@ -168,7 +168,7 @@ give_up(Ehci *e, UsbDevice *dev)
     }
     g_mutex_lock(&e->pci.dev.lock);
     usb_pipes_drop(&e->pipes, dev);
-    ehci_iso_drop(e, dev);
+    usb_isos_drop(&e->isos, dev);
     g_mutex_unlock(&e->pci.dev.lock);
 }
 
@@ -269,9 +269,7 @@ on_done(void *controller, UsbPacket *packet)
         return;
     }
     g_mutex_lock(&e->pci.dev.lock);
-    if (ehci_is_iso(e, packet))
-        ehci_iso_done(e, packet);
-    else
+    if (!usb_isos_done(&e->isos, packet))
         usb_pipes_done(&e->pipes, packet);
     g_mutex_unlock(&e->pci.dev.lock);
     ehci_kick(e);

@@ -38,7 +38,6 @@
 #define MAX_FRAMES   32u  /* at a look; those before are skipped */
 #define MAX_LINKS    256u /* of a frame */
 #define MAX_TDS      256u /* at a look */
-#define EARLY        16u  /* frames: see ehci-itd.c */
 #define BUSY_FRAMES  64u  /* after something happened, each is looked at */
 #define REST_FRAMES  512u
 #define SLOW_MS      4u
@@ -213,7 +212,7 @@ run_periodic(Ehci *e, EhciLook *look, unsigned n)
         run_frame(e, look, frame);
     for (unsigned i = n; i-- > 0 && ehci_is_running(e);)
         run_frame(e, look, frame - i);
-    for (unsigned i = 1; i <= EARLY && ehci_is_running(e); i++)
+    for (unsigned i = 1; i <= USB_ISO_FRAMES && ehci_is_running(e); i++)
         prepare_frame(e, frame + i);
 }
 
@@ -248,6 +247,7 @@ run_lists(Ehci *e)
 
     pass_frames(e, &look, passed);
     e->pipes.round++;
+    e->isos.round++;
     e->found_active = false;
     if ((e->s.usbsts & STS_PERIODIC) != 0)
         run_periodic(e, &look, n);
@@ -255,7 +255,7 @@ run_lists(Ehci *e)
         ehci_run_async(e, &look);
     answer_doorbell(e, &look);
     usb_pipes_drop_stale(&e->pipes, USB_PIPE_STALE, false);
-    ehci_iso_drop_stale(e);
+    usb_isos_drop_stale(&e->isos);
     e->idle = look.any ? 0 : MIN(e->idle + n, REST_FRAMES);
     e->s.usbsts |= look.status;
     ehci_update_irq(e);
@@ -283,7 +283,7 @@ run(Ehci *e)
 {
     if (e->drop) {
         usb_pipes_drop(&e->pipes, NULL);
-        ehci_iso_drop(e, NULL);
+        usb_isos_drop(&e->isos, NULL);
     }
     e->drop = false;
     ehci_ports_run(e);
@@ -444,8 +444,7 @@ ehci_realize(Device *dev, DeviceEnv *env, GError **error)
     Ehci *e = ehci_of(dev);
 
     e->quiesced = e->drop = e->restored = false;
-    e->iso = NULL;
-    e->n_iso = 0;
+    e->isos = (UsbIsos){.n = 0};
     memset(e->ports, 0, sizeof e->ports);
     usb_pipes_init(&e->pipes, e->s.controls);
     if (!pci_device_realize(&e->pci, env, &ehci_ids, &e->s.pci, error))
@@ -469,7 +468,7 @@ ehci_unrealize(Device *dev)
     usb_bus_init(&e->bus, EHCI_PORTS, USB_SPEEDS_2, NULL, NULL);
     if (e->frames != NULL) {
         usb_pipes_drop(&e->pipes, NULL);
-        ehci_iso_drop(e, NULL);
+        usb_isos_drop(&e->isos, NULL);
     }
     pci_device_unrealize(&e->pci);
     g_clear_pointer(&e->region, io_region_free);
@@ -486,7 +485,7 @@ ehci_reset(Device *dev, ResetKind kind)
     reset_registers(e);
     e->drop = false;
     usb_pipes_drop(&e->pipes, NULL);
-    ehci_iso_drop(e, NULL);
+    usb_isos_drop(&e->isos, NULL);
     ehci_update_irq(e);
     g_mutex_unlock(&dev->lock);
     timer_arm(e->frames, 0); /* ports change hands */
@@ -502,7 +501,7 @@ ehci_restored(Device *dev)
     g_mutex_lock(&dev->lock);
     memcpy(controls, e->s.controls, sizeof controls);
     usb_pipes_drop(&e->pipes, NULL); /* of what was before */
-    ehci_iso_drop(e, NULL);
+    usb_isos_drop(&e->isos, NULL);
     memcpy(e->s.controls, controls, sizeof controls);
     e->frame_ns = now_ns(e);
     e->drop = false;
@@ -530,7 +529,7 @@ static bool
 ehci_is_quiet(Device *dev)
 {
     return usb_pipes_are_quiet(&ehci_of(dev)->pipes) &&
-           ehci_iso_is_quiet(ehci_of(dev));
+           usb_isos_are_quiet(&ehci_of(dev)->isos);
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include "devices/bus/pci.h"
 #include "devices/usb/uhci.h"
+#include "devices/usb/usb-iso.h"
 #include "devices/usb/usb-pipe.h"
 
 /* Registers, 2.1 */
@@ -69,6 +70,7 @@ typedef struct {
     UsbBus bus; /* its own, when it is no companion */
     UsbDevice *ports[UHCI_PORTS];
     UsbPipes pipes;
+    UsbIsos isos;
     IoRegion *region;
     Timer *frames;
     gint64 frame_ns;   /* guest clock: when frame s.frnum began */
@@ -104,3 +106,5 @@ UsbDevice *uhci_port_device(const Uhci *u, unsigned port);
 
 /* uhci-schedule.c: frame s.frnum, at most max TDs; true: one has ended. Loop. */
 bool uhci_run_frame(Uhci *u, unsigned *tds_left);
+/* Begins the isochronous TDs of the frames that are soon due. */
+void uhci_prepare_frames(Uhci *u);

@@ -103,6 +103,7 @@ uhci_ports_run(Uhci *u)
         if ((u->s.resets & 1u << i) == 0 || dev == NULL)
             continue;
         usb_pipes_drop(&u->pipes, dev);
+        usb_isos_drop(&u->isos, dev);
         dev->ops->reset(dev);
     }
     u->s.resets = 0;

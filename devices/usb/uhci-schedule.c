@@ -35,6 +35,7 @@
 
 #define MAX_LINKS    1024u /* followed in a frame */
 #define MAX_QUEUES   128u  /* of a round */
+#define MAX_EARLY    32u   /* isochronous TDs of a frame begun before it */
 
 typedef struct {
     guint32 link, control, token, buffer;
@@ -89,21 +90,92 @@ find_device(const Uhci *u, guint8 address)
     return found;
 }
 
+static UsbToken
+token_of(const Td *td, guint32 at, guint8 *data)
+{
+    return (UsbToken){
+        .address = td->token >> 8 & 127,
+        .pid = td->token & 0xff,
+        .ep = td->token >> 15 & 15,
+        .type = USB_BULK,
+        .key = at,
+        .data = data,
+        .len = TOKEN_LEN(td->token),
+    };
+}
+
+/* ---- isochronous ones ---- */
+
+/* The packet of a TD, begun now if it was not before; NULL: there is nobody, or
+ * no memory. */
+static UsbIso *
+begin_iso(Uhci *u, guint32 at, const Td *td)
+{
+    guint8 data[TD_MAX_LEN];
+    UsbToken t = token_of(td, at, data);
+    const UsbIsoKey key = {at, td->buffer, td->token};
+    bool in = t.pid == USB_PID_IN;
+    UsbIso *have = usb_isos_find(&u->isos, &key);
+    UsbDevice *dev = find_device(u, t.address);
+
+    if (have != NULL || dev == NULL || t.len > TD_MAX_LEN || t.ep == 0 ||
+        t.pid == USB_PID_SETUP)
+        return have;
+    if (!in && t.len > 0 && dma_read(u->pci.dma, td->buffer, data, t.len) != 0)
+        return NULL;
+    (void) usb_isos_begin(&u->isos, &key, dev,
+                          (guint8) (t.ep | (in ? USB_DIR_IN : 0)), data, t.len);
+    return usb_isos_find(&u->isos, &key);
+}
+
+static UsbResult
+run_iso(Uhci *u, UsbToken *t, guint32 at, const Td *td)
+{
+    UsbIso *iso = begin_iso(u, at, td);
+
+    return iso != NULL
+               ? usb_isos_end(&u->isos, iso, t->data, t->len, &t->actual)
+               : USB_FAILED;
+}
+
+/* They come first in a frame's list. */
+static void
+prepare_frame(Uhci *u, guint32 frame)
+{
+    guint32 link;
+    Td td;
+
+    if (!load(u, u->s.flbase + 4 * (frame & 0x3ff), &link, 1))
+        return;
+    for (unsigned i = 0; (link & (LINK_T | LINK_QH)) == 0 && i < MAX_EARLY;
+         i++) {
+        guint32 at = LINK_AT(link);
+        if (!load(u, at, &td.link, 4))
+            return;
+        if ((td.control & (TD_ACTIVE | TD_IOS)) == (TD_ACTIVE | TD_IOS))
+            (void) begin_iso(u, at, &td);
+        link = td.link;
+    }
+}
+
+void
+uhci_prepare_frames(Uhci *u)
+{
+    u->isos.round++;
+    for (unsigned i = 1; i <= USB_ISO_FRAMES && uhci_is_running(u); i++)
+        prepare_frame(u, u->s.frnum + i);
+}
+
+/* ---- all ---- */
+
 /* False: the controller has stopped. */
 static bool
 transact(Uhci *u, const Td *td, guint32 at, UsbResult *ret_result,
          guint32 *ret_actual)
 {
     guint8 data[TD_MAX_LEN];
-    UsbToken t = {
-        .address = td->token >> 8 & 127,
-        .pid = td->token & 0xff,
-        .ep = td->token >> 15 & 15,
-        .type = (td->control & TD_IOS) != 0 ? USB_ISOCHRONOUS : USB_BULK,
-        .key = at,
-        .data = data,
-        .len = TOKEN_LEN(td->token),
-    };
+    UsbToken t = token_of(td, at, data);
+    bool iso = (td->control & TD_IOS) != 0;
 
     if (t.len > TD_MAX_LEN || (t.pid != USB_PID_IN && t.pid != USB_PID_OUT &&
                                t.pid != USB_PID_SETUP)) {
@@ -119,7 +191,8 @@ transact(Uhci *u, const Td *td, guint32 at, UsbResult *ret_result,
     if (t.pid != USB_PID_IN && t.len > 0)
         ret = dma_read(u->pci.dma, td->buffer, data, t.len);
     if (ret == 0)
-        *ret_result = usb_pipes_run(&u->pipes, &t);
+        *ret_result =
+            iso ? run_iso(u, &t, at, td) : usb_pipes_run(&u->pipes, &t);
     if (ret == 0 && t.pid == USB_PID_IN && t.actual > 0)
         ret = dma_write(u->pci.dma, td->buffer, data, t.actual);
     if (ret != 0) {

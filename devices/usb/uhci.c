@@ -124,6 +124,14 @@ uhci_kick(Uhci *u)
 
 /* ---- the loop's work ---- */
 
+static void
+drop_all(Uhci *u)
+{
+    usb_pipes_drop(&u->pipes, NULL);
+    usb_isos_drop(&u->isos, NULL);
+    u->drop = false;
+}
+
 /* In how many frames to look again; 0: when something happens. */
 static unsigned
 next_look(const Uhci *u)
@@ -155,7 +163,10 @@ run_frames(Uhci *u)
         u->s.frnum = (u->s.frnum + 1) & FRNUM_MASK;
         any = uhci_run_frame(u, &tds_left) || any;
     }
+    if (uhci_is_running(u))
+        uhci_prepare_frames(u);
     usb_pipes_drop_stale(&u->pipes, USB_PIPE_STALE, false);
+    usb_isos_drop_stale(&u->isos);
     u->idle = any ? 0 : MIN(u->idle + n, REST_FRAMES);
 }
 
@@ -163,8 +174,7 @@ static void
 run(Uhci *u)
 {
     if (u->drop)
-        usb_pipes_drop(&u->pipes, NULL);
-    u->drop = false;
+        drop_all(u);
     uhci_ports_run(u);
     if (u->quiesced)
         return;
@@ -215,6 +225,7 @@ on_gone(void *controller, UsbDevice *dev)
 
     g_mutex_lock(&u->pci.dev.lock);
     usb_pipes_drop(&u->pipes, dev);
+    usb_isos_drop(&u->isos, dev);
     g_mutex_unlock(&u->pci.dev.lock);
 }
 
@@ -235,7 +246,8 @@ on_done(void *controller, UsbPacket *packet)
     Uhci *u = controller;
 
     g_mutex_lock(&u->pci.dev.lock);
-    usb_pipes_done(&u->pipes, packet);
+    if (!usb_isos_done(&u->isos, packet))
+        usb_pipes_done(&u->pipes, packet);
     u->idle = 0;
     run(u);
     g_mutex_unlock(&u->pci.dev.lock);
@@ -453,6 +465,7 @@ uhci_realize(Device *dev, DeviceEnv *env, GError **error)
     u->quiesced = u->drop = u->restored = false;
     memset(u->ports, 0, sizeof u->ports);
     usb_pipes_init(&u->pipes, u->s.controls);
+    u->isos = (UsbIsos){.n = 0};
     fill_ids(u);
     if (!pci_device_realize(&u->pci, env, &u->ids, &u->s.pci, error))
         return false;
@@ -476,7 +489,7 @@ uhci_unrealize(Device *dev)
     usb_bus_init(&u->bus, UHCI_PORTS, USB_SPEEDS_1, NULL, NULL);
     u->pci.config_written = NULL;
     if (u->frames != NULL)
-        usb_pipes_drop(&u->pipes, NULL);
+        drop_all(u);
     pci_device_unrealize(&u->pci);
     g_clear_pointer(&u->region, io_region_free);
     g_clear_pointer(&u->frames, timer_free);
@@ -490,8 +503,7 @@ uhci_reset(Device *dev, ResetKind kind)
     pci_device_reset(&u->pci);
     g_mutex_lock(&dev->lock);
     reset_registers(u);
-    u->drop = false;
-    usb_pipes_drop(&u->pipes, NULL);
+    drop_all(u);
     timer_arm(u->frames, -1);
     follow_legsup(u);
     g_mutex_unlock(&dev->lock);
@@ -506,10 +518,9 @@ uhci_restored(Device *dev)
     pci_device_restored(&u->pci);
     g_mutex_lock(&dev->lock);
     memcpy(controls, u->s.controls, sizeof controls);
-    usb_pipes_drop(&u->pipes, NULL); /* of what was before */
+    drop_all(u); /* of what was before */
     memcpy(u->s.controls, controls, sizeof controls);
     u->frame_ns = now_ns(u);
-    u->drop = false;
     u->restored = true;
     follow_legsup(u);
     uhci_kick(u);
@@ -532,7 +543,8 @@ uhci_quiesce(Device *dev)
 static bool
 uhci_is_quiet(Device *dev)
 {
-    return usb_pipes_are_quiet(&uhci_of(dev)->pipes);
+    return usb_pipes_are_quiet(&uhci_of(dev)->pipes) &&
+           usb_isos_are_quiet(&uhci_of(dev)->isos);
 }
 
 static void

@@ -457,6 +457,38 @@ test_restored_amid(void)
 }
 
 static void
+test_isochronous(void)
+{
+    UhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    f->result = USB_ASYNC;
+    ur_td(&r, 0, USB_PID_IN, 0, 1, 100, UR_LAST | UR_IOC | 0x02000000);
+    guint16 frame = ur_read(&r, UHCI_FRNUM);
+    ur_put32(&r, UR_FRAMES + 4 * (frame + 10), UR_TD(0));
+    ur_td(&r, 1, USB_PID_IN, 0, 1, 100, UR_LAST | 0x02000000);
+    ur_put32(&r, UR_FRAMES + 4 * (frame + 11), UR_TD(1));
+    ur_frames(&r, 2);
+    CU_ASSERT_EQUAL(f->n_async, 2); /* long before their frames */
+    UsbPacket *p = f->last[0];
+    CU_ASSERT_EQUAL(p->type, USB_ISOCHRONOUS);
+    memset(p->data, 0x5a, 100);
+    p->actual = 90;
+    p->result = USB_OK;
+    usb_packet_done(p); /* the other never comes */
+    CU_ASSERT_EQUAL(ur_status(&r, 0) & UR_ACTIVE, UR_ACTIVE);
+    ur_frames(&r, 8);
+    CU_ASSERT_EQUAL(ur_status(&r, 0), 0x1b000059);
+    CU_ASSERT_EQUAL(ur_get32(&r, UR_BUF(0) + 84), 0x5a5a5a5a);
+    CU_ASSERT_TRUE(r.irq);
+    ur_frames(&r, 1);
+    CU_ASSERT_EQUAL(ur_status(&r, 1), 0x1a0407ff);
+    CU_ASSERT_EQUAL(f->n_cancels, 1);
+    end(&r, f);
+}
+
+static void
 test_tablet(void)
 {
     UhciRig r;
@@ -497,4 +529,5 @@ CU_MAIN("uhci", {"it_is_function_2_of_a_piix3", test_identity},
         {"a_change_wakes_a_suspended_controller", test_global_suspend},
         {"a_global_reset_resets_devices", test_global_reset},
         {"a_control_transfer_goes_on_after_restoring", test_restored_amid},
+        {"isochronous_packets_are_asked_for_early", test_isochronous},
         {"a_tablet_is_set_up", test_tablet})
