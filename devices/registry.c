@@ -60,6 +60,7 @@ extern const DeviceClass uhci_class;
 extern const DeviceClass usb_host_class;
 #endif
 extern const DeviceClass usb_hid_class;
+extern const DeviceClass usb_hub_class;
 extern const DeviceClass usb_storage_class;
 extern const DeviceClass xhci_class;
 
@@ -131,6 +132,7 @@ static const DeviceClass *const registry[] = {
     &usb_host_class,
 #endif
     &usb_hid_class,
+    &usb_hub_class,
     &usb_storage_class,
     &xhci_class,
 
