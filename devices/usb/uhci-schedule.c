@@ -17,25 +17,28 @@
 #define LINK_AT(l) ((l) & ~15u)
 
 /* Control and status of a TD, 3.2.2 */
-#define TD_ACTLEN    0x7ffu
-#define TD_BITSTUFF  (1u << 17)
-#define TD_TIMEOUT   (1u << 18)
-#define TD_NAK       (1u << 19)
-#define TD_BABBLE    (1u << 20)
-#define TD_BUFFER    (1u << 21)
-#define TD_STALLED   (1u << 22)
-#define TD_ACTIVE    (1u << 23)
-#define TD_ERRORS    (0x7fu << 16)
-#define TD_IOC       (1u << 24)
-#define TD_IOS       (1u << 25)
-#define TD_CERR      (3u << 27)
-#define TD_SPD       (1u << 29)
-#define TD_MAX_LEN   1280u
-#define TOKEN_LEN(t) ((((t) >> 21) + 1) & 0x7ff)
+#define TD_ACTLEN      0x7ffu
+#define TD_BITSTUFF    (1u << 17)
+#define TD_TIMEOUT     (1u << 18)
+#define TD_NAK         (1u << 19)
+#define TD_BABBLE      (1u << 20)
+#define TD_BUFFER      (1u << 21)
+#define TD_STALLED     (1u << 22)
+#define TD_ACTIVE      (1u << 23)
+#define TD_ERRORS      (0x7fu << 16)
+#define TD_IOC         (1u << 24)
+#define TD_IOS         (1u << 25)
+#define TD_CERR        (3u << 27)
+#define TD_SPD         (1u << 29)
+#define TD_MAX_LEN     1280u
+#define TOKEN_ENDPOINT 0x7ffffu /* with address and PID */
+#define TOKEN_LEN(t)   ((((t) >> 21) + 1) & 0x7ff)
 
-#define MAX_LINKS    1024u /* followed in a frame */
-#define MAX_QUEUES   128u  /* of a round */
-#define MAX_EARLY    32u   /* isochronous TDs of a frame begun before it */
+#define MAX_LINKS      1024u /* followed in a frame */
+#define MAX_QUEUES     128u  /* of a round */
+#define MAX_EARLY      32u   /* isochronous TDs of a frame begun before it */
+#define MAX_GROUP      32u   /* TDs that go to a device together */
+#define GROUP_PACKET   64u   /* the largest of full speed, USB 2.0, 5.8.3 */
 
 typedef struct {
     guint32 link, control, token, buffer;
@@ -166,41 +169,107 @@ uhci_prepare_frames(Uhci *u)
         prepare_frame(u, u->s.frnum + i);
 }
 
-/* ---- all ---- */
+/* ---- several TDs that are one transfer ---- */
+
+typedef struct {
+    guint32 at;
+    Td td;
+} PlacedTd;
+
+typedef struct {
+    PlacedTd tds[MAX_GROUP];
+    unsigned n;
+    guint32 len;
+} Group;
+
+static bool
+may_follow(const Td *first, const Td *next)
+{
+    return (next->control & (TD_ACTIVE | TD_IOS)) == TD_ACTIVE &&
+           ((first->token ^ next->token) & TOKEN_ENDPOINT) == 0 &&
+           TOKEN_LEN(next->token) - 1 < GROUP_PACKET;
+}
+
+/* A device of the host takes a millisecond or two for each transfer, so TDs of
+ * full packets, which cannot be anything but a transfer's middle, go to it
+ * together, up to one that wants an interrupt. */
+static void
+gather(Uhci *u, Group *g)
+{
+    const Td *first = &g->tds[0].td;
+    unsigned pid = first->token & 0xff;
+    const UsbDevice *dev = find_device(u, first->token >> 8 & 127);
+
+    if (dev == NULL || dev->ops->cancel == NULL ||
+        (first->token >> 15 & 15) == 0 || (first->control & TD_IOS) != 0 ||
+        (pid != USB_PID_IN && pid != USB_PID_OUT))
+        return;
+    while (g->n < MAX_GROUP) {
+        const Td *last = &g->tds[g->n - 1].td;
+        PlacedTd *next = &g->tds[g->n];
+        next->at = LINK_AT(last->link);
+        if (TOKEN_LEN(last->token) != GROUP_PACKET ||
+            (last->control & TD_IOC) != 0 ||
+            (last->link & (LINK_T | LINK_QH | LINK_DEPTH)) != LINK_DEPTH ||
+            next->at == g->tds[0].at ||
+            dma_read(u->pci.dma, next->at, &next->td, sizeof next->td) != 0)
+            return;
+        next->td.link = GUINT32_FROM_LE(next->td.link);
+        next->td.control = GUINT32_FROM_LE(next->td.control);
+        next->td.token = GUINT32_FROM_LE(next->td.token);
+        next->td.buffer = GUINT32_FROM_LE(next->td.buffer);
+        if (!may_follow(first, &next->td))
+            return;
+        g->len += TOKEN_LEN(next->td.token);
+        g->n++;
+    }
+}
+
+/* Between their buffers and data. */
+static bool
+copy(Uhci *u, const Group *g, guint8 *data, guint32 len, bool out)
+{
+    for (unsigned i = 0; i < g->n && len > 0; i++) {
+        const Td *td = &g->tds[i].td;
+        guint32 n = MIN(TOKEN_LEN(td->token), len);
+        int ret = out ? dma_read(u->pci.dma, td->buffer, data, n)
+                      : dma_write(u->pci.dma, td->buffer, data, n);
+        if (ret != 0) {
+            uhci_fail(u, STS_HSE, "a TD's buffer is not in memory");
+            return false;
+        }
+        data += n;
+        len -= n;
+    }
+    return true;
+}
 
 /* False: the controller has stopped. */
 static bool
-transact(Uhci *u, const Td *td, guint32 at, UsbResult *ret_result,
-         guint32 *ret_actual)
+transact(Uhci *u, const Group *g, UsbResult *ret_result, guint32 *ret_actual)
 {
-    guint8 data[TD_MAX_LEN];
-    UsbToken t = token_of(td, at, data);
-    bool iso = (td->control & TD_IOS) != 0;
+    guint8 data[MAX(TD_MAX_LEN, MAX_GROUP * GROUP_PACKET)];
+    const Td *td = &g->tds[0].td;
+    UsbToken t = token_of(td, g->tds[0].at, data);
+    bool iso = (td->control & TD_IOS) != 0, in = t.pid == USB_PID_IN;
 
-    if (t.len > TD_MAX_LEN || (t.pid != USB_PID_IN && t.pid != USB_PID_OUT &&
-                               t.pid != USB_PID_SETUP)) {
+    if (t.len > TD_MAX_LEN ||
+        (!in && t.pid != USB_PID_OUT && t.pid != USB_PID_SETUP)) {
         uhci_fail(u, STS_HCPE, "a TD has an impossible length or token");
         return false;
     }
+    t.len = g->len;
     t.dev = find_device(u, t.address);
     *ret_result = USB_FAILED;
     *ret_actual = 0;
     if (t.dev == NULL)
         return true;
-    int ret = 0;
-    if (t.pid != USB_PID_IN && t.len > 0)
-        ret = dma_read(u->pci.dma, td->buffer, data, t.len);
-    if (ret == 0)
-        *ret_result =
-            iso ? run_iso(u, &t, at, td) : usb_pipes_run(&u->pipes, &t);
-    if (ret == 0 && t.pid == USB_PID_IN && t.actual > 0)
-        ret = dma_write(u->pci.dma, td->buffer, data, t.actual);
-    if (ret != 0) {
-        uhci_fail(u, STS_HSE, "a TD's buffer is not in memory");
+    if (!in && !copy(u, g, data, t.len, true))
         return false;
-    }
+    *ret_result =
+        iso ? run_iso(u, &t, g->tds[0].at, td) : usb_pipes_run(&u->pipes, &t);
     *ret_actual = t.actual;
-    return true;
+    return !in || copy(u, g, data, t.actual, false);
 }
 
 /* clang-format off */
@@ -245,28 +314,60 @@ end_badly(Walk *w, Td *td, UsbResult result)
     return TD_FAILED;
 }
 
+/* One TD has come to its end. */
 static TdEnd
-run_td(Uhci *u, Walk *w, guint32 at, Td *td, bool queued)
+finish(Uhci *u, Walk *w, PlacedTd *p, UsbResult result, guint32 actual,
+       bool queued)
 {
-    UsbResult result;
-    guint32 actual, old = td->control;
-    TdEnd end;
+    Td *td = &p->td;
 
-    if (!transact(u, td, at, &result, &actual))
-        return TD_BROKEN;
-    if (result == USB_NAK && (td->control & TD_IOS) == 0) {
-        w->active = true;
-        if ((old & TD_NAK) == 0 && !store(u, at + 4, old | TD_NAK))
-            return TD_BROKEN;
-        return TD_WAITS;
-    }
     (*w->tds_left)--;
     w->moved = w->any = true;
     td->control &= ~(TD_ACTLEN | TD_ERRORS | TD_ACTIVE);
     td->control |= (actual - 1) & TD_ACTLEN;
-    end = result == USB_OK ? end_well(w, td, actual, queued)
-                           : end_badly(w, td, result);
-    return store(u, at + 4, td->control) ? end : TD_BROKEN;
+    TdEnd end = result == USB_OK ? end_well(w, td, actual, queued)
+                                 : end_badly(w, td, result);
+    return store(u, p->at + 4, td->control) ? end : TD_BROKEN;
+}
+
+static TdEnd
+wait_for(Uhci *u, Walk *w, const PlacedTd *p)
+{
+    guint32 control = p->td.control;
+
+    w->active = true;
+    return (control & TD_NAK) != 0 || store(u, p->at + 4, control | TD_NAK)
+               ? TD_WAITS
+               : TD_BROKEN;
+}
+
+/* A queue's next TDs; its element, at + 4, follows. */
+static TdEnd
+run_group(Uhci *u, Walk *w, Group *g, guint32 at, guint32 *element)
+{
+    UsbResult result;
+    guint32 left, part, len;
+    TdEnd end = TD_DONE;
+
+    if (!transact(u, g, &result, &left))
+        return TD_BROKEN;
+    if (result == USB_NAK)
+        return wait_for(u, w, &g->tds[0]);
+    for (unsigned i = 0; i<g->n && * w->tds_left> 0; i++, left -= part) {
+        PlacedTd *p = &g->tds[i];
+        len = TOKEN_LEN(p->td.token);
+        part = MIN(len, left);
+        bool whole = part == len && i + 1 < g->n;
+        end = finish(u, w, p, whole ? USB_OK : result, part, true);
+        if (end != TD_DONE)
+            return end;
+        *element = p->td.link;
+        if (!store(u, at + 4, p->td.link))
+            return TD_BROKEN;
+        if (part < len)
+            break;
+    }
+    return end;
 }
 
 /* ---- queues ---- */
@@ -276,30 +377,29 @@ static guint32
 run_queue(Uhci *u, Walk *w, guint32 at)
 {
     guint32 qh[2];
-    Td td;
+    Group g;
 
     if (!load(u, at, qh, 2))
         return LINK_T;
     while ((qh[1] & LINK_T) == 0) {
+        PlacedTd *first = &g.tds[0];
         if ((qh[1] & LINK_QH) != 0)
             return qh[1];
-        guint32 td_at = LINK_AT(qh[1]);
-        if (*w->tds_left == 0 || w->links_left == 0)
+        if (*w->tds_left < MAX_GROUP || w->links_left == 0)
             return LINK_T;
         w->links_left--;
-        if (!load(u, td_at, &td.link, 4))
+        first->at = LINK_AT(qh[1]);
+        if (!load(u, first->at, &first->td.link, 4))
             return LINK_T;
-        if ((td.control & TD_ACTIVE) == 0)
+        if ((first->td.control & TD_ACTIVE) == 0)
             break;
-        TdEnd end = run_td(u, w, td_at, &td, true);
+        g.n = 1;
+        g.len = TOKEN_LEN(first->td.token);
+        gather(u, &g);
+        TdEnd end = run_group(u, w, &g, at, &qh[1]);
         if (end == TD_BROKEN)
             return LINK_T;
-        if (end != TD_DONE)
-            break;
-        qh[1] = td.link;
-        if (!store(u, at + 4, td.link))
-            return LINK_T;
-        if ((td.link & LINK_DEPTH) == 0)
+        if (end != TD_DONE || (qh[1] & LINK_DEPTH) == 0)
             break;
     }
     return qh[0];
@@ -309,15 +409,23 @@ run_queue(Uhci *u, Walk *w, guint32 at)
 static guint32
 run_single(Uhci *u, Walk *w, guint32 at)
 {
-    Td td;
+    Group g = {.n = 1};
+    PlacedTd *p = &g.tds[0];
+    UsbResult result;
+    guint32 actual;
 
-    if (!load(u, at, &td.link, 4))
+    p->at = at;
+    if (!load(u, at, &p->td.link, 4))
         return LINK_T;
-    if ((td.control & TD_ACTIVE) == 0)
-        return td.link;
-    if (*w->tds_left == 0 || run_td(u, w, at, &td, false) == TD_BROKEN)
+    g.len = TOKEN_LEN(p->td.token);
+    if ((p->td.control & TD_ACTIVE) == 0)
+        return p->td.link;
+    if (*w->tds_left == 0 || !transact(u, &g, &result, &actual))
         return LINK_T;
-    return td.link;
+    TdEnd end = result == USB_NAK && (p->td.control & TD_IOS) == 0
+                    ? wait_for(u, w, p)
+                    : finish(u, w, p, result, actual, false);
+    return end == TD_BROKEN ? LINK_T : p->td.link;
 }
 
 /* True: the round is over, and it moved nothing. */

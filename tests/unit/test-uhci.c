@@ -286,6 +286,61 @@ test_async(void)
     end(&r, f);
 }
 
+/* Four TDs of 64 bytes and one of 10, of which the last wants an interrupt. */
+static void
+queue_five(UhciRig *r, guint8 pid)
+{
+    for (unsigned i = 0; i < 4; i++)
+        ur_td(r, i, pid, 0, 1, 64, UR_SPD);
+    ur_td(r, 4, pid, 0, 1, 10, UR_SPD | UR_IOC | UR_LAST);
+    ur_queue(r, 0);
+}
+
+static void
+test_full_packets_go_together(void)
+{
+    UhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    f->result = USB_ASYNC;
+    queue_five(&r, USB_PID_IN);
+    ur_frames(&r, 2);
+    CU_ASSERT_EQUAL(f->n_submits, 1);
+    UsbPacket *p = f->last[0];
+    CU_ASSERT_EQUAL(p->len, 4 * 64 + 10);
+    for (unsigned i = 0; i < 140; i++)
+        p->data[i] = (guint8) i;
+    p->actual = 140; /* two, and a short one */
+    p->result = USB_OK;
+    f->n_async = 0;
+    usb_packet_done(p);
+    CU_ASSERT_EQUAL(ur_status(&r, 0), 0x3800003f);
+    CU_ASSERT_EQUAL(ur_status(&r, 1), 0x3800003f);
+    CU_ASSERT_EQUAL(ur_status(&r, 2), 0x3800000b);
+    CU_ASSERT_EQUAL(ur_status(&r, 3) & UR_ACTIVE, UR_ACTIVE);
+    CU_ASSERT_EQUAL(ur_get32(&r, UR_BUF(1)), 0x43424140);
+    CU_ASSERT_EQUAL(ur_get32(&r, UR_BUF(2) + 8), 0x8b8a8988);
+    CU_ASSERT_EQUAL(ur_get32(&r, UR_QH + 4), UR_TD(2) | 4);
+    CU_ASSERT_TRUE(r.irq);
+    /* out, and it stalls after the first */
+    queue_five(&r, USB_PID_OUT);
+    ur_put32(&r, UR_BUF(0), 0x04030201);
+    ur_frames(&r, 2);
+    CU_ASSERT_EQUAL(f->n_submits, 2);
+    p = f->last[0];
+    CU_ASSERT_EQUAL(p->len, 4 * 64 + 10);
+    CU_ASSERT_EQUAL(p->data[3], 4);
+    p->actual = 64;
+    p->result = USB_STALL;
+    f->n_async = 0;
+    usb_packet_done(p);
+    CU_ASSERT_EQUAL(ur_status(&r, 0), 0x3800003f);
+    CU_ASSERT_EQUAL(ur_status(&r, 1), 0x204007ff);
+    CU_ASSERT_EQUAL(ur_get32(&r, UR_QH + 4), UR_TD(1) | 4);
+    end(&r, f);
+}
+
 static void
 test_pulled(void)
 {
@@ -522,6 +577,8 @@ CU_MAIN("uhci", {"it_is_function_2_of_a_piix3", test_identity},
         {"a_short_packet_stops_a_queue_when_asked", test_short_packets},
         {"a_nak_waits_until_there_is_something", test_nak_waits_for_ready},
         {"a_slow_device_ends_a_td_later", test_async},
+        {"full_packets_go_to_a_slow_device_together",
+         test_full_packets_go_together},
         {"a_pulled_device_answers_nothing", test_pulled},
         {"rings_of_queues_and_tds_end", test_rings_end},
         {"what_cannot_be_stops_the_controller", test_wild},
