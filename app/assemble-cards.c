@@ -4,6 +4,7 @@
 
 #include "app/assemble-internal.h"
 #include "devices/registry.h"
+#include "devices/usb/ehci.h"
 
 /* Slots. A guest that was installed on a machine knows its devices by them, so
  * a number once given keeps its meaning. */
@@ -22,6 +23,8 @@ enum {
     SLOT_SOUND = 29,
     SLOT_SATA = 31, /* as the ICH9's, 00:1f.2 but for the function */
 };
+
+#define USB_EHCI_FUNCTION 7u /* of its card, as in an ICH */
 
 /* Firmware tries sticks after disk0..3. */
 #define USB_FIRST_DISK 4u
@@ -143,21 +146,96 @@ plug_units(const Plugging *g)
     return true;
 }
 
+/* Four functions for USB 1, and the one that gives them what is not of high
+ * speed. The bus is the last's. */
+static bool
+create_ehci(const Plugging *g)
+{
+    Device *ehci = device_create("ehci", "usb");
+
+    g->m->usb = ehci;
+    for (unsigned i = 0; i < EHCI_COMPANIONS; i++) {
+        g_autofree char *id = g_strdup_printf("usb-companion%u", i);
+        g_autofree char *link = g_strdup_printf("companion%u", i);
+        g_autofree char *model = g_strdup_printf("ich5-%u", i + 1);
+        Device *uhci = device_create("uhci", id);
+        pc_cards_add_function(g->cards, uhci, SLOT_USB, i);
+        device_set_link(ehci, link, uhci);
+        if (!device_set_string(uhci, "model", model, g->error))
+            return false;
+    }
+    pc_cards_add_function(g->cards, ehci, SLOT_USB, USB_EHCI_FUNCTION);
+    return true;
+}
+
+/* On the main board where that has a PIIX3. */
+static bool
+create_uhci(const Plugging *g)
+{
+    g->m->usb = device_create("uhci", "usb");
+    if (machine_is_minimal(g->p))
+        pc_cards_add(g->cards, g->m->usb, SLOT_USB);
+    else
+        pc_cards_add_function(g->cards, g->m->usb, PC_BOARD_SLOT, PC_BOARD_USB);
+    return true;
+}
+
+static bool
+create_xhci(const Plugging *g)
+{
+    g->m->usb = device_create("xhci", "usb");
+    pc_cards_add(g->cards, g->m->usb, SLOT_USB);
+    return true;
+}
+
+/* How SeaBIOS spells the controller that sees a stick. */
+static const struct {
+    const char *model;
+    bool (*create)(const Plugging *g);
+    unsigned function;
+} usb_models[] = {
+    {"uhci", create_uhci, 0},
+    {"ehci", create_ehci, USB_EHCI_FUNCTION},
+    {"xhci", create_xhci, 0},
+};
+
+static void
+add_usb_boot(const Plugging *g, const char *section, unsigned number,
+             unsigned function)
+{
+    g_autofree char *path = machine_usb_path(g->p, section);
+    const Device *usb = g->m->usb;
+    bool on_board =
+        strcmp(usb->klass->name, "uhci") == 0 && !machine_is_minimal(g->p);
+    unsigned slot = on_board ? PC_BOARD_SLOT : SLOT_USB;
+
+    function = on_board ? PC_BOARD_USB : function;
+    if (function == 0)
+        pc_cards_add_boot(g->cards, PC_BOOT_DISK, USB_FIRST_DISK + number,
+                          "usb@%x/%s/channel@0/disk@0,0", slot, path);
+    else
+        pc_cards_add_boot(g->cards, PC_BOOT_DISK, USB_FIRST_DISK + number,
+                          "usb@%x,%x/%s/channel@0/disk@0,0", slot, function,
+                          path);
+}
+
 /* What is in its ports comes after it, see assemble-usb.c. */
 static bool
 plug_usb(const Plugging *g)
 {
-    if (g->only != NULL || strcmp(get(g, "machine", "usb"), "none") == 0)
-        return true;
-    g->m->usb = device_create("xhci", "usb");
-    pc_cards_add(g->cards, g->m->usb, SLOT_USB);
-    for (unsigned i = 0; i < USB_PORTS; i++) {
-        g_autofree char *section = g_strdup_printf("usb%u", i);
-        if (profile_has_section(g->p, section) &&
-            strcmp(get(g, section, "model"), "storage") == 0)
-            pc_cards_add_boot(g->cards, PC_BOOT_DISK, USB_FIRST_DISK + i,
-                              "usb@%x/storage@%u/channel@0/disk@0,0", SLOT_USB,
-                              i + 1);
+    const char *model = get(g, "machine", "usb");
+
+    for (gsize i = 0; g->only == NULL && i < G_N_ELEMENTS(usb_models); i++) {
+        if (strcmp(usb_models[i].model, model) != 0)
+            continue;
+        if (!usb_models[i].create(g))
+            return false;
+        for (unsigned n = 0; n < USB_PORTS; n++) {
+            g_autofree char *section = g_strdup_printf("usb%u", n);
+            if (profile_has_section(g->p, section) &&
+                strcmp(get(g, section, "model"), "storage") == 0)
+                add_usb_boot(g, section, n, usb_models[i].function);
+        }
     }
     return true;
 }

@@ -75,7 +75,7 @@ struct Machine {
     Device *controllers[DRIVE_N_BUSES];   /* cards with units; NULL: none */
     Device *console;                      /* virtio-console; NULL: none */
     CharLink *consoles[MACHINE_CONSOLES]; /* what is behind its ports */
-    Device *usb;                          /* xhci; NULL: none */
+    Device *usb;                          /* the controller; NULL: none */
     int usb_channel[USB_PORTS];           /* see usb-role.h; 0: none */
     PcDevices pc;
     /* chipset=pc-virtio: these, and of pc only the bus */
@@ -192,6 +192,8 @@ bool machine_open_usb(Machine *m, const Profile *p, const char *section,
                       unsigned number, GError **error);
 void machine_close_usb(Machine *m, const char *section);
 void machine_close_usbs(Machine *m);
+/* Where firmware finds a stick, behind its controller: "hub@2/storage@1". */
+char *machine_usb_path(const Profile *p, const char *section);
 /* Set-up thread, when the controller is in the machine. */
 bool machine_plug_usb(Machine *m, const Profile *p, GError **error);
 /* While the guest runs, as units of a controller. */

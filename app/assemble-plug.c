@@ -52,7 +52,7 @@ static const PlugKind plug_kinds[] = {
     { "balloon", "virtio-balloon", NULL,             NULL },
     { "input", "",                 NULL,             NULL },
     { "console#", "",              machine_open_console, machine_close_console },
-    { "usb#",  "tablet|keyboard|mouse|storage|host", machine_open_usb, machine_close_usb },
+    { "usb#",  "tablet|keyboard|mouse|storage|hub|host", machine_open_usb, machine_close_usb },
     { "pci#",  "vfio-pci",         machine_open_pci, machine_close_pci },
 };
 /* clang-format on */

@@ -1,5 +1,6 @@
 /* app/assemble-usb.c - what the profile plugs into the USB controller, at the
- * start and while the guest runs. usb0..7 are its ports 1..8. */
+ * start and while the guest runs. usb0..7 are in its ports 1..8, or in a hub that is
+ * another of them: port=0.2 is the second of usb0. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -7,6 +8,9 @@
 
 #include "app/assemble-internal.h"
 #include "devices/registry.h"
+#include "devices/usb/ehci.h"
+#include "devices/usb/uhci.h"
+#include "devices/usb/usb-hub.h"
 #include "devices/usb/xhci.h"
 #include "vmm/core/error.h"
 #include "vmm/core/sysutil.h"
@@ -26,7 +30,7 @@ machine_has_usb(const Machine *m, GError **error)
         return true;
     g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
                 "machine '%s' has no USB controller; stop it, set "
-                "machine.usb=xhci and start it",
+                "machine.usb=xhci (or what its system knows) and start it",
                 m->name);
     return false;
 }
@@ -46,9 +50,46 @@ is_host(const Profile *p, const char *section)
 }
 
 static unsigned
-port_of(const char *section)
+number_of(const char *section)
 {
     return (unsigned) (section[strlen(section) - 1] - '0');
+}
+
+/* True: it is in a hub, *ret_hub is that one's section, *ret_port counts from 0.
+ * The schema has seen to the key's form. */
+static bool
+is_behind_hub(const Profile *p, const char *section, char ret_hub[8],
+              unsigned *ret_port)
+{
+    const char *port = get(p, section, "port");
+
+    *ret_port = number_of(section);
+    if (*port == '\0')
+        return false;
+    (void) g_snprintf(ret_hub, 8, "usb%c", port[0]);
+    *ret_port = (unsigned) (port[2] - '1');
+    return true;
+}
+
+char *
+machine_usb_path(const Profile *p, const char *section)
+{
+    const char *kind = "storage";
+    char hub[8];
+    unsigned port;
+    GString *path = g_string_new(NULL);
+
+    for (unsigned i = 0; i < USB_PORTS; i++, section = hub, kind = "hub") {
+        char here[8];
+        bool behind = is_behind_hub(p, section, here, &port);
+        g_autofree char *part = g_strdup_printf("%s@%x%s", kind, port + 1,
+                                                path->len > 0 ? "/" : "");
+        g_string_prepend(path, part);
+        if (!behind)
+            break;
+        (void) g_strlcpy(hub, here, sizeof hub);
+    }
+    return g_string_free(path, FALSE);
 }
 
 /* ---- what is behind a section ---- */
@@ -116,7 +157,7 @@ close_channel(Machine *m, unsigned number)
 void
 machine_close_usb(Machine *m, const char *section)
 {
-    close_channel(m, port_of(section));
+    close_channel(m, number_of(section));
     for (unsigned i = 0; i < m->n_drives; i++)
         if (strcmp(m->drives[i].name, section) == 0) {
             machine_close_drive(m, section);
@@ -142,49 +183,129 @@ image_of(const Machine *m, const char *section)
     return NULL;
 }
 
+/* clang-format off */
+static const struct {
+    const char *class_name;
+    UsbBus *(*bus)(Device *dev);
+} controllers[] = {
+    { "uhci", uhci_usb_bus },
+    { "ehci", ehci_usb_bus },
+    { "xhci", xhci_usb_bus },
+};
+static const char *const classes[][2] = {
+    { "host",    "usb-host" },
+    { "hub",     "usb-hub" },
+    { "storage", "usb-storage" },
+};
+/* clang-format on */
+
+static UsbBus *
+bus_of_controller(const Machine *m)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(controllers); i++)
+        if (strcmp(m->usb->klass->name, controllers[i].class_name) == 0)
+            return controllers[i].bus(m->usb);
+    return NULL;
+}
+
+static Device *
+find_hub(const Machine *m, const char *section)
+{
+    Device *dev = vm_find_device(m->vm, section);
+
+    return dev != NULL && strcmp(dev->klass->name, "usb-hub") == 0 ? dev : NULL;
+}
+
+/* NULL and error set: there is no such hub. */
+static UsbBus *
+bus_of_section(const Machine *m, const Profile *p, const char *section,
+               unsigned *ret_port, GError **error)
+{
+    char hub[8];
+
+    if (!is_behind_hub(p, section, hub, ret_port))
+        return bus_of_controller(m);
+    Device *dev = find_hub(m, hub);
+    if (dev != NULL)
+        return usb_hub_bus(dev);
+    g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                "%s.port: %s is no hub of this machine", section, hub);
+    return NULL;
+}
+
+/* Of the device's kind, its own. */
+static bool
+set_options(const Machine *m, const Profile *p, Device *dev,
+            const char *section, GError **error)
+{
+    const char *model = get(p, section, "model");
+
+    if (strcmp(model, "hub") == 0)
+        return true;
+    if (strcmp(model, "host") == 0)
+        return device_set_u64(dev, "channel",
+                              (guint64) m->usb_channel[number_of(section)],
+                              error);
+    if (strcmp(model, "storage") != 0)
+        return device_set_string(dev, "kind", model, error);
+    device_set_link(dev, "drive", image_of(m, section));
+    return true;
+}
+
 /* Options set, not realized; NULL and error set. */
 static Device *
 make_device(Machine *m, const Profile *p, const char *section, GError **error)
 {
-    static const char *const classes[][2] = {{"host", "usb-host"},
-                                             {"storage", "usb-storage"}};
     const char *model = get(p, section, "model"), *name = "usb-hid";
-    unsigned port = port_of(section);
+    unsigned port;
+    UsbBus *bus = bus_of_section(m, p, section, &port, error);
 
+    if (bus == NULL)
+        return NULL;
     for (gsize i = 0; i < G_N_ELEMENTS(classes); i++)
         if (strcmp(model, classes[i][0]) == 0)
             name = classes[i][1];
     Device *dev = device_create(name, section);
-    device_set_link(dev, "usb", xhci_usb_bus(m->usb));
-    bool ok = device_set_u64(dev, "port", port, error);
-    if (ok && strcmp(model, "host") == 0)
-        ok = device_set_u64(dev, "channel", (guint64) m->usb_channel[port],
-                            error);
-    else if (ok && strcmp(model, "storage") == 0)
-        device_set_link(dev, "drive", image_of(m, section));
-    else if (ok)
-        ok = device_set_string(dev, "kind", model, error);
-    if (ok)
+    device_set_link(dev, "usb", bus);
+    if (device_set_u64(dev, "port", port, error) &&
+        set_options(m, p, dev, section, error))
         return dev;
     device_free(dev);
     machine_blame(error, section, "model");
     return NULL;
 }
 
+static bool
+plug_section(Machine *m, const Profile *p, const char *section, unsigned i,
+             GError **error)
+{
+    Device *dev = machine_open_usb(m, p, section, i, error)
+                      ? make_device(m, p, section, error)
+                      : NULL;
+
+    if (dev == NULL || !vm_add_device(m->vm, dev, error))
+        return false;
+    machine_note_usb(m, section,
+                     is_host(p, section) ? get(p, section, "host") : "");
+    return true;
+}
+
+/* Hubs before what is in them: the profile's rules let none be in itself. */
 bool
 machine_plug_usb(Machine *m, const Profile *p, GError **error)
 {
-    for (unsigned i = 0; m->usb != NULL && i < USB_PORTS; i++) {
+    guint32 done = 0;
+
+    for (unsigned n = 0; m->usb != NULL && n < USB_PORTS * USB_PORTS; n++) {
+        unsigned i = n % USB_PORTS, port;
         g_autofree char *section = g_strdup_printf("usb%u", i);
-        if (!profile_has_section(p, section))
+        char hub[8];
+        if ((done & 1u << i) != 0 || !profile_has_section(p, section) ||
+            (is_behind_hub(p, section, hub, &port) && find_hub(m, hub) == NULL))
             continue;
-        Device *dev = machine_open_usb(m, p, section, i, error)
-                          ? make_device(m, p, section, error)
-                          : NULL;
-        if (dev == NULL || !vm_add_device(m->vm, dev, error))
+        if (!plug_section(m, p, section, i, error))
             return false;
-        machine_note_usb(m, section,
-                         is_host(p, section) ? get(p, section, "host") : "");
+        done |= 1u << i;
     }
     return true;
 }
@@ -234,10 +355,30 @@ remove_paused(Vm *vm, void *data)
         vm_remove_device(vm, dev);
 }
 
+/* Loop thread, paused or not, changes nothing there; under media_lock. */
+static bool
+is_empty(const Machine *m, const char *section, GError **error)
+{
+    Device *hub = find_hub(m, section);
+
+    for (unsigned i = 0; hub != NULL && i < USB_HUB_PORTS; i++) {
+        const UsbDevice *dev = usb_hub_bus(hub)->ports[i].dev;
+        if (dev == NULL)
+            continue;
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
+                    "%s: %s is plugged into this hub; detach that first",
+                    section, dev->dev.id);
+        return false;
+    }
+    return true;
+}
+
 bool
 machine_remove_usb(Machine *m, const char *section, GError **error)
 {
     g_autofree char *id = g_strdup(section);
 
+    if (!is_empty(m, section, error))
+        return false;
     return vm_with_paused(m->vm, remove_paused, id, error);
 }

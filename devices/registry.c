@@ -54,10 +54,13 @@ extern const DeviceClass vga_class;
 extern const DeviceClass ivshmem_plain_class;
 
 /* usb */
+extern const DeviceClass ehci_class;
+extern const DeviceClass uhci_class;
 #if CARREL_HAVE_LIBUSB
 extern const DeviceClass usb_host_class;
 #endif
 extern const DeviceClass usb_hid_class;
+extern const DeviceClass usb_hub_class;
 extern const DeviceClass usb_storage_class;
 extern const DeviceClass xhci_class;
 
@@ -122,11 +125,14 @@ static const DeviceClass *const registry[] = {
     /* memory */
     &ivshmem_plain_class,
 
-/* usb */
+    /* usb */
+    &ehci_class,
+    &uhci_class,
 #if CARREL_HAVE_LIBUSB
     &usb_host_class,
 #endif
     &usb_hid_class,
+    &usb_hub_class,
     &usb_storage_class,
     &xhci_class,
 

@@ -6,6 +6,7 @@
 
 enum { MAX_IDE_UNITS = 4 }; /* two channels with two drives each */
 
+#define USB_MAX_HUBS    5u         /* in a row: USB 2.0, 4.1.1 */
 #define CIRRUS_VRAM_MAX (4u << 20) /* what the card can have on it */
 
 typedef struct {
@@ -527,16 +528,76 @@ usb_has_device(const Rules *rules, const char *section)
 }
 
 static void
+usb_wrong(const Rules *rules, const char *section, const char *key, char *what)
+{
+    g_autofree char *full = g_strconcat(section, key, NULL);
+
+    profile_report(rules->findings, true, section_line(rules->profile, section),
+                   full, what);
+}
+
+/* A hub that is there, not its own, and not the fifth of a row. */
+static void
+usb_has_hub(const Rules *rules, const char *section)
+{
+    const char *port = get(rules, section, "port");
+    unsigned hubs = 0;
+
+    for (; *port != '\0' && hubs <= USB_MAX_HUBS; hubs++) {
+        g_autofree char *hub = g_strdup_printf("usb%c", port[0]);
+        if (!profile_has_section(rules->profile, hub) ||
+            strcmp(get(rules, hub, "model"), "hub") != 0) {
+            usb_wrong(
+                rules, section, ".port",
+                g_strdup_printf("%s is no hub; set %s.model=hub", hub, hub));
+            return;
+        }
+        port = get(rules, hub, "port");
+    }
+    if (hubs > USB_MAX_HUBS)
+        usb_wrong(rules, section, ".port",
+                  g_strdup("more than five hubs are in a row, or one is "
+                           "plugged into itself"));
+}
+
+static void
+usb_port_is_free(const Rules *rules, const char *section)
+{
+    const char *port = get(rules, section, "port");
+
+    for (unsigned i = 0; *port != '\0' && i < 8; i++) {
+        g_autofree char *other = g_strdup_printf("usb%u", i);
+        if (strcmp(other, section) < 0 &&
+            profile_has_section(rules->profile, other) &&
+            strcmp(get(rules, other, "port"), port) == 0)
+            usb_wrong(rules, section, ".port",
+                      g_strdup_printf("%s is in that port", other));
+    }
+}
+
+/* What is plugged in later is a profile of its own, without a machine and
+ * without the hub. */
+static void
 usb_has_port(const Rules *rules, const char *section)
 {
-    /* what is plugged in later is a profile of its own, without a machine */
-    if (profile_has_section(rules->profile, "machine") &&
-        strcmp(get(rules, "machine", "usb"), "none") == 0)
-        profile_report(rules->findings, true,
-                       section_line(rules->profile, section), section,
-                       g_strdup("there is no USB controller; set "
-                                "machine.usb=xhci"));
+    const char *usb = get(rules, "machine", "usb");
+    bool uhci = strcmp(usb, "uhci") == 0;
+
     usb_has_device(rules, section);
+    if (!profile_has_section(rules->profile, "machine"))
+        return;
+    if (strcmp(usb, "none") == 0)
+        usb_wrong(rules, section, "",
+                  g_strdup("there is no USB controller; set "
+                           "machine.usb=uhci, ehci or xhci"));
+    if (uhci && *get(rules, section, "port") == '\0' &&
+        strcmp(section, "usb1") > 0)
+        usb_wrong(rules, section, "",
+                  g_strdup("machine.usb=uhci has two ports, for usb0 and usb1; "
+                           "make one a hub and say which of its ports, such "
+                           "as port=0.1"));
+    usb_has_hub(rules, section);
+    usb_port_is_free(rules, section);
 }
 
 static void

@@ -175,6 +175,17 @@ check_usb_device(const char *text)
 }
 
 static const char *
+check_usb_port(const char *text)
+{
+    bool ok = strlen(text) == 3 && text[0] >= '0' && text[0] <= '7' &&
+              text[1] == '.' && text[2] >= '1' && text[2] <= '4';
+
+    return *text == '\0' || ok
+               ? NULL
+               : "a hub's number and one of its ports, 0.1 to 7.4";
+}
+
+static const char *
 check_mtu(const char *text)
 {
     guint64 mtu;
@@ -280,7 +291,7 @@ static const SchemaKey keys[] = {
     { "machine", "boot", SCHEMA_LIST, 0, 1, 0, BOOT_FROM, "floppy,cd,disk", NULL, "0.1", "what to start from, in order; net is the network cards (PXE)", NULL },
     { "machine", "boot-menu", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "let the BIOS offer a choice of drives at start (Esc)", NULL },
     { "machine", "rtc", SCHEMA_ENUM, 0, 0, 0, "utc|localtime", "utc", NULL, "0.1", "what the guest's clock shows; DOS and Windows want localtime", NULL },
-    { "machine", "usb", SCHEMA_ENUM, 0, 0, 0, "none|xhci", "none", NULL, "0.2", "USB controller; xhci is USB 3 with eight ports, for Linux and Windows 8 and later", NULL },
+    { "machine", "usb", SCHEMA_ENUM, 0, 0, 0, "none|uhci|ehci|xhci", "none", NULL, "0.2", "USB controller: uhci is USB 1 with two ports, for Windows 98 to XP and their time; ehci is USB 2 with eight and companions for USB 1, for Windows XP to 7; xhci is USB 3 with eight, for Linux and Windows 8 and later", NULL },
     { "machine", "debug-exit", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "add a port by which a test program in the guest ends the machine", NULL },
     { "machine", "host-sleep", SCHEMA_ENUM, 0, 0, 0, "pause|block|ignore", "pause", NULL, "0.2", "when the host goes to sleep: pause the machine until it is awake; block: keep the host from sleeping while the machine runs; ignore: do nothing", NULL },
     { "machine", "protected", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "refuse to delete, rename or overwrite the machine", NULL },
@@ -392,7 +403,8 @@ static const SchemaKey keys[] = {
     { "console#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "file: where the output goes; socket: its path; pty: a link to it", NULL },
     { "console#", "name", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_PORT_NAME, NULL, "", NULL, "0.2", "what the guest calls the port: /dev/virtio-ports/NAME in Linux", NULL },
 
-    { "usb#", "model", SCHEMA_ENUM, 0, 0, 0, "tablet|keyboard|mouse|storage|host", "tablet", NULL, "0.2", "what is plugged in; tablet points where the viewer points, storage is a stick with an image, host is a device of this computer", NULL },
+    { "usb#", "model", SCHEMA_ENUM, 0, 0, 0, "tablet|keyboard|mouse|storage|hub|host", "tablet", NULL, "0.2", "what is plugged in; tablet points where the viewer points, storage is a stick with an image, hub has four more ports, host is a device of this computer", NULL },
+    { "usb#", "port", SCHEMA_STRING, 0, 0, 3, NULL, "", NULL, "0.2", "where: empty is the controller's port of that number (usb0 is in the first); 0.2 is port 2 of the hub that usb0 is", check_usb_port },
     { "usb#", "path", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "storage: image file or block device", NULL },
     { "usb#", "format", SCHEMA_ENUM, 0, 0, 0, "raw|qcow2", "raw", NULL, "0.2", "storage: format of the file; never guessed from its content", NULL },
     { "usb#", "read-only", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "storage: the guest cannot write", NULL },

@@ -8,7 +8,8 @@ pc_cards_add_function(PcCards *cards, Device *dev, unsigned slot,
                       unsigned function)
 {
     g_assert(cards->n_cards < PC_MAX_FUNCTIONS);
-    g_assert(slot >= PC_FIRST_CARD && slot < 32 && function < 8);
+    g_assert((slot >= PC_FIRST_CARD && slot < 32 && function < 8) ||
+             (slot == PC_BOARD_SLOT && function == PC_BOARD_USB));
     cards->cards[cards->n_cards++] =
         (PcCard){dev, (guint8) slot, (guint8) function};
 }

@@ -8,6 +8,8 @@
 #define PC_MAX_CARDS      29 /* slots 3..31 */
 #define PC_MAX_FUNCTIONS  96 /* of all cards together */
 #define PC_FIRST_CARD     3u
+#define PC_BOARD_SLOT     1u /* the PIIX3's, whose function 2 is a card here */
+#define PC_BOARD_USB      2u
 #define PC_ISA            0u
 #define PC_MAX_BOOT_UNITS 32
 
@@ -25,7 +27,8 @@ typedef enum {
  * thing of a profile has a slot of its own. */
 typedef struct {
     Device *dev;     /* owned until a machine took it, then NULL */
-    guint8 slot;     /* PC_FIRST_CARD..31; PC_ISA: on no PCI bus */
+    guint8 slot;     /* PC_FIRST_CARD..31, or PC_BOARD_SLOT; PC_ISA: on no PCI
+                        bus */
     guint8 function; /* 0..7; a card has a function 0 */
 } PcCard;
 

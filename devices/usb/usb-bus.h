@@ -3,7 +3,8 @@
  * Universal Serial Bus 2.0, chapters 8 and 9. A device's class embeds UsbDevice
  * first (which embeds Device first), is linked to a bus ("usb") and has a port
  * of it for itself. realize ends with usb_device_attach(), unrealize begins
- * with usb_device_detach().
+ * with usb_device_detach(). A bus is a controller's, or a hub's, which is a
+ * device itself.
  *
  * Threads: all of this runs on the loop, so devices need no lock. A controller
  * calls a device's ops with its own lock (L1) held; what a device calls takes
@@ -13,9 +14,10 @@
 #include "vmm/core/device.h"
 #include "vmm/types.h"
 
-/* Each has a connector for USB 2 and one for USB 3, and a device is in the one
- * that fits its speed. */
+/* Of a bus, at most. The xHCI's have a connector for USB 2 and one for USB 3
+ * each, and a device is in the one that fits its speed. */
 #define USB_PORTS  8u
+#define USB_TIERS  5u /* hubs between a device and its controller, 4.1.1 */
 
 #define USB_DIR_IN 0x80u /* in an endpoint's address: to the host */
 
@@ -26,6 +28,11 @@ typedef enum {
     USB_SPEED_HIGH = 3,
     USB_SPEED_SUPER = 4
 } UsbSpeed;
+#define USB_SPEED_BIT(speed) (1u << (speed))
+#define USB_SPEEDS_1                                                           \
+    (USB_SPEED_BIT(USB_SPEED_FULL) | USB_SPEED_BIT(USB_SPEED_LOW))
+#define USB_SPEEDS_2 (USB_SPEEDS_1 | USB_SPEED_BIT(USB_SPEED_HIGH))
+#define USB_SPEEDS_3 (USB_SPEEDS_2 | USB_SPEED_BIT(USB_SPEED_SUPER))
 
 /* bmAttributes of an endpoint descriptor, USB 2.0 table 9-13 */
 typedef enum {
@@ -91,6 +98,9 @@ typedef struct {
     /* An asynchronous packet is given up: after this it is not touched any
      * more. NULL: the class never returns USB_ASYNC. */
     void (*cancel)(UsbDevice *dev, UsbPacket *packet);
+    /* Of a hub: what is in a port (1..) that the guest has enabled, or NULL.
+     * NULL: the class is none. */
+    UsbDevice *(*child)(UsbDevice *dev, unsigned port);
 } UsbDeviceOps;
 
 struct UsbDevice {
@@ -99,6 +109,9 @@ struct UsbDevice {
     guint32 port; /* option "port", 0..USB_PORTS - 1 */
     const UsbDeviceOps *ops;
     UsbSpeed speed;
+    /* As SET_ADDRESS gave it, 0 after a reset; the class keeps it. NULL: 0. The
+     * xHCI gives none. */
+    const guint8 *address;
     bool attached;
     bool is_host; /* a real one: what it does is no state of the machine */
 };
@@ -110,24 +123,40 @@ struct UsbDevice {
     PROP_DEF_U32(S, f.port, "port", 0, 0, USB_PORTS - 1, NULL, "port of it")
 /* clang-format on */
 
-/* How the bus tells its controller. Loop, controller's lock not held. */
+/* What whoever has a port is told. Loop, controller's lock not held. */
 typedef struct {
-    void (*attached)(void *controller, unsigned port);
-    /* Afterwards no op of the device is called, and no packet of its is left. */
-    void (*detached)(void *controller, unsigned port);
-    void (*ready)(void *controller, unsigned port, guint8 ep);
+    void (*attached)(void *owner, unsigned port, UsbDevice *dev);
+    void (*detached)(void *owner, unsigned port, UsbDevice *dev);
+    void (*wake)(void *owner, unsigned port);
+    /* Of a controller; the device is in one of its ports or behind a hub.
+     * gone: its packets, and those of what is behind it, are given up before
+     * this returns. */
+    void (*gone)(void *controller, UsbDevice *dev);
+    void (*ready)(void *controller, UsbDevice *dev, guint8 ep);
     void (*done)(void *controller, UsbPacket *packet);
-    void (*wake)(void *controller, unsigned port);
 } UsbBusOps;
 
-/* Embedded in its controller. */
+typedef struct {
+    const UsbBusOps *ops; /* NULL: nobody is there yet */
+    void *owner;
+    unsigned number; /* of the owner's ports */
+    UsbDevice *dev;
+} UsbPort;
+
+/* Embedded in its controller or hub. */
 struct UsbBus {
-    const UsbBusOps *ops; /* NULL: the controller is not realized */
-    void *controller;
-    UsbDevice *ports[USB_PORTS];
+    UsbDevice *hub; /* whose it is; NULL: a controller's */
+    unsigned n_ports;
+    guint32 speeds; /* of devices that may be in it, USB_SPEED_BIT() */
+    UsbPort ports[USB_PORTS];
 };
 
-/* ops and speed are set. False and error set: the port is taken. */
+/* All its ports go to one owner, or away from it (ops NULL). No device may be in
+ * any. */
+void usb_bus_init(UsbBus *bus, unsigned n_ports, guint32 speeds,
+                  const UsbBusOps *ops, void *owner);
+/* ops and speed are set. False and error set: the port is taken or not there, or
+ * not for devices of that speed. */
 bool usb_device_attach(UsbDevice *dev, GError **error);
 void usb_device_detach(UsbDevice *dev); /* when it is not attached: nothing */
 /* An endpoint that answered USB_NAK may have something now. */
@@ -136,3 +165,12 @@ void usb_device_ready(UsbDevice *dev, guint8 ep);
 void usb_packet_done(UsbPacket *packet);
 /* Remote wake-up of a suspended device. */
 void usb_device_wake(UsbDevice *dev);
+
+/* dev itself or what is behind it, as long as the guest has enabled the ports
+ * between: by address, and by a route string of xHCI 8.9. NULL: none. */
+UsbDevice *usb_device_by_address(UsbDevice *dev, guint8 address);
+UsbDevice *usb_device_by_route(UsbDevice *dev, guint32 route);
+/* The controller's port by which it is reached. */
+unsigned usb_device_root_port(const UsbDevice *dev);
+/* dev is at, or behind it. */
+bool usb_device_is_behind(const UsbDevice *dev, const UsbDevice *at);

@@ -19,13 +19,14 @@ static const StateField fields[] = {
     STATE_FIELD(UsbStdState, configuration, STATE_U8),
     STATE_FIELD(UsbStdState, remote_wakeup, STATE_U8),
     STATE_FIELD(UsbStdState, halted, STATE_U32),
+    { "address", STATE_U8, G_STRUCT_OFFSET(UsbStdState, address), 1, 1, 2, NULL },
     STATE_FIELDS_END
 };
 /* clang-format on */
 
 const StateDesc usb_std_state_desc = {
     .name = "usb-std",
-    .version = 1,
+    .version = 2, /* 2: address */
     .min_version = 1,
     .size = sizeof(UsbStdState),
     .fields = fields,
@@ -142,7 +143,10 @@ usb_standard_request(const UsbDescriptors *d, UsbStdState *s, UsbPacket *p,
         break;
     case USB_CLEAR_ENDPOINT: *ret_result = set_halt(s, setup, false); break;
     case USB_SET_ENDPOINT: *ret_result = set_halt(s, setup, true); break;
-    case USB_SET_ADDRESS: *ret_result = USB_OK; break;
+    case USB_SET_ADDRESS:
+        s->address = setup->value & 127;
+        *ret_result = USB_OK;
+        break;
     case USB_GET_CONFIGURATION:
         *ret_result = usb_answer(p, &s->configuration, 1);
         break;

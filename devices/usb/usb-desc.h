@@ -15,6 +15,7 @@ typedef struct {
 typedef struct {
     guint8 configuration; /* 0, 1 */
     guint8 remote_wakeup;
+    guint8 address;
     guint32 halted; /* a bit for each endpoint; IN: 16 higher */
 } UsbStdState;
 extern const StateDesc usb_std_state_desc;

@@ -495,7 +495,7 @@ hid_bus_reset(UsbDevice *dev)
     clear(hid_of(dev));
 }
 
-static const UsbDeviceOps hid_ops = {hid_bus_reset, hid_submit, NULL};
+static const UsbDeviceOps hid_ops = {hid_bus_reset, hid_submit, NULL, NULL};
 
 static bool
 usb_hid_realize(Device *dev, DeviceEnv *env, GError **error)
@@ -503,6 +503,7 @@ usb_hid_realize(Device *dev, DeviceEnv *env, GError **error)
     UsbHid *d = hid_of(dev);
 
     d->usb.ops = &hid_ops;
+    d->usb.address = &d->s.std.address;
     d->usb.speed = USB_SPEED_FULL;
     d->blocked = false;
     d->repeat = timer_new(env->loop, CLOCK_GUEST, repeat, d);
@@ -579,7 +580,7 @@ static const StateField usb_hid_fields[] = {
     STATE_FIELDS_END
 };
 static const StateDesc usb_hid_state_desc = {
-    .name = "usb-hid", .version = 1, .min_version = 1,
+    .name = "usb-hid", .version = 2 /* 2: addresses */, .min_version = 1,
     .size = sizeof(UsbHidState), .fields = usb_hid_fields,
     .check = usb_hid_check,
 };

@@ -69,6 +69,7 @@ struct UsbHost {
     unsigned n_transfers;
     bool used;       /* since the last reset */
     bool lost;       /* it does not answer any more */
+    guint8 address;  /* as the guest sees it */
     guint32 waiting; /* endpoints that were told to wait for the job */
     Timer *later;    /* what cannot be done where it is noticed */
     struct {
@@ -370,7 +371,7 @@ host_submit(UsbDevice *dev, UsbPacket *p)
     if (p->type != USB_CONTROL || p->ep != 0)
         return start_transfer(d, p);
     switch (p->setup.request) {
-    case USB_SET_ADDRESS: return USB_OK;
+    case USB_SET_ADDRESS: d->address = p->setup.value & 127; return USB_OK;
     case USB_SET_CONFIGURATION: return start_job(d, JOB_CONFIGURE, p);
     case USB_SET_INTERFACE: return start_job(d, JOB_INTERFACE, p);
     case USB_CLEAR_ENDPOINT:
@@ -403,9 +404,11 @@ host_bus_reset(UsbDevice *dev)
     if (d->used && d->h != NULL && !d->lost && d->job == NULL)
         (void) start_job(d, JOB_RESET, NULL);
     d->used = false;
+    d->address = 0;
 }
 
-static const UsbDeviceOps host_ops = {host_bus_reset, host_submit, host_cancel};
+static const UsbDeviceOps host_ops = {host_bus_reset, host_submit, host_cancel,
+                                      NULL};
 
 /* ---- libusb's descriptors on the loop ---- */
 
@@ -552,6 +555,7 @@ come(UsbHost *d, int fd)
     if (d->h == NULL)
         return;
     d->used = d->lost = false;
+    d->address = 0;
     watch_all(d);
     claim_all(d->h);
     if (!find_speed(d)) {
@@ -626,6 +630,7 @@ usb_host_realize(Device *dev, DeviceEnv *env, GError **error)
     UsbHost *d = host_of(dev);
 
     d->usb.ops = &host_ops;
+    d->usb.address = &d->address;
     d->usb.is_host = true;
     d->later = timer_new(env->loop, CLOCK_HOST, later, d);
     if (d->channel != 0)

@@ -1,7 +1,7 @@
 /* devices/usb/usb-storage.c - a USB stick: SCSI commands by the bulk-only
  * transport (Universal Serial Bus Mass Storage Class, Bulk-Only Transport 1.0;
- * numbers of sections are its). High speed, one logical unit; the commands are
- * those of devices/storage/scsi-*.c.
+ * numbers of sections are its). High speed, or full speed where the bus has no
+ * other; one logical unit; the commands are those of devices/storage/scsi-*.c.
  *
  * A command's data is kept whole between the guest and the disk. It is begun
  * outside of the controller's lock; meanwhile both pipes answer NAK. A machine
@@ -65,17 +65,14 @@ static const guint8 device_desc[] = {
     18, 1, USB_LE16(0x0200), 0, 0, 0, 64, USB_LE16(0x46f4), USB_LE16(0x0001),
     USB_LE16(0x0100), 1, 2, 3, 1,
 };
-static const guint8 config_desc[] = {
-    9, 2, USB_LE16(32), 1, 1, 0, 0x80, 50,
-    9, 4, 0, 0, 2, 8, 6, 0x50, 0, /* SCSI, bulk-only */
-    7, 5, EP_IN, 2, USB_LE16(512), 0,
-    7, 5, EP_OUT, 2, USB_LE16(512), 0,
-};
+#define CONFIG(packet) { \
+    9, 2, USB_LE16(32), 1, 1, 0, 0x80, 50, \
+    9, 4, 0, 0, 2, 8, 6, 0x50, 0, /* SCSI, bulk-only */ \
+    7, 5, EP_IN, 2, USB_LE16(packet), 0, \
+    7, 5, EP_OUT, 2, USB_LE16(packet), 0 }
+static const guint8 config_desc[2][32] = { CONFIG(64), CONFIG(512) };
 static const char *const strings[] = { "Carrel", "USB disk", "00000001", NULL };
 /* clang-format on */
-
-static const UsbDescriptors descriptors = {device_desc, config_desc,
-                                           sizeof config_desc, strings};
 
 static UsbStorage *
 storage_of(void *dev)
@@ -335,6 +332,9 @@ static UsbResult
 control(UsbStorage *d, UsbPacket *p)
 {
     static const guint8 max_lun = 0;
+    const UsbDescriptors descriptors = {
+        device_desc, config_desc[d->usb.speed == USB_SPEED_HIGH],
+        sizeof config_desc[0], strings};
     UsbResult result;
 
     if (usb_standard_request(&descriptors, &d->s.std, p, &result))
@@ -371,7 +371,7 @@ storage_bus_reset(UsbDevice *dev)
 }
 
 static const UsbDeviceOps storage_ops = {storage_bus_reset, storage_submit,
-                                         NULL};
+                                         NULL, NULL};
 
 /* ---- life ---- */
 
@@ -381,7 +381,10 @@ usb_storage_realize(Device *dev, DeviceEnv *env, GError **error)
     UsbStorage *d = storage_of(dev);
 
     d->usb.ops = &storage_ops;
-    d->usb.speed = USB_SPEED_HIGH;
+    d->usb.address = &d->s.std.address;
+    d->usb.speed = (d->usb.bus->speeds & USB_SPEEDS_2) == USB_SPEEDS_2
+                       ? USB_SPEED_HIGH
+                       : USB_SPEED_FULL;
     d->busy = false;
     d->later = timer_new(env->loop, CLOCK_HOST, later, d);
     return scsi_unit_init(&d->unit, &d->s.unit, SCSI_DISK, d->block, dev->id,
@@ -466,7 +469,7 @@ static const StateField usb_storage_fields[] = {
     STATE_FIELDS_END
 };
 static const StateDesc usb_storage_state_desc = {
-    .name = "usb-storage", .version = 1, .min_version = 1,
+    .name = "usb-storage", .version = 2 /* 2: addresses */, .min_version = 1,
     .size = sizeof(UsbStorageState), .fields = usb_storage_fields,
     .check = usb_storage_check,
 };

@@ -1,8 +1,9 @@
 /* devices/usb/xhci-command.c - the command ring of the xHCI, 4.6, and device
  * contexts, 6.2. Contexts have 32 bytes. Each command ends at once.
  *
- * Hubs, streams, bandwidth and virtual functions are left out: their commands
- * end with TRB Error. */
+ * Streams, bandwidth and virtual functions are left out: their commands end with
+ * TRB Error. That a device is a hub, and who translates for it, only the guest
+ * needs to know. */
 #include "devices/usb/xhci-internal.h"
 #include "vmm/mem/dma.h"
 
@@ -128,13 +129,14 @@ enable_endpoint(Xhci *x, unsigned slot, unsigned ep, Context *c)
     return write_context(x, s->context, ep, c);
 }
 
-/* Another slot has this port already, 4.6.5. */
+/* Another slot has this place already, 4.6.5. */
 static bool
-port_is_used(const Xhci *x, unsigned slot, unsigned port)
+place_is_used(const Xhci *x, unsigned slot, unsigned port, guint32 route)
 {
     for (unsigned i = 0; i < XHCI_SLOTS; i++)
         if (i != slot && x->s.slots[i].enabled &&
-            x->s.slots[i].state != SLOT_DISABLED && x->s.slots[i].port == port)
+            x->s.slots[i].state != SLOT_DISABLED &&
+            x->s.slots[i].port == port && x->s.slots[i].route == route)
             return true;
     return false;
 }
@@ -154,8 +156,9 @@ check_address(Xhci *x, const XhciTrb *trb, unsigned slot,
         return CC_PARAMETER;
     if (port >= XHCI_PORTS)
         return CC_TRB;
-    if ((in[0].d[0] & ROUTE_MASK) != 0 || port_is_used(x, slot, port) ||
-        xhci_port_device(x, port) == NULL)
+    guint32 route = in[0].d[0] & ROUTE_MASK;
+    if (place_is_used(x, slot, port, route) ||
+        usb_device_by_route(xhci_port_device(x, port), route) == NULL)
         return CC_TRANSACTION;
     return CC_SUCCESS;
 }
@@ -181,6 +184,7 @@ address_device(Xhci *x, const XhciTrb *trb, unsigned *slot)
     stop_endpoint(x, *slot, 1);
     s->context = context & ~(guint64) 0x3f;
     s->port = (guint8) ((in[0].d[1] >> 16 & 0xff) - 1);
+    s->route = in[0].d[0] & ROUTE_MASK;
     s->state = (trb->control & BSR) != 0 ? SLOT_DEFAULT : SLOT_ADDRESSED;
     if (!write_context(x, s->context, 0, &in[0]) ||
         !enable_endpoint(x, *slot, 1, &in[1])) {

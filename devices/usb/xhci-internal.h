@@ -133,6 +133,7 @@ typedef struct {
 typedef struct {
     guint8 enabled, state; /* SLOT_... */
     guint8 port;           /* 0..XHCI_PORTS - 1 */
+    guint32 route;         /* 8.9: hubs' ports from there on, 4 bits each */
     guint64 context;       /* output device context; 0: none */
     guint8 ep_state[XHCI_EPS], ep_type[XHCI_EPS];
     guint64 dequeue[XHCI_EPS]; /* of the first TD that has not ended, | DCS */

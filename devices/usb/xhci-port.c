@@ -19,7 +19,7 @@ is_usb3(unsigned port)
 static UsbDevice *
 plugged(const Xhci *x, unsigned port)
 {
-    UsbDevice *dev = x->bus.ports[port % USB_PORTS];
+    UsbDevice *dev = x->bus.ports[port % USB_PORTS].dev;
     bool fits = dev != NULL && dev->attached &&
                 (dev->speed == USB_SPEED_SUPER) == is_usb3(port);
 

@@ -39,7 +39,7 @@ xhci_slot_device(const Xhci *x, unsigned slot)
     const XhciSlot *s = &x->s.slots[slot];
 
     return s->enabled && s->state != SLOT_DISABLED
-               ? xhci_port_device(x, s->port)
+               ? usb_device_by_route(xhci_port_device(x, s->port), s->route)
                : NULL;
 }
 

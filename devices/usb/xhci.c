@@ -144,7 +144,7 @@ work(void *data)
 /* ---- what the bus tells ---- */
 
 static void
-on_attached(void *controller, unsigned port)
+on_attached(void *controller, unsigned port, UsbDevice *dev)
 {
     Xhci *x = controller;
 
@@ -153,36 +153,50 @@ on_attached(void *controller, unsigned port)
     g_mutex_unlock(&x->pci.dev.lock);
 }
 
-static bool
-slot_is_at(const XhciSlot *s, unsigned port)
-{
-    return s->enabled && s->state != SLOT_DISABLED &&
-           s->port % USB_PORTS == port;
-}
-
-/* What waits for it ends with an error: it will never answer. */
 static void
-on_detached(void *controller, unsigned port)
+on_detached(void *controller, unsigned port, UsbDevice *dev)
 {
     Xhci *x = controller;
 
     g_mutex_lock(&x->pci.dev.lock);
-    for (unsigned slot = 0; slot < XHCI_SLOTS; slot++) {
-        if (!slot_is_at(&x->s.slots[slot], port))
-            continue;
-        for (unsigned ep = 1; ep < XHCI_EPS; ep++) {
-            xhci_endpoint_cancel(x, slot, ep);
-            if (x->s.slots[slot].ep_state[ep] == EP_RUNNING)
-                x->s.slots[slot].doorbells |= 1u << ep;
-        }
-    }
     xhci_port_plug(x, port, false);
     g_mutex_unlock(&x->pci.dev.lock);
     xhci_kick(x);
 }
 
+/* What waits for it ends with an error: it will never answer. */
 static void
-on_ready(void *controller, unsigned port, guint8 ep)
+give_up_slot(Xhci *x, unsigned slot, const UsbDevice *at)
+{
+    const UsbDevice *dev = xhci_slot_device(x, slot);
+    bool behind = dev != NULL && usb_device_is_behind(dev, at);
+
+    for (unsigned ep = 1; ep < XHCI_EPS; ep++) {
+        const XhciTransfer *t = x->eps[slot][ep].first;
+        bool waits = t != NULL && t->packet.dev != NULL &&
+                     usb_device_is_behind(t->packet.dev, at);
+        if (!behind && !waits)
+            continue;
+        xhci_endpoint_cancel(x, slot, ep);
+        if (x->s.slots[slot].ep_state[ep] == EP_RUNNING)
+            x->s.slots[slot].doorbells |= 1u << ep;
+    }
+}
+
+static void
+on_gone(void *controller, UsbDevice *dev)
+{
+    Xhci *x = controller;
+
+    g_mutex_lock(&x->pci.dev.lock);
+    for (unsigned slot = 0; slot < XHCI_SLOTS; slot++)
+        give_up_slot(x, slot, dev);
+    g_mutex_unlock(&x->pci.dev.lock);
+    xhci_kick(x);
+}
+
+static void
+on_ready(void *controller, UsbDevice *dev, guint8 ep)
 {
     Xhci *x = controller;
     unsigned dci = (ep & 15u) * 2 + ((ep & USB_DIR_IN) != 0 ? 1 : 0);
@@ -191,7 +205,7 @@ on_ready(void *controller, unsigned port, guint8 ep)
         dci = 1; /* control */
     g_mutex_lock(&x->pci.dev.lock);
     for (unsigned slot = 0; slot < XHCI_SLOTS; slot++)
-        if (slot_is_at(&x->s.slots[slot], port) &&
+        if (xhci_slot_device(x, slot) == dev &&
             x->s.slots[slot].ep_state[dci] == EP_RUNNING)
             x->s.slots[slot].doorbells |= 1u << dci;
     run(x);
@@ -219,8 +233,14 @@ on_wake(void *controller, unsigned port)
     g_mutex_unlock(&x->pci.dev.lock);
 }
 
-static const UsbBusOps bus_ops = {on_attached, on_detached, on_ready, on_done,
-                                  on_wake};
+static const UsbBusOps bus_ops = {
+    .attached = on_attached,
+    .detached = on_detached,
+    .wake = on_wake,
+    .gone = on_gone,
+    .ready = on_ready,
+    .done = on_done,
+};
 
 /* ---- registers: 32 bits each ---- */
 
@@ -487,8 +507,7 @@ xhci_realize(Device *dev, DeviceEnv *env, GError **error)
     x->pci.initial[0x60] = 0x30; /* SBRN: USB 3.0, 5.2.3 */
     x->work = timer_new(env->loop, CLOCK_HOST, work, x);
     x->pci.config_written = config_written;
-    x->bus.controller = x;
-    x->bus.ops = &bus_ops;
+    usb_bus_init(&x->bus, USB_PORTS, USB_SPEEDS_3, &bus_ops, x);
     return true;
 }
 
@@ -497,7 +516,7 @@ xhci_unrealize(Device *dev)
 {
     Xhci *x = xhci_of(dev);
 
-    x->bus.ops = NULL;
+    usb_bus_init(&x->bus, USB_PORTS, USB_SPEEDS_3, NULL, NULL);
     x->pci.config_written = NULL;
     if (x->work != NULL)
         xhci_cancel_all(x);
@@ -574,8 +593,8 @@ xhci_resume(Device *dev)
 static bool
 check_slot(const XhciSlot *s)
 {
-    bool ok =
-        s->enabled <= 1 && s->state <= SLOT_CONFIGURED && s->port < XHCI_PORTS;
+    bool ok = s->enabled <= 1 && s->state <= SLOT_CONFIGURED &&
+              s->port < XHCI_PORTS && s->route <= 0xfffff;
 
     for (unsigned ep = 0; ok && ep < XHCI_EPS; ep++)
         ok = s->ep_state[ep] <= EP_ERROR && s->ep_type[ep] <= 7;
@@ -619,10 +638,11 @@ static const StateField slot_fields[] = {
     STATE_BLOB(XhciSlot, ep_type),
     STATE_ARRAY(XhciSlot, dequeue, STATE_U64),
     STATE_FIELD(XhciSlot, doorbells, STATE_U32),
+    { "route", STATE_U32, G_STRUCT_OFFSET(XhciSlot, route), 1, 4, 2, NULL },
     STATE_FIELDS_END
 };
 static const StateDesc slot_desc = {
-    .name = "xhci-slot", .version = 1, .min_version = 1,
+    .name = "xhci-slot", .version = 2 /* 2: route */, .min_version = 1,
     .size = sizeof(XhciSlot), .fields = slot_fields,
 };
 static const StateField event_fields[] = {
@@ -674,7 +694,7 @@ static const StateField xhci_fields[] = {
     STATE_FIELDS_END
 };
 const StateDesc xhci_state_desc = {
-    .name = "xhci", .version = 1, .min_version = 1,
+    .name = "xhci", .version = 2 /* 2: routes */, .min_version = 1,
     .size = sizeof(XhciState), .fields = xhci_fields, .check = xhci_check,
 };
 

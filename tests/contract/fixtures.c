@@ -491,6 +491,7 @@ static const struct {
 } machine_acts[] = {
     { "pflash",      ask_for_status },
     { "usb-hid",     configure_usb },
+    { "usb-hub",     configure_usb },
     { "usb-storage", configure_usb },
     { "pci-hotplug", plug_something },
 };

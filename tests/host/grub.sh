@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Debian's GRUB rescue images from floppy and CD, on IDE and SATA: a prompt that
-# answers.
+# Debian's GRUB rescue images from floppy, from CD on IDE and SATA, and from a USB
+# stick on each controller: a prompt that answers.
 . "$(dirname "$0")/lib.sh"
 need_kvm
 need_processor
@@ -35,6 +35,16 @@ cd | cd-ahci)
     starts cd --memory 64M --set cd0.model="${model#-}" \
         "cd=$images/grub-rescue-cdrom.iso"
     answers cd
+    ;;
+usb-*)
+    # a drive must be there, and firmware goes to the stick before it
+    truncate -s 1440K "$home/blank.img"
+    cp $images/grub-rescue-usb.img "$home/stick.img"
+    starts usb --memory 64M --set machine.usb="${3#usb-}" \
+        --set usb0.model=tablet --set usb1.model=storage \
+        --set "usb1.path=$home/stick.img" --set machine.boot=disk \
+        "floppy=$home/blank.img"
+    answers usb
     ;;
 esac
 finish

@@ -1,159 +1,85 @@
 #!/usr/bin/env bash
-# USB in a Debian guest that is started directly: the controller, keyboard,
-# tablet and stick of ours, and the lab's own stick and tablet passed to it,
-# pulled, put back and given back. Then SeaBIOS starts from a stick. Wants the
-# lab with its devices (--topology clean). Argument: CPUS-MEMORY.
+# USB devices of ours on one controller, in a Debian guest that is started
+# directly: its drivers bind to controller, hub, keyboard, tablet and stick, the
+# stick is mounted, read and written, keys and positions arrive, devices come and
+# go while it runs. Arguments: CPUS-MEMORY-uhci|ehci|xhci.
 . "$(dirname "$0")/lib.sh"
-cpus=${3%-*} memory=${3#*-}
+IFS=- read -r cpus memory usb <<<"$3"
 export PATH=$PATH:/usr/sbin:/sbin
-grep -qs LABSTICK1 /sys/bus/usb/devices/*/serial ||
-    skip_all "this lab has no USB stick"
 kernel=$(find /boot -name 'vmlinuz-*-amd64' ! -name '*cloud*' | sort -V | tail -n 1)
-check "a guest with USB modules is made" \
-    "$(dirname "$0")/make-usb-guest.sh" "$home/guest.gz" || finish
 
-# boots NAME SETTING... - that guest, to its shell.
-boots() {
-    local name=$1
-    shift
-    starts "$name" --memory "$memory" --cpus "$cpus" \
-        --set machine.chipset=pc-virtio --set machine.usb=xhci \
-        --set serial0.kind=pane "$@" \
-        --initrd "$home/guest.gz" --append 'console=ttyS0 rdinit=/init quiet' "kernel=$kernel"
-    check "$name: a shell" "$carrel" expect "$name" 'guest# ' --serial \
-        --timeout 240 || finish
-}
-
-# asks NAME COMMAND PATTERN WHAT - a line for its shell, and the answer.
+# asks COMMAND PATTERN WHAT [SECONDS] - a line for the shell, and its answer.
 asks() {
-    "$carrel" send "$1" serial "$2"$'\n' &&
-        check "$4" "$carrel" expect "$1" "$3" --serial --timeout 90
+    "$carrel" send own serial "$1"$'\n' &&
+        check "$3" "$carrel" expect own "$2" --serial --timeout "${4:-60}"
 }
 
-# driver_of SERIAL - of the first interface of the host's device.
-driver_of() {
-    local dir
-    dir=$(dirname "$(grep -lx "$1" /sys/bus/usb/devices/*/serial)") || return
-    basename "$(readlink "$dir/${dir##*/}:1.0/driver")"
+# until_guest CONDITION WORD WHAT - the guest sees it come true within 30 s.
+until_guest() {
+    asks "i=0; until [ $1 ] || [ \$i -gt 300 ]; do usleep 100000; i=\$((i+1)); done; [ $1 ] && echo \"$2-\$((6*7))\"" \
+        "$2-42" "$3"
 }
 
-# holds DRIVER SECONDS - waits until the lab's stick has that driver.
-holds() {
-    local i
-    for ((i = 0; i < $2 * 5; i++)); do
-        [ "$(driver_of LABSTICK1)" = "$1" ] && return
-        sleep 0.2
-    done
-    echo "driver: $(driver_of LABSTICK1)"
-    return 1
-}
+check "a guest with USB modules is made" makes_initrd "$home/guest.gz" \
+    uhci-hcd ehci-pci xhci-pci usbhid hid-generic evdev usb-storage sd_mod ext4 ||
+    finish
+mkdir "$home/files"
+head -c 1M /dev/urandom >"$home/files/data"
+sum=$(sha256sum <"$home/files/data" | cut -c 1-64)
+mke2fs -q -t ext2 -d "$home/files" "$home/stick.img" 4M
+head -c 256K /dev/urandom >"$home/late.img"
+late=$(sha256sum <"$home/late.img" | cut -c 1-64)
 
-# appears FILE SECONDS
-appears() {
-    local i
-    for ((i = 0; i < $2 * 5; i++)); do
-        [ -e "$1" ] && return
-        sleep 0.2
-    done
-    return 1
-}
+starts own --memory "$memory" --cpus "$cpus" \
+    --set machine.chipset=pc-virtio --set machine.usb="$usb" \
+    --set serial0.kind=pane --set usb0.model=hub --set usb1.model=storage \
+    --set "usb1.path=$home/stick.img" --set usb2.model=tablet --set usb2.port=0.2 \
+    --set usb3.model=keyboard --set usb3.port=0.4 \
+    --initrd "$home/guest.gz" --append 'console=ttyS0 rdinit=/init quiet' \
+    "kernel=$kernel"
+check "a shell" "$carrel" expect own 'up: ready=42' --serial --timeout 300 ||
+    finish
+asks 'set +o emacs; n() { ls -d /sys/bus/$1/drivers/$2/*:* 2>/dev/null | wc -l; }; echo "functions: $(n pci uhci_hcd) $(n pci ehci-pci) $(n pci xhci_hcd);"' \
+    "functions: $(case $usb in uhci) echo 1 0 0 ;; ehci) echo 4 1 0 ;; xhci) echo 0 0 1 ;; esac);" \
+    "the guest's drivers have the controllers"
+until_guest '$(n usb usbhid) = 2 -a $(n usb usb-storage) = 1 -a -b /dev/sda' \
+    bound "hub, keyboard, tablet and stick are bound" || finish
+asks 'grep -h . /sys/bus/usb/devices/*/product /sys/bus/usb/devices/*-*/speed | tr "\n" ","; for d in /sys/bus/usb/devices/*-*.*; do case $d in *:*) ;; *) echo "behind ${d##*.} $(cat $d/product) at $(cat $d/speed);" ;; esac; done' \
+    'behind 2 USB tablet at 12;[^b]*behind 4 USB keyboard at 12;' \
+    "tablet and keyboard are behind the hub"
 
-# ---- our own devices
+# ---- the stick
+asks 'mkdir /mnt; mount -t ext4 /dev/sda /mnt && sha256sum /mnt/data' "$sum" \
+    "a file on the stick is as it was made"
+asks 'cp /mnt/data /mnt/copy; umount /mnt; mount -t ext4 -o ro /dev/sda /mnt; sha256sum /mnt/copy; umount /mnt' \
+    "$sum" "its copy too"
+check "the copy is in the image" bash -c \
+    "debugfs -R 'cat copy' '$home/stick.img' 2>/dev/null | cmp - '$home/files/data'"
 
-head -c 8M /dev/urandom >"$home/stick.img"
-sum=$(sha256sum <"$home/stick.img" | cut -c 1-64)
-boots own --set usb0.model=tablet --set usb1.model=keyboard \
-    --set usb2.model=storage --set "usb2.path=$home/stick.img"
-asks own 'for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/sda ] || sleep 1; done; sha256sum /dev/sda' \
-    "$sum" "our stick's 8 MiB arrive"
-asks own 'echo written-to-stick | dd of=/dev/sda bs=512 seek=100 conv=sync 2>/dev/null; sync; echo done-$((6*7))' \
-    'done-42' "the guest writes to it"
-check "the image has it" bash -c \
-    "dd if='$home/stick.img' bs=512 skip=100 count=1 status=none |
-        grep -q written-to-stick"
-asks own 'ev() { for d in /sys/class/input/event*; do grep -q "$1" $d/device/name && echo /dev/input/${d##*/}; done; }; cat $(ev "USB keyboard") >/keys & cat $(ev "USB tablet") >/tablet & sleep 1; echo reading-$((6*7))' \
+# ---- keyboard and tablet
+asks 'ev() { for d in /sys/class/input/event*; do grep -q "$1" $d/device/name && echo /dev/input/${d##*/}; done; }; cat $(ev "USB keyboard") >/keys & cat $(ev "USB tablet") >/tablet & sleep 1; echo reading-$((6*7))' \
     'reading-42' "the guest reads keyboard and tablet"
 check "keys are typed" "$carrel" send own keys a
 check "the pointer moves" "$carrel" send own mouse to 12345 23456
 sleep 1
 # an event is two longs of time, then type, code and value: 0x1e is A
-asks own 'hexdump -v -e "1/1 \"%02x\"" /keys | grep -c 01001e0001000000.*01001e0000000000' \
+asks 'hexdump -v -e "1/1 \"%02x\"" /keys | grep -c 01001e0001000000.*01001e0000000000' \
     '\n1\r?\n' "the keyboard's A went down and up"
-asks own 'hexdump -v -e "1/1 \"%02x\"" /tablet | grep -c 0300000039300000.*03000100a05b0000' \
+asks 'hexdump -v -e "1/1 \"%02x\"" /tablet | grep -c 0300000039300000.*03000100a05b0000' \
     '\n1\r?\n' "the tablet is where the pointer is"
 
-# ---- the host's stick, while the guest runs
-
-check "usb list shows it" bash -c \
-    "'$carrel' usb list | grep -q '46f4:0001.*driver: usb-storage'"
-if mke2fs -q -F /dev/sda && mount -t ext4 /dev/sda /mnt; then
-    check "a mounted one is refused" bash -c \
-        "'$carrel' usb attach own 46f4:0001 2>&1 | grep -q 'mounted at /mnt'"
-    umount /mnt
-fi
-
-# the rule of udev, and who may open the node that is there
-export CARREL_HELPER_DIR=$home/helper
-stick_owner() {
-    local dir
-    dir=$(dirname "$(grep -lx LABSTICK1 /sys/bus/usb/devices/*/serial)")
-    stat -c '%u %a' "$(printf '/dev/bus/usb/%03d/%03d' \
-        "$(cat "$dir/busnum")" "$(cat "$dir/devnum")")"
-}
-rule=/etc/udev/rules.d/70-carrel-usb-46f4-0001.rules
-before=$(stick_owner)
-check "it is set up for a user" "$carrel" usb setup 46f4:0001 --user=1000 --yes
-check "who has its node now" [ "$(stick_owner)" = "1000 ${before#* }" ]
-check "and when it is plugged in" grep -q 'OWNER="1000"' $rule
-check "that is taken back" "$carrel" passthrough undo --yes
-check "the node is as it was" [ "$(stick_owner)" = "$before" ]
-check "there is no rule" [ ! -e $rule ]
-sync
-real=$(sha256sum </dev/sda | cut -c 1-64)
-check "it is attached" "$carrel" usb attach own 46f4:0001
-asks own 'for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/sdb ] || sleep 1; done; sha256sum /dev/sdb' \
-    "$real" "the host's stick is hashed in the guest"
-check "the host's driver has let go" holds usbfs 1
-check "detached" "$carrel" usb detach own 46f4:0001
-check "the host has it back" holds usb-storage 10
-check "and its disk" appears /dev/sda 10
-check "it is attached again" "$carrel" usb attach own 46f4:0001
-check "the guest has it again" holds usbfs 10
-pid=$(pgrep -f "__machine own" | head -n 1)
-kill -9 "$pid"
-check "the machine is killed, and the host has it back" holds usb-storage 10
-check "with its disk" appears /dev/sda 10
-
-# ---- from the start, pulled, put back
-
-boots passed --set usb0.model=host --set usb0.host=46f4:0001 \
-    --set usb1.model=host --set usb1.host=0627:0001
-asks passed 'for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/sda ] || sleep 1; done; sha256sum /dev/sda' \
-    "$real" "the stick is there from the start"
-asks passed 'grep -c "QEMU USB Tablet" /proc/bus/input/devices' '\n1\r?\n' \
-    "so is the tablet"
-asks passed '(while dd if=/dev/sda of=/dev/null bs=64k; do :; done 2>/dev/null; echo read-$((6*7))) &' \
-    'guest# ' "the guest reads all the time"
-echo 'device_del usbtablet' >"$LAB_MON"
-echo 'device_del usbstick' >"$LAB_MON"
-check "the stick is pulled amid it" \
-    "$carrel" expect passed 'read-42' --serial --timeout 60
-asks passed 'sleep 2; ls /dev/sda; grep -c "QEMU USB Tablet" /proc/bus/input/devices' \
-    '\n0\r?\n' "the tablet has gone too"
-echo 'device_add usb-tablet,id=usbtablet,bus=xhci.0' >"$LAB_MON"
-asks passed 'for i in 1 2 3 4 5 6 7 8 9; do grep -q "QEMU USB Tablet" /proc/bus/input/devices || sleep 1; done; grep -c "QEMU USB Tablet" /proc/bus/input/devices' \
-    '\n1\r?\n' "the tablet is put back"
-check "it ends" "$carrel" stop passed --force
-sleep 2
-check "nobody is left looking after devices" bash -c "! pgrep -f '[_]_usb '"
-
-# ---- firmware
-
-cp "$disk" "$home/disk.img"
-truncate -s 1M "$home/blank.img" # which firmware passes over
-starts bios --memory 128M --set machine.usb=xhci --set usb0.model=storage \
-    --set "usb0.path=$home/disk.img" --set machine.boot=disk \
-    "disk=$home/blank.img"
-sees bios 'Booting|Press enter to boot' 120 "SeaBIOS starts GRUB from the stick"
-off bios
+# ---- while it runs
+check "the stick is pulled" "$carrel" detach own usb1
+until_guest '! -e /sys/block/sda' gone "the guest has noticed"
+check "one is put into the hub" "$carrel" attach own usb4 model=storage \
+    "path=$home/late.img" port=0.1
+until_guest '-b /dev/sda' there "the guest has found it"
+asks 'sha256sum /dev/sda' "$late" "its data arrives through the hub"
+check "a hub with devices in it stays" bash -c \
+    "'$carrel' detach own usb0 2>&1 | grep -q 'detach that first'"
+check "the stick leaves the hub" "$carrel" detach own usb4
+until_guest '! -e /sys/block/sda' left "the guest has noticed that too"
+asks 'dmesg | grep -c "device descriptor read\|not responding\|HC died\|process error\|system error" | sed "s/^/complaints: /;s/$/;/"' \
+    'complaints: 0;' "its drivers complained of nothing"
+off own
 finish

@@ -709,6 +709,33 @@ sockets_and_threads_divide_the_processors(void)
 }
 
 static void
+a_usb_device_has_a_port_that_is_there(void)
+{
+    CU_ASSERT_TRUE(complains("[usb0]\n[machine]\n",
+                             "/m/machine.ini:1: usb0: there is no USB "
+                             "controller"));
+    CU_ASSERT_TRUE(complains("[machine]\nusb=uhci\n[usb2]\n",
+                             "/m/machine.ini:3: usb2: machine.usb=uhci has two "
+                             "ports"));
+    CU_ASSERT_FALSE(complains("[machine]\nusb=ehci\n[usb7]\n", "/"));
+    CU_ASSERT_FALSE(complains("[machine]\nusb=uhci\n[usb1]\nmodel=hub\n"
+                              "[usb2]\nport=1.4\n[usb3]\nport=1.3\n",
+                              "/"));
+    CU_ASSERT_TRUE(
+        complains("[usb2]\nport=1.5\n", "/m/machine.ini:2: usb2.port"));
+    CU_ASSERT_TRUE(complains("[machine]\nusb=xhci\n[usb1]\n[usb2]\n"
+                             "port=1.1\n",
+                             "/m/machine.ini:4: usb2.port: usb1 is no hub"));
+    CU_ASSERT_TRUE(complains("[machine]\nusb=xhci\n[usb1]\nmodel=hub\n"
+                             "[usb2]\nport=1.1\n[usb3]\nport=1.1\n",
+                             "/m/machine.ini:7: usb3.port: usb2 is in that "
+                             "port"));
+    CU_ASSERT_TRUE(complains("[machine]\nusb=xhci\n[usb1]\nmodel=hub\n"
+                             "port=1.1\n",
+                             "/m/machine.ini:3: usb1.port: more than five"));
+}
+
+static void
 pins_are_one_for_each_processor(void)
 {
     CU_ASSERT_TRUE(complains("[machine]\ncpus=4\n[cpu]\npin=2,3\n",
@@ -757,5 +784,6 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(the_minimal_machine_needs_the_hypervisor_s_clock),
         CASE(sockets_and_threads_divide_the_processors),
         CASE(pins_are_one_for_each_processor),
+        CASE(a_usb_device_has_a_port_that_is_there),
         CASE(a_keyboard_that_is_not_there_is_found),
         CASE(a_bar_has_a_power_of_two))

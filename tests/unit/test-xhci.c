@@ -2,8 +2,11 @@
  * commands, transfers of each kind, events, and what a wild guest does. */
 #include <string.h>
 
+#include "devices/usb/usb-hub.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/xhci-rig.h"
+
+extern const DeviceClass usb_hub_class;
 
 #define NORMAL    (TRB_NORMAL << 10)
 #define CMD(type) ((guint32) (type) << 10 | 1u << 24)
@@ -437,6 +440,59 @@ test_restore(void)
     end(&r, f);
 }
 
+static void
+test_behind_a_hub(void)
+{
+    XhciRig r;
+    XhciEvent e;
+
+    xhci_rig_init(&r);
+    Device *hub = device_new(&usb_hub_class, "usb0");
+    xhci_rig_plug(&r, hub, 0);
+    FakeUsb *f = (FakeUsb *) device_new(&fake_usb_class, "fake0");
+    f->usb.speed = USB_SPEED_LOW;
+    device_set_link(&f->usb.dev, "usb", usb_hub_bus(hub));
+    device_set_u64(&f->usb.dev, "port", 2, NULL);
+    fake_vm_realize(r.vm, &f->usb.dev);
+    xhci_rig_start(&r);
+    CU_ASSERT_EQUAL(xr_address(&r, 1), CC_SUCCESS);
+    CU_ASSERT_EQUAL(xr_control(&r, USB_SET_CONFIGURATION, 1, 0, 0), CC_SUCCESS);
+    CU_ASSERT_EQUAL(xr_control(&r, 0x2303, 8, 3, 0), CC_SUCCESS); /* power */
+    /* a second slot, by a route string: not before the port is enabled */
+    CU_ASSERT_EQUAL(xr_command(&r, 0, 0, TRB_ENABLE_SLOT << 10), CC_SUCCESS);
+    xr_put32(&r, XR_INPUT + 4, 3);
+    xr_put32(&r, XR_INPUT + 32, 1u << 27 | 2u << 20 | 3);
+    xr_put32(&r, XR_INPUT + 36, 1u << 16);
+    xr_put32(&r, XR_INPUT + 40, 1u | 3u << 8); /* who translates: slot 1 */
+    xr_put64(&r, XR_INPUT + 72, XR_RING(5) | 1);
+    guint32 address = TRB_ADDRESS_DEVICE << 10 | 2u << 24;
+    CU_ASSERT_EQUAL(xr_command(&r, XR_INPUT, 0, address), CC_TRANSACTION);
+    CU_ASSERT_EQUAL(xr_control(&r, 0x2303, 4, 3, 0), CC_SUCCESS); /* reset */
+    CU_ASSERT_EQUAL(f->n_resets, 1);
+    CU_ASSERT_EQUAL(xr_command(&r, XR_INPUT, 0, address), CC_SUCCESS);
+    f->result = USB_NAK;
+    xr_put64(&r, XR_RING(5), 0x0001090000000000);
+    xr_put32(&r, XR_RING(5) + 8, 8);
+    xr_put32(&r, XR_RING(5) + 12, TRB_SETUP << 10 | TRB_IDT | 1);
+    xr_put32(&r, XR_RING(5) + 28, TRB_STATUS << 10 | TRB_IOC | 1u << 16 | 1);
+    xr_ring_bell(&r, 2, 1);
+    CU_ASSERT_EQUAL(f->n_submits, 1);
+    f->result = USB_OK;
+    usb_device_ready(&f->usb, 0);
+    CU_ASSERT_EQUAL(xr_transfer_event(&r, &e), CC_SUCCESS);
+    CU_ASSERT_EQUAL(e.control >> 24, 2);
+    /* gone with its hub */
+    usb_device_detach((UsbDevice *) hub);
+    xr_put32(&r, XR_RING(5) + 40, 8);
+    xr_put32(&r, XR_RING(5) + 44, TRB_SETUP << 10 | TRB_IDT | 1);
+    xr_put32(&r, XR_RING(5) + 60, TRB_STATUS << 10 | TRB_IOC | 1u << 16 | 1);
+    xr_ring_bell(&r, 2, 1);
+    CU_ASSERT_EQUAL(xr_transfer_event(&r, &e), CC_TRANSACTION);
+    device_free(&f->usb.dev);
+    device_free(hub);
+    xhci_rig_free(&r);
+}
+
 CU_MAIN("xhci", {"the_capabilities_name_all_ports", test_capabilities},
         {"devices_are_seen_by_the_port_of_their_speed", test_ports},
         {"commands_follow_the_states", test_commands},
@@ -450,4 +506,5 @@ CU_MAIN("xhci", {"the_capabilities_name_all_ports", test_capabilities},
         {"events_wrap_and_wait_for_room", test_event_ring},
         {"wild_rings_end", test_wild_rings},
         {"wild_registers_stop_the_controller", test_wild_registers},
-        {"a_restore_takes_up_what_waited", test_restore})
+        {"a_restore_takes_up_what_waited", test_restore},
+        {"a_device_behind_a_hub_is_found_by_its_route", test_behind_a_hub})

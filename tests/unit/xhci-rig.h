@@ -1,9 +1,9 @@
 /* tests/unit/xhci-rig.h - a USB controller in a machine without a CPU, its
- * driver's side (rings, contexts, events), and a device that does as it is
- * told. */
+ * driver's side (rings, contexts, events). */
 #pragma once
 
 #include "devices/usb/xhci-internal.h"
+#include "tests/unit/fake-usb.h"
 #include "tests/unit/fake-vm.h"
 
 #define XR_RAM       0x100000u
@@ -23,18 +23,6 @@
 #define XR_RING(ep)      (0x10000u + 0x1000u * (ep)) /* of slot 1 */
 #define XR_RING_N        32u /* TRBs of a ring; the last is a link */
 #define XR_DATA          0x40000u
-
-typedef struct {
-    UsbDevice usb;
-    UsbResult result; /* what submit() says */
-    guint32 actual;   /* and moves; IN data is 0, 1, 2... */
-    unsigned n_submits, n_cancels, n_resets;
-    UsbPacket *last[64]; /* those that are USB_ASYNC, oldest first */
-    unsigned n_async;
-    UsbSetup setup; /* of the last control packet */
-    guint8 out[64]; /* of the last OUT packet */
-} FakeUsb;
-extern const DeviceClass fake_usb_class;
 
 typedef struct {
     FakeVm *vm;
