@@ -341,9 +341,10 @@ read_boot_order(const Profile *p, PcSpec *spec)
 }
 
 static bool
-fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
-          GError **error)
+fill_spec(Machine *m, const Profile *p, PcCards *cards, SmbiosSpec *smbios,
+          PcSpec *spec, GError **error)
 {
+    machine_read_smbios(m, p, smbios);
     *spec = (PcSpec){
         .memory = profile_get_u64(p, "machine.memory"),
         .pages = m->pages,
@@ -361,6 +362,7 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
         .local_time =
             strcmp(profile_get_string(p, "machine.rtc"), "localtime") == 0,
         .cards = cards,
+        .smbios = smbios,
         .debug_exit = profile_get_bool(p, "machine.debug-exit"),
     };
     memcpy(spec->serial, m->serial, sizeof spec->serial);
@@ -469,6 +471,7 @@ create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
     m->vm = vm_new(&config, events, data, error);
     if (m->vm == NULL)
         return false;
+    m->threads = MAX(place.threads, 1);
     tell_placement(m, &place, config.cpu.n_vcpus);
     m->pages = read_pages(p);
     set_speed(m, profile_get_string(p, "machine.speed"));
@@ -485,9 +488,10 @@ static bool
 build_pc(Machine *m, const Profile *p, GError **error)
 {
     PcCards cards = {.n_cards = 0};
+    SmbiosSpec smbios;
     PcSpec spec;
     bool ok = load_firmware(m, p, error) &&
-              fill_spec(m, p, &cards, &spec, error) &&
+              fill_spec(m, p, &cards, &smbios, &spec, error) &&
               machine_plug_cards(m, p, &cards, error) &&
               pc_i440fx_build(m->vm, &spec, &m->pc, error);
 

@@ -18,6 +18,7 @@ enum {
     MAX_NOTE = 600,     /* of a template */
     MAX_PATH = 4095,    /* PATH_MAX without the final zero */
     MAX_PORT_NAME = 64, /* of a virtio console's port */
+    MAX_SMBIOS = 64,    /* what old readers of such a text have room for */
     MAX_SERIAL = 20,    /* ATA IDENTIFY words 10-19 */
     MAX_CMDLINE = 2047, /* Linux' COMMAND_LINE_SIZE without the zero */
     MAX_VENDOR = 12,    /* three registers of a CPUID leaf */
@@ -59,6 +60,14 @@ check_id(const char *text)
         if (!g_ascii_islower(*c) && !g_ascii_isdigit(*c) && *c != '-')
             return "lower-case letters, digits and '-'";
     return NULL;
+}
+
+static const char *
+check_uuid(const char *text)
+{
+    return *text == '\0' || g_uuid_string_is_valid(text)
+               ? NULL
+               : "a UUID such as 6f2c1a9e-0b5d-4c3e-8f7a-1d2e3c4b5a69";
 }
 
 static const char *
@@ -232,6 +241,7 @@ static const SchemaSection sections[] = {
     { "clock",        0, 0, "what the guest counts time by" },
     { "memory",       0, 0, "what the host puts behind the guest's RAM" },
     { "ivshmem",      0, 0, "memory that the guest shares with a program of the host, such as Looking Glass" },
+    { "smbios",       0, 0, "what the machine says it is (dmidecode, /sys/class/dmi/id, Windows' system information)" },
     { "display",      0, 0, "the graphics card" },
     { "vnc",          0, 0, "the screen over the network" },
     { "floppy#",      2, 0, "floppy drives A: and B:; the section makes the drive, path is the disk in it" },
@@ -302,6 +312,15 @@ static const SchemaKey keys[] = {
     { "ivshmem", "size", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 1 * GIB, NULL, "32M", NULL, "0.2", "size of the memory, a power of two; Looking Glass needs 32M for 1920x1080, 64M for 2560x1440, 128M for 3840x2160", NULL },
     { "ivshmem", "mode", SCHEMA_ENUM, 0, 0, 0, "0600|0660|0666", "0600", NULL, "0.2", "who may open the file: its owner, also its group, or everybody", NULL },
     { "ivshmem", "group", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.2", "group of a file that is made; empty is the user's own", check_interface },
+
+    { "smbios", "manufacturer", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "Carrel", NULL, "0.2", "who made the machine", NULL },
+    { "smbios", "product", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "", NULL, "0.2", "which of their products it is; empty for the chipset's name", NULL },
+    { "smbios", "version", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "1", NULL, "0.2", "version of that", NULL },
+    { "smbios", "serial", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "", NULL, "0.2", "serial number of the machine; empty for none", NULL },
+    { "smbios", "uuid", SCHEMA_STRING, 0, 0, 36, NULL, "", NULL, "0.2", "identity of the machine; empty for one made of the machine's name", check_uuid },
+    { "smbios", "sku", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "", NULL, "0.2", "number by which the product is ordered; empty for none", NULL },
+    { "smbios", "family", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "", NULL, "0.2", "family of products; empty for none", NULL },
+    { "smbios", "asset-tag", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "", NULL, "0.2", "tag of the chassis, by which an owner knows it; empty for none", NULL },
 
     { "display", "model", SCHEMA_ENUM, 0, 0, 0, "vga|cirrus|none", "vga", NULL, "0.1", "graphics card: vga for all that need no driver; cirrus, a Cirrus Logic GD5446, for Windows 95 to XP, OS/2 and others of their time; none leaves the serial ports only", NULL },
     { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 64 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600; a cirrus has 4M, or less", NULL },

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "devices/bus/pci.h"
+#include "devices/firmware/smbios.h"
 #include "devices/machine/pc-cards.h"
 #include "vmm/block/block.h"
 #include "vmm/char/char.h"
@@ -39,6 +40,7 @@ typedef struct {
     PcDrive floppy[PC_FLOPPIES];
     PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave */
     PcCards *cards;      /* emptied by the machine */
+    const SmbiosSpec *smbios;     /* NULL: the firmware's own tables */
     CharLink *serial[PC_SERIALS]; /* NULL: no such port */
     CharLink *firmware_log;
     /* In order, ends early with PC_BOOT_NONE. */
