@@ -361,6 +361,7 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, SmbiosSpec *smbios,
         .acpi = profile_get_bool(p, "machine.acpi"),
         .local_time =
             strcmp(profile_get_string(p, "machine.rtc"), "localtime") == 0,
+        .hpet = profile_get_bool(p, "machine.hpet"),
         .cards = cards,
         .smbios = smbios,
         .debug_exit = profile_get_bool(p, "machine.debug-exit"),

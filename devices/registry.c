@@ -8,6 +8,7 @@
 extern const DeviceClass acpi_ged_class;
 extern const DeviceClass fw_cfg_class;
 extern const DeviceClass pflash_class;
+extern const DeviceClass hpet_class;
 extern const DeviceClass i440fx_class;
 extern const DeviceClass pci_hotplug_class;
 extern const DeviceClass pci_ecam_class;
@@ -77,6 +78,7 @@ static const DeviceClass *const registry[] = {
     &acpi_ged_class,
     &fw_cfg_class,
     &pflash_class,
+    &hpet_class,
     &i440fx_class,
     &pci_hotplug_class,
     &pci_ecam_class,

@@ -280,6 +280,7 @@ static const SchemaKey keys[] = {
     { "machine", "hide-hypervisor", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "do not tell the guest that it runs in a virtual machine", NULL },
     { "machine", "sandbox", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "confine the machine's process to what it needs; false only to find out whether that is what fails", NULL },
     { "machine", "acpi", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "give the guest ACPI tables; false for systems that stumble over them", NULL },
+    { "machine", "hpet", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "give the guest high precision event timers; guests with KVM's or Hyper-V's clock have no use for them", NULL },
     { "machine", "kernel", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "kernel that chipset=pc-virtio starts: Linux bzImage, ELF with PVH note, or Multiboot 1", NULL },
     { "machine", "initrd", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "initial RAM disk, or first Multiboot module, of the kernel", NULL },
     { "machine", "cmdline", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_CMDLINE, NULL, "", NULL, "0.2", "command line of the kernel", NULL },

@@ -80,6 +80,7 @@ typedef struct {
     IoRegion *port;
     IrqLine *irq;
     Timer *timer;
+    bool mute; /* atomic: another device sets it */
 } Rtc;
 
 /* Year 1..., month 1..12, day 1..31 and so on. */
@@ -304,6 +305,15 @@ irq_wanted(const RtcState *s)
     return (s->cmos[RTC_B] & s->cmos[RTC_C] & RTC_C_FLAGS) != 0;
 }
 
+/* Muted or not may change meanwhile, under no lock of ours. */
+static void
+set_line(Rtc *d, bool level)
+{
+    irq_line_set(d->irq, level && !__atomic_load_n(&d->mute, __ATOMIC_SEQ_CST));
+    if (level && __atomic_load_n(&d->mute, __ATOMIC_SEQ_CST))
+        irq_line_set(d->irq, false);
+}
+
 static void
 arm_timer(Rtc *d)
 {
@@ -329,7 +339,7 @@ update_irq(Rtc *d)
     d->s.cmos[RTC_C] &= RTC_C_FLAGS;
     if (irq_wanted(&d->s))
         d->s.cmos[RTC_C] |= RTC_C_IRQF;
-    irq_line_set(d->irq, irq_wanted(&d->s));
+    set_line(d, irq_wanted(&d->s));
     arm_timer(d);
 }
 
@@ -477,6 +487,16 @@ rtc_set_cmos(Device *dev, guint8 index, guint8 value)
         DEVICE_OF(Rtc, dev)->preset[index] = value;
 }
 
+void
+rtc_set_mute(Device *dev, bool mute)
+{
+    Rtc *d = DEVICE_OF(Rtc, dev);
+
+    __atomic_store_n(&d->mute, mute, __ATOMIC_SEQ_CST);
+    if (mute)
+        irq_line_set(d->irq, false);
+}
+
 static bool
 rtc_realize(Device *dev, DeviceEnv *env, GError **error)
 {
@@ -537,7 +557,8 @@ rtc_restored(Device *dev)
 {
     Rtc *d = DEVICE_OF(Rtc, dev);
 
-    irq_line_adopt(d->irq, irq_wanted(&d->s));
+    irq_line_adopt(d->irq, irq_wanted(&d->s) &&
+                               !__atomic_load_n(&d->mute, __ATOMIC_SEQ_CST));
     arm_timer(d);
 }
 

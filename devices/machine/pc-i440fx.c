@@ -84,6 +84,11 @@ build_legacy(PcBuild *b)
 
     machine_set_u64(&b->build, rtc, "local-time", b->spec->local_time);
     b->rtc = machine_add(&b->build, rtc);
+    if (b->spec->hpet) {
+        Device *hpet = device_create("hpet", "hpet");
+        device_set_link(hpet, "rtc", b->rtc);
+        machine_add(&b->build, hpet);
+    }
     b->fw_cfg = machine_add(&b->build, device_create("fw-cfg", "fw-cfg"));
     b->dma = machine_add(&b->build, device_create("i8237", "dma"));
     machine_add(&b->build, device_create("i8042", "i8042"));

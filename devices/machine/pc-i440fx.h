@@ -45,7 +45,7 @@ typedef struct {
     CharLink *firmware_log;
     /* In order, ends early with PC_BOOT_NONE. */
     PcBoot boot[PC_N_BOOT - 1];
-    bool boot_menu, acpi, local_time, debug_exit;
+    bool boot_menu, acpi, local_time, debug_exit, hpet;
 } PcSpec;
 
 /* What the owner of the machine works with later; NULL: absent. */

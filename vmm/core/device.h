@@ -71,6 +71,9 @@ struct DeviceEnv {
     /* NULL: the interval timer's backend cannot tell. Loop thread; false: it
      * could not this time. */
     bool (*speaker)(DeviceEnv *env, SpeakerLine *ret_line);
+    /* The interval timer's interrupt goes nowhere from now on, or comes again.
+     * NULL: the backend cannot. Any thread, never blocks. */
+    void (*mute_timer)(DeviceEnv *env, bool mute);
     /* Any thread, never blocks. detail: short text for the log, or NULL. */
     void (*request)(DeviceEnv *env, MachineRequest what, const char *detail);
     /* Any thread, never blocks: a line for the machine's log. */

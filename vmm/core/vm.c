@@ -564,6 +564,15 @@ env_speaker(DeviceEnv *env, SpeakerLine *ret_line)
 }
 
 static void
+env_mute_timer(DeviceEnv *env, bool mute)
+{
+    Vm *vm = (Vm *) (void *) env;
+
+    if (vm->ops->mute_timer != NULL)
+        vm->ops->mute_timer(vm->backend, mute);
+}
+
+static void
 env_log(DeviceEnv *env, const char *source, const char *line)
 {
     Vm *vm = (Vm *) (void *) env;
@@ -646,6 +655,7 @@ vm_new(const VmConfig *config, const VmEvents *events, void *data,
     vm->env.request = env_request;
     vm->env.log = env_log;
     vm->env.speaker = env_speaker;
+    vm->env.mute_timer = env_mute_timer;
     g_queue_init(&vm->ops_waiting);
     vm->env.loop = loop_new(config->name, error);
     if (vm->env.loop == NULL || !vm_open_backend(vm, config, error)) {
