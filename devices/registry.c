@@ -53,6 +53,7 @@ extern const DeviceClass vga_class;
 
 /* memory */
 extern const DeviceClass ivshmem_plain_class;
+extern const DeviceClass spd_eeprom_class;
 
 /* usb */
 #if CARREL_HAVE_LIBUSB
@@ -123,6 +124,7 @@ static const DeviceClass *const registry[] = {
 
     /* memory */
     &ivshmem_plain_class,
+    &spd_eeprom_class,
 
 /* usb */
 #if CARREL_HAVE_LIBUSB

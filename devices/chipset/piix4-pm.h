@@ -1,6 +1,7 @@
 /* devices/chipset/piix4-pm.h - power management function of the PIIX4. */
 #pragma once
 
+#include "devices/bus/smbus.h"
 #include "vmm/core/device.h"
 
 extern const DeviceClass piix4_pm_class;
@@ -13,3 +14,6 @@ void piix4_pm_press_power_button(Device *dev);
  * firmware's tables. Any thread. */
 #define PIIX4_GPE_PCI_HOTPLUG 1
 void piix4_pm_raise_gpe(Device *dev, unsigned bit);
+
+/* Where memory modules and sensors are; the device's. After realize. */
+SmbusBus *piix4_pm_smbus(Device *dev);

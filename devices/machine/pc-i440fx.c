@@ -10,6 +10,7 @@
 #include "devices/firmware/pflash.h"
 #include "devices/machine/machine-build.h"
 #include "devices/machine/pc-internal.h"
+#include "devices/machine/pc-modules.h"
 #include "devices/registry.h"
 
 static const struct {
@@ -42,6 +43,8 @@ build_power(PcBuild *b)
         return;
     b->out->pm = machine_add(&b->build,
                              create_pci(b, "piix4-pm", "pm", PCI_DEVFN(1, 3)));
+    if (b->out->pm != NULL)
+        pc_add_modules(&b->build, piix4_pm_smbus(b->out->pm), b->spec->memory);
     Device *hotplug = device_create("pci-hotplug", "pci-hotplug");
     device_set_link(hotplug, "pm", b->out->pm);
     b->out->hotplug = machine_add(&b->build, hotplug);

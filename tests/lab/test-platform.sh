@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What is on a PC's main board beside its buses, by Debian's own drivers: what
-# the firmware says of the machine (SMBIOS), event timers. Argument: CPUS-MEMORY.
+# the firmware says of the machine (SMBIOS), event timers, the memory modules on
+# the SMBus. Argument: CPUS-MEMORY, of which memory is 192M.
 . "$(dirname "$0")/lib.sh"
 cpus=${3%-*} memory=${3#*-}
 export PATH=$PATH:/usr/sbin:/sbin
@@ -11,11 +12,27 @@ asks() {
         check "$3" "$carrel" expect board "$2" --serial --timeout "${4:-60}"
 }
 
+version=$(find /boot -name 'vmlinuz-*-amd64' ! -name '*cloud*' ! -name '*-rt-*' |
+    sort -V | tail -n 1)
+version=${version##*/vmlinuz-}
+
+# The modules travel on a disk of their own, as a tar.
+mkdir "$home/modules"
+modprobe -S "$version" -a --show-depends i2c-piix4 at24 |
+    while read -r verb file _; do
+        [ "$verb" = insmod ] || continue
+        cp "$file" "$home/modules/"
+        echo "insmod ${file##*/}" >>"$home/modules/load"
+    done
+tar -C "$home/modules" -cf "$home/modules.img" .
+truncate -s 16M "$home/modules.img"
+
 cp "$disk" "$home/disk.img"
 starts board --memory "$memory" --cpus "$cpus" --set serial0.kind=pane \
     --set smbios.product=Plankton --set smbios.serial=S-42 \
     --set smbios.uuid=6f2c1a9e-0b5d-4c3e-8f7a-1d2e3c4b5a69 \
-    --set machine.hpet=true --set disk0.model=virtio-blk "disk=$home/disk.img"
+    --set machine.hpet=true --set disk0.model=virtio-blk "disk=$home/disk.img" \
+    --set disk1.model=virtio-blk --set "disk1.path=$home/modules.img"
 sees board 'carrel-lab login:' 400 "a login on the screen" || finish
 check "root logs in on the serial port" \
     "$carrel" send board serial $'root\n'
@@ -41,6 +58,16 @@ tells
 asks 'a=$(awk "/timer/{print \$2;exit}" /proc/interrupts); echo "irq0=$a."; grep -i hpet /proc/iomem' \
     'irq0=[0-9]+\.' "interrupt 0 is theirs"
 tells
+
+# ---- SMBus
+asks 'mkdir /tmp/m; cd /tmp/m && tar xf /dev/vdb && sh load; echo loaded-$((6*7))' \
+    'loaded-42' "the modules are loaded" 120
+asks 'cat /sys/class/i2c-adapter/i2c-0/name; dmesg | grep -i piix4_smbus' \
+    'SMBus Host Controller at 0x[0-9a-f]+' "i2c-piix4 has the controller"
+asks 'cd /sys/class/i2c-adapter/i2c-0; for a in 50 51 52; do echo spd 0x$a >new_device; done; h() { hexdump -v -n 6 -e "1/1 \"%02x\"" 0-00$1/eeprom; }; echo "spd=$(h 50),$(h 51)."' \
+    'spd=8008040c0a01,8008040c0901\.' "two modules tell of 128 and 64 MiB"
+asks 'cat /sys/class/i2c-adapter/i2c-0/0-0050/eeprom | wc -c; cat /sys/class/i2c-adapter/i2c-0/0-0052/eeprom >/dev/null || echo "empty-$((6*7))"' \
+    'empty-42' "the third socket is empty"
 
 check "the power button ends it" "$carrel" stop board --timeout 60
 check "it is gone" gone board 10
