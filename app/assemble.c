@@ -9,6 +9,7 @@
 
 #include "app/assemble-internal.h"
 #include "app/placement.h"
+#include "profiles/schema.h"
 #include "vmm/audio/audio.h"
 #include "vmm/block/block.h"
 #include "vmm/boot/firmware.h"
@@ -340,6 +341,18 @@ read_boot_order(const Profile *p, PcSpec *spec)
                 spec->boot[n++] = names[j].boot;
 }
 
+static void
+read_resolution(const Profile *p, PcSpec *spec)
+{
+    guint64 width, height;
+
+    if (!schema_parse_resolution(profile_get_string(p, "display.resolution"),
+                                 &width, &height))
+        return; /* empty: the card's own choice */
+    spec->xres = (guint32) width;
+    spec->yres = (guint32) height;
+}
+
 static bool
 fill_spec(Machine *m, const Profile *p, PcCards *cards, SmbiosSpec *smbios,
           PcSpec *spec, GError **error)
@@ -367,6 +380,7 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, SmbiosSpec *smbios,
         .debug_exit = profile_get_bool(p, "machine.debug-exit"),
     };
     memcpy(spec->serial, m->serial, sizeof spec->serial);
+    read_resolution(p, spec);
     read_boot_order(p, spec);
     for (unsigned i = 0; i < m->n_drives; i++)
         if (!place_drive(m, p, &m->drives[i], spec, error))

@@ -70,6 +70,29 @@ check_uuid(const char *text)
                : "a UUID such as 6f2c1a9e-0b5d-4c3e-8f7a-1d2e3c4b5a69";
 }
 
+bool
+schema_parse_resolution(const char *text, guint64 *ret_width,
+                        guint64 *ret_height)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "x", 2);
+
+    return g_strv_length(parts) == 2 &&
+           schema_parse_u64(parts[0], ret_width) &&
+           schema_parse_u64(parts[1], ret_height);
+}
+
+static const char *
+check_resolution(const char *text)
+{
+    guint64 width, height;
+
+    if (*text == '\0' || (schema_parse_resolution(text, &width, &height) &&
+                          width >= 640 && width <= 2560 && width % 8 == 0 &&
+                          height >= 480 && height <= 1600))
+        return NULL;
+    return "WIDTHxHEIGHT from 640x480 to 2560x1600, the width a multiple of 8";
+}
+
 static const char *
 check_megabytes(const char *text)
 {
@@ -325,6 +348,7 @@ static const SchemaKey keys[] = {
 
     { "display", "model", SCHEMA_ENUM, 0, 0, 0, "vga|cirrus|none", "vga", NULL, "0.1", "graphics card: vga for all that need no driver; cirrus, a Cirrus Logic GD5446, for Windows 95 to XP, OS/2 and others of their time; none leaves the serial ports only", NULL },
     { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 64 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600; a cirrus has 4M, or less", NULL },
+    { "display", "resolution", SCHEMA_STRING, 0, 0, 9, NULL, "", NULL, "0.2", "what the monitor prefers, such as 1920x1080, 640x480 to 2560x1600: systems with a driver for the card choose it by themselves; empty for 1024x768", check_resolution },
 
     { "vnc", "enabled", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "serve the screen to VNC viewers", NULL },
     { "vnc", "listen", SCHEMA_STRING, 0, 1, MAX_TEXT, NULL, "unix", NULL, "0.1", "unix: a socket only this user can open; tcp:ADDRESS:PORT: the network", check_listen },

@@ -186,6 +186,10 @@ build_display(PcBuild *b)
     Device *vga = create_pci(b, b->spec->cirrus ? "cirrus" : "vga", "vga",
                              PCI_DEVFN(2, 0));
     machine_set_u64(&b->build, vga, "vram", b->spec->vram_mib);
+    if (b->spec->xres != 0) {
+        machine_set_u64(&b->build, vga, "xres", b->spec->xres);
+        machine_set_u64(&b->build, vga, "yres", b->spec->yres);
+    }
     machine_add(&b->build, vga);
 }
 

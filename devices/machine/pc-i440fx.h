@@ -36,7 +36,7 @@ typedef struct {
     Block *nvram;         /* where that is kept; borrowed; NULL: nowhere */
     GBytes *vga_bios;     /* NULL: none */
     bool display, cirrus; /* with a display: that card, not "vga" */
-    guint32 vram_mib;
+    guint32 vram_mib, xres, yres; /* 0: what the card's monitor prefers */
     PcDrive floppy[PC_FLOPPIES];
     PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave */
     PcCards *cards;      /* emptied by the machine */

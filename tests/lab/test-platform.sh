@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What is on a PC's main board beside its buses, by Debian's own drivers: what
 # the firmware says of the machine (SMBIOS), event timers, the memory modules on
-# the SMBus. Argument: CPUS-MEMORY, of which memory is 192M.
+# the SMBus, what the monitor tells. Argument: CPUS-MEMORY, of which memory is 192M.
 . "$(dirname "$0")/lib.sh"
 cpus=${3%-*} memory=${3#*-}
 export PATH=$PATH:/usr/sbin:/sbin
@@ -18,7 +18,7 @@ version=${version##*/vmlinuz-}
 
 # The modules travel on a disk of their own, as a tar.
 mkdir "$home/modules"
-modprobe -S "$version" -a --show-depends i2c-piix4 at24 |
+modprobe -S "$version" -a --show-depends i2c-piix4 at24 bochs |
     while read -r verb file _; do
         [ "$verb" = insmod ] || continue
         cp "$file" "$home/modules/"
@@ -31,7 +31,8 @@ cp "$disk" "$home/disk.img"
 starts board --memory "$memory" --cpus "$cpus" --set serial0.kind=pane \
     --set smbios.product=Plankton --set smbios.serial=S-42 \
     --set smbios.uuid=6f2c1a9e-0b5d-4c3e-8f7a-1d2e3c4b5a69 \
-    --set machine.hpet=true --set disk0.model=virtio-blk "disk=$home/disk.img" \
+    --set machine.hpet=true \
+    --set display.resolution=1152x720 --set disk0.model=virtio-blk "disk=$home/disk.img" \
     --set disk1.model=virtio-blk --set "disk1.path=$home/modules.img"
 sees board 'carrel-lab login:' 400 "a login on the screen" || finish
 check "root logs in on the serial port" \
@@ -68,6 +69,13 @@ asks 'cd /sys/class/i2c-adapter/i2c-0; for a in 50 51 52; do echo spd 0x$a >new_
     'spd=8008040c0a01,8008040c0901\.' "two modules tell of 128 and 64 MiB"
 asks 'cat /sys/class/i2c-adapter/i2c-0/0-0050/eeprom | wc -c; cat /sys/class/i2c-adapter/i2c-0/0-0052/eeprom >/dev/null || echo "empty-$((6*7))"' \
     'empty-42' "the third socket is empty"
+
+# ---- EDID: bochs.ko came with the others
+asks 'cd /sys/class/drm/card0-Virtual-1; echo "modes=$(head -n 1 modes),$(sort -u modes | wc -l) edid=$(wc -c <edid)."' \
+    'modes=1152x720,1[0-9] edid=128\.' "bochs prefers the profile's resolution"
+check "a screenshot of it" "$carrel" screenshot board "$home/kms.png"
+check "of 1152x720 pixels" grep -q '^ *1152 *720$' \
+    <(od -A n -t u4 --endian=big -j 16 -N 8 "$home/kms.png")
 
 check "the power button ends it" "$carrel" stop board --timeout 60
 check "it is gone" gone board 10
