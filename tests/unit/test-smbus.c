@@ -1,19 +1,15 @@
 /* tests/unit/test-smbus.c - the PIIX4's controller on the SMBus, a chip that
- * writes down what it hears, and the EEPROMs of memory modules. */
+ * writes down what it hears. */
 #include "devices/bus/smbus.h"
 
 #include <string.h>
 
 #include "devices/bus/pci.h"
 #include "devices/chipset/piix4-pm.h"
-#include "devices/memory/spd-eeprom.h"
-#include "devices/memory/spd.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-vm.h"
 #include "tests/unit/pci-config.h"
 
-#define MIB       (G_GUINT64_CONSTANT(1) << 20)
-#define GIB       (G_GUINT64_CONSTANT(1) << 30)
 #define DEVFN     PCI_DEVFN(1, 3)
 #define BASE      0xb100
 #define STATUS    (BASE + 0)
@@ -262,115 +258,6 @@ test_restored(void)
     teardown(&f);
 }
 
-static Device *
-add_eeprom(Fixture *f, guint64 memory)
-{
-    Device *eeprom = device_new(&spd_eeprom_class, "dimm0");
-    guint8 bytes[SPD_LEN];
-
-    CU_ASSERT_TRUE(spd_make(memory, false, 0, bytes));
-    device_set_link(eeprom, "smbus", piix4_pm_smbus(f->pm));
-    device_set_u64(eeprom, "address", 0x50, NULL);
-    spd_eeprom_fill(eeprom, bytes, sizeof bytes);
-    fake_vm_realize(f->vm, eeprom);
-    return eeprom;
-}
-
-static void
-test_eeprom(void)
-{
-    Fixture f;
-
-    setup(&f);
-    Device *eeprom = add_eeprom(&f, 128 * MIB);
-    CU_ASSERT_EQUAL(run(&f, 0x50, true, 2, BYTE_DATA), ENDED);
-    CU_ASSERT_EQUAL(fake_in8(f.vm, DATA0), 4); /* SDRAM */
-    CU_ASSERT_EQUAL(run(&f, 0x50, false, 0, BYTE), ENDED);
-    CU_ASSERT_EQUAL(run(&f, 0x50, true, 0, BYTE), ENDED);
-    CU_ASSERT_EQUAL(fake_in8(f.vm, DATA0), 128);
-    CU_ASSERT_EQUAL(run(&f, 0x50, true, 0, BYTE), ENDED);
-    CU_ASSERT_EQUAL(fake_in8(f.vm, DATA0), 8); /* the next one */
-    device_free(eeprom);
-    CU_ASSERT_EQUAL(run(&f, 0x50, true, 2, BYTE_DATA), NO_ANSWER);
-    teardown(&f);
-}
-
-static void
-test_protected(void)
-{
-    Fixture f;
-
-    setup(&f);
-    Device *eeprom = add_eeprom(&f, 128 * MIB);
-    fake_out8(f.vm, DATA0, 0x99);
-    CU_ASSERT_EQUAL(run(&f, 0x50, false, 2, BYTE_DATA), NO_ANSWER);
-    CU_ASSERT_EQUAL(run(&f, 0x50, true, 2, BYTE_DATA), ENDED);
-    CU_ASSERT_EQUAL(fake_in8(f.vm, DATA0), 4);
-    device_free(eeprom);
-    teardown(&f);
-}
-
-static void
-test_two(void)
-{
-    Fixture f;
-    g_autoptr(GError) error = NULL;
-
-    setup(&f);
-    Device *first = add_eeprom(&f, 128 * MIB);
-    Device *second = device_new(&spd_eeprom_class, "dimm1");
-    device_set_link(second, "smbus", piix4_pm_smbus(f.pm));
-    CU_ASSERT_FALSE(device_realize(second, &f.vm->env, &error));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "address 0x50"));
-    device_free(second);
-    CU_ASSERT_EQUAL(run(&f, 0x50, true, 2, BYTE_DATA), ENDED);
-    device_free(first);
-    teardown(&f);
-}
-
-/* Bytes of a module, by what its SPD says: decode-dimms' way. */
-static guint64
-told(const guint8 *spd)
-{
-    unsigned ranks = spd[2] == 8 ? (spd[5] & 7) + 1u : spd[5];
-
-    return (G_GUINT64_CONSTANT(8) << (spd[3] + spd[4])) * spd[17] * ranks;
-}
-
-static void
-test_sizes(void)
-{
-    guint8 spd[SPD_LEN];
-
-    CU_ASSERT_FALSE(spd_make(3 * MIB, false, 0, spd));
-    for (guint64 size = 4 * MIB; size <= 256 * MIB; size *= 2) {
-        CU_ASSERT_TRUE(spd_make(size, false, 0, spd));
-        CU_ASSERT_EQUAL(told(spd), size);
-    }
-    CU_ASSERT_EQUAL(spd[31], 0x40); /* 256 MiB */
-    CU_ASSERT_FALSE(spd_make(64 * MIB, true, 0, spd));
-    for (guint64 size = 128 * MIB; size <= 16 * GIB; size *= 2) {
-        CU_ASSERT_TRUE(spd_make(size, true, 0, spd));
-        CU_ASSERT_EQUAL(told(spd), size);
-    }
-    CU_ASSERT_EQUAL(spd[31], 0x10); /* 16 GiB */
-    CU_ASSERT_TRUE(spd_make(67 * MIB, false, 0, spd));
-    CU_ASSERT_EQUAL(told(spd), 64 * MIB);
-}
-
-static void
-test_sum(void)
-{
-    guint8 spd[SPD_LEN], sum = 0;
-
-    CU_ASSERT_TRUE(spd_make(256 * MIB, false, 3, spd));
-    for (unsigned i = 0; i < 63; i++)
-        sum = (guint8) (sum + spd[i]);
-    CU_ASSERT_EQUAL(spd[63], sum);
-    CU_ASSERT_EQUAL(memcmp(spd + 73, "CARREL            ", 18), 0);
-    CU_ASSERT_EQUAL(spd[95], 4); /* serial number */
-}
-
 CU_MAIN("smbus", {"an_address_without_a_chip_does_not_answer", test_nobody},
         {"a_quick_command_is_the_address_alone", test_quick},
         {"a_byte_goes_either_way", test_byte},
@@ -380,9 +267,4 @@ CU_MAIN("smbus", {"an_address_without_a_chip_does_not_answer", test_nobody},
         {"a_block_has_32_bytes_at_most", test_long_block},
         {"what_is_refused_is_an_error", test_refused},
         {"its_end_raises_irq_9_where_that_was_asked_for", test_interrupt},
-        {"a_restored_block_goes_on", test_restored},
-        {"an_eeprom_is_read_anywhere_and_on", test_eeprom},
-        {"an_eeprom_is_write_protected", test_protected},
-        {"two_chips_cannot_have_one_address", test_two},
-        {"the_spd_tells_the_size_of_its_module", test_sizes},
-        {"the_spd_has_its_sum_and_names", test_sum})
+        {"a_restored_block_goes_on", test_restored})
