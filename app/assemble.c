@@ -374,6 +374,7 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, SmbiosSpec *smbios,
         .acpi = profile_get_bool(p, "machine.acpi"),
         .local_time =
             strcmp(profile_get_string(p, "machine.rtc"), "localtime") == 0,
+        .s3 = profile_get_bool(p, "machine.s3"),
         .hpet = profile_get_bool(p, "machine.hpet"),
         .cards = cards,
         .smbios = smbios,
@@ -582,7 +583,7 @@ machine_free(Machine *m)
         return;
     if (m->vm != NULL) {
         VmState state = vm_state(m->vm);
-        if (state == VM_RUNNING || state == VM_PAUSED)
+        if (state == VM_RUNNING || state == VM_PAUSED || state == VM_SUSPENDED)
             (void) vm_stop(m->vm, "closed", NULL); /* may have just stopped */
         if (!vm_is_quiet(m->vm))
             return; /* storage hangs: the process ends with all this */

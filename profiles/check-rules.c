@@ -516,6 +516,10 @@ rule_minimal_has_no(const Rules *rules)
         profile_report(rules->findings, true,
                        profile_get_line(p, "display.model"), "display.model",
                        g_strdup("chipset=pc-virtio has no VGA; set none"));
+    if (is_minimal(p) && profile_get_bool(p, "machine.s3"))
+        profile_report(rules->findings, true, profile_get_line(p, "machine.s3"),
+                       "machine.s3",
+                       g_strdup("chipset=pc-virtio cannot be suspended"));
     if (is_minimal(p) && profile_get_bool(p, "machine.hpet"))
         profile_report(rules->findings, true,
                        profile_get_line(p, "machine.hpet"), "machine.hpet",

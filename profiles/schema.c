@@ -76,8 +76,7 @@ schema_parse_resolution(const char *text, guint64 *ret_width,
 {
     g_auto(GStrv) parts = g_strsplit(text, "x", 2);
 
-    return g_strv_length(parts) == 2 &&
-           schema_parse_u64(parts[0], ret_width) &&
+    return g_strv_length(parts) == 2 && schema_parse_u64(parts[0], ret_width) &&
            schema_parse_u64(parts[1], ret_height);
 }
 
@@ -86,9 +85,9 @@ check_resolution(const char *text)
 {
     guint64 width, height;
 
-    if (*text == '\0' || (schema_parse_resolution(text, &width, &height) &&
-                          width >= 640 && width <= 2560 && width % 8 == 0 &&
-                          height >= 480 && height <= 1600))
+    if (*text == '\0' ||
+        (schema_parse_resolution(text, &width, &height) && width >= 640 &&
+         width <= 2560 && width % 8 == 0 && height >= 480 && height <= 1600))
         return NULL;
     return "WIDTHxHEIGHT from 640x480 to 2560x1600, the width a multiple of 8";
 }
@@ -303,6 +302,7 @@ static const SchemaKey keys[] = {
     { "machine", "hide-hypervisor", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "do not tell the guest that it runs in a virtual machine", NULL },
     { "machine", "sandbox", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "confine the machine's process to what it needs; false only to find out whether that is what fails", NULL },
     { "machine", "acpi", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "give the guest ACPI tables; false for systems that stumble over them", NULL },
+    { "machine", "s3", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "let the guest suspend to RAM; a key, the power button, its alarm clock or carrel wake wake it. Not with uefi", NULL },
     { "machine", "hpet", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "give the guest high precision event timers; guests with KVM's or Hyper-V's clock have no use for them", NULL },
     { "machine", "kernel", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "kernel that chipset=pc-virtio starts: Linux bzImage, ELF with PVH note, or Multiboot 1", NULL },
     { "machine", "initrd", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "initial RAM disk, or first Multiboot module, of the kernel", NULL },

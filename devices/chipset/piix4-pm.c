@@ -4,8 +4,8 @@
  * 4.7: PM1 event and control blocks, 24-bit timer, soft off, APM command
  * ports; a general-purpose event block at 0xAFE0, where PC firmware expects
  * it. Left out: SMM (APMC_EN reads as set, so firmware does not try), device
- * monitors (plain storage), and S3 (the guest is woken at once). The SMBus
- * controller of the same function is in piix4-smbus.c. */
+ * monitors (plain storage). Without the option "s3" a guest that suspends to
+ * RAM is woken at once. The SMBus controller of the same function is in piix4-smbus.c. */
 #include "devices/chipset/piix4-pm.h"
 
 #include <string.h>
@@ -68,11 +68,13 @@ typedef struct {
     guint64 timer_half; /* half periods seen when TMROF was last cleared */
     guint8 plain[PM_LEN];
     Piix4SmbusState smb;
+    bool asleep; /* suspended to RAM, waits for an event */
 } Piix4PmState;
 
 typedef struct {
     PciDevice pci;
     Piix4PmState s;
+    bool s3; /* option */
     IoRegion *pm, *gpe, *apm, *smb;
     IrqLine *sci, *smb_irq; /* the same input */
     SmbusBus *bus;
@@ -105,6 +107,22 @@ ns_of_half(guint64 half)
     return (gint64) (ticks * 1000000000u / PM_TIMER_HZ) + 1;
 }
 
+/* The power button wakes in any case: a person stands there. */
+static void
+look_for_wake_event(Piix4Pm *d)
+{
+    const Piix4PmState *s = &d->s;
+
+    if (!s->asleep)
+        return;
+    if ((s->sts & PM_PWRBTN) != 0)
+        device_request(&d->pci.dev, MACHINE_WAKE, "power button");
+    else if ((s->sts & s->en & PM_RTC) != 0)
+        device_request(&d->pci.dev, MACHINE_WAKE, "the RTC's alarm");
+    else if ((s->gpe_sts & s->gpe_en) != 0)
+        device_request(&d->pci.dev, MACHINE_WAKE, "general-purpose event");
+}
+
 /* The one place that computes status, the interrupt line and the timer. */
 static void
 update_irq(Piix4Pm *d)
@@ -120,6 +138,7 @@ update_irq(Piix4Pm *d)
         timer_arm(d->timer, ns_of_half(s->timer_half + 1));
     else
         timer_arm(d->timer, -1);
+    look_for_wake_event(d);
 }
 
 static void
@@ -141,6 +160,12 @@ enter_sleep(Piix4Pm *d)
         device_request(&d->pci.dev, MACHINE_POWER_OFF,
                        type == PM_SUS_SOFT_OFF ? "ACPI soft off (S5)"
                                                : "ACPI suspend to disk (S4)");
+        return;
+    }
+    if (type == PM_SUS_TO_RAM && d->s3) {
+        d->s.asleep = true; /* until reset, with RESET_WAKE or without */
+        device_request(&d->pci.dev, MACHINE_SUSPEND,
+                       "ACPI suspend to RAM (S3)");
         return;
     }
     /* A guest that polls WAK_STS goes on as after the shortest of sleeps. */
@@ -361,6 +386,18 @@ piix4_pm_press_power_button(Device *dev)
 }
 
 void
+piix4_pm_rtc_interrupt(void *pm)
+{
+    Device *dev = pm;
+    Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
+
+    g_mutex_lock(&dev->lock);
+    d->s.sts |= PM_RTC;
+    update_irq(d);
+    g_mutex_unlock(&dev->lock);
+}
+
+void
 piix4_pm_raise_gpe(Device *dev, unsigned bit)
 {
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
@@ -457,6 +494,15 @@ piix4_pm_reset(Device *dev, ResetKind kind)
 {
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
 
+    if (kind == RESET_WAKE) { /* all is in the suspend well, section 11.2 */
+        d->s.asleep = false;
+        d->s.sts |= PM_WAK;
+        d->s.cnt &= (guint16) ~PM_CNT_SUS_TYP;
+        irq_line_set(d->sci, false); /* the interrupt controllers are new */
+        irq_line_set(d->smb_irq, false);
+        update_irq(d);
+        return;
+    }
     d->s = (Piix4PmState){.timer_half = pm_ticks(d) >> PM_HALF_SHIFT};
     pci_device_reset(&d->pci);
     irq_line_set(d->smb_irq, false);
@@ -482,6 +528,7 @@ piix4_pm_check(const void *state, GError **error)
 /* clang-format off */
 static const PropDesc piix4_pm_props[] = {
     PCI_PROPS(Piix4Pm, pci),
+    PROP_DEF_BOOL(Piix4Pm, s3, "s3", false, "suspend to RAM works"),
     PROP_END
 };
 
@@ -502,6 +549,8 @@ static const StateField piix4_pm_fields[] = {
     STATE_BLOB(Piix4PmState, plain),
     SMB_BYTES("smb", smb.reg, 1),
     SMB_BYTES("smb_block", smb.block, 2),
+    { "asleep", STATE_BOOL, G_STRUCT_OFFSET(Piix4PmState, asleep), 1, 1, 2,
+      NULL },
     { "smb_index", STATE_U8, G_STRUCT_OFFSET(Piix4PmState, smb.index), 1, 1, 2,
       NULL },
     STATE_FIELDS_END

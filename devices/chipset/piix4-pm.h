@@ -10,6 +10,10 @@ extern const DeviceClass piix4_pm_class;
  * listens. Any thread. */
 void piix4_pm_press_power_button(Device *dev);
 
+/* The RTC has raised its interrupt: wakes a guest that wants that. For
+ * rtc_set_hook(); pm: the Device. Any thread. */
+void piix4_pm_rtc_interrupt(void *pm);
+
 /* A general-purpose event of ACPI, bit 0..15 of GPE0: what it means is in the
  * firmware's tables. Any thread. */
 #define PIIX4_GPE_PCI_HOTPLUG 1

@@ -214,6 +214,8 @@ cirrus_reset(Device *dev, ResetKind kind)
     Cirrus *c = CIRRUS_OF(dev);
     Vga *vga = &c->vga;
 
+    if (kind == RESET_WAKE) /* see vga.c */
+        return;
     pci_device_reset(&vga->pci);
     g_mutex_lock(&dev->lock);
     memset((guint8 *) &vga->s + sizeof vga->s.pci, 0,

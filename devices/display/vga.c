@@ -241,12 +241,15 @@ vga_unrealize(Device *dev)
     vga_unrealize_core(VGA_OF(dev));
 }
 
-/* Video memory keeps its content, as RAM does. */
+/* Video memory keeps its content, as RAM does. In suspend to RAM the card stays
+ * powered: a system without a driver for it does not set it up again. */
 static void
 vga_reset(Device *dev, ResetKind kind)
 {
     Vga *vga = VGA_OF(dev);
 
+    if (kind == RESET_WAKE)
+        return;
     pci_device_reset(&vga->pci);
     g_mutex_lock(&dev->lock);
     vga->s = (VgaState){

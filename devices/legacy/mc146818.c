@@ -31,7 +31,10 @@
 #define RTC_B             0x0b
 #define RTC_C             0x0c
 #define RTC_D             0x0d
+#define RTC_SHUTDOWN      0x0f
 #define RTC_CENTURY       0x32
+
+#define SHUTDOWN_WAKE     0xfe /* what SeaBIOS takes for the end of S3 */
 
 #define RTC_A_UIP         0x80
 #define RTC_A_DV          0x70
@@ -80,7 +83,9 @@ typedef struct {
     IoRegion *port;
     IrqLine *irq;
     Timer *timer;
-    bool mute; /* atomic: another device sets it */
+    bool mute;                /* atomic: another device sets it */
+    void (*hook)(void *data); /* set-up, then constant */
+    void *hook_data;
 } Rtc;
 
 /* Year 1..., month 1..12, day 1..31 and so on. */
@@ -349,8 +354,12 @@ rtc_timer_fired(void *data)
     Rtc *d = data;
 
     g_mutex_lock(&d->dev.lock);
+    bool was = irq_wanted(&d->s);
     update_irq(d);
+    bool raised = !was && irq_wanted(&d->s);
     g_mutex_unlock(&d->dev.lock);
+    if (raised && d->hook != NULL)
+        d->hook(d->hook_data);
 }
 
 /* ---- registers ---- */
@@ -488,6 +497,15 @@ rtc_set_cmos(Device *dev, guint8 index, guint8 value)
 }
 
 void
+rtc_set_hook(Device *dev, void (*hook)(void *data), void *data)
+{
+    Rtc *d = DEVICE_OF(Rtc, dev);
+
+    d->hook = hook;
+    d->hook_data = data;
+}
+
+void
 rtc_set_mute(Device *dev, bool mute)
 {
     Rtc *d = DEVICE_OF(Rtc, dev);
@@ -537,6 +555,13 @@ rtc_reset(Device *dev, ResetKind kind)
     Rtc *d = DEVICE_OF(Rtc, dev);
     RtcState *s = &d->s;
 
+    if (kind == RESET_WAKE) { /* the battery kept all, and the guest goes on */
+        s->cmos[RTC_SHUTDOWN] = SHUTDOWN_WAKE;
+        s->index = s->extended_index = 0;
+        irq_line_set(d->irq, false); /* its controller is new */
+        update_irq(d);
+        return;
+    }
     if (kind == RESET_COLD) {
         *s = (RtcState){.offset_s = s->offset_s,
                         .weekday_shift = s->weekday_shift};

@@ -46,6 +46,7 @@ typedef struct {
     /* In order, ends early with PC_BOOT_NONE. */
     PcBoot boot[PC_N_BOOT - 1];
     bool boot_menu, acpi, local_time, debug_exit, hpet;
+    bool s3; /* suspend to RAM; needs ACPI, and a BIOS */
 } PcSpec;
 
 /* What the owner of the machine works with later; NULL: absent. */

@@ -216,6 +216,26 @@ add_smbios(const PcSpec *spec, Device *fw_cfg)
     fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-tables", tables);
 }
 
+bool
+pc_can_suspend(const PcSpec *spec)
+{
+    return spec->s3 && spec->acpi && !pc_is_uefi(spec);
+}
+
+/* A byte for each of S0 to S5: bit 7, there is such a state; below, the value
+ * that enters it (PIIX4 data sheet, section 7.2.3). */
+static void
+add_sleep_states(const PcSpec *spec, Device *fw_cfg)
+{
+    const guint8 there = 0x80, to_ram = 1, to_disk = 2;
+    guint8 s3 = pc_can_suspend(spec) ? there | to_ram : to_ram;
+    const guint8 states[] = {there, 0, 0, s3, there | to_disk, there};
+    g_autoptr(GBytes) bytes = g_bytes_new(states, sizeof states);
+
+    if (!pc_is_uefi(spec))
+        fw_cfg_add_file(fw_cfg, "etc/system-states", bytes);
+}
+
 void
 pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg)
 {
@@ -226,6 +246,7 @@ pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg)
     fw_cfg_add_u16(fw_cfg, FW_CFG_BOOT_MENU, spec->boot_menu);
     add_e820(spec, fw_cfg);
     add_boot_order(spec, fw_cfg);
+    add_sleep_states(spec, fw_cfg);
     if (spec->smbios != NULL)
         add_smbios(spec, fw_cfg);
     if (spec->display && spec->vga_bios != NULL)

@@ -57,6 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     list_ports(ports);
     device_set_link(pm, "bus", bus);
     device_set_u64(pm, "addr", DEVFN, NULL);
+    device_set_u64(pm, "s3", size > 0 && (data[0] & 1) != 0, NULL);
     fake_vm_realize(vm, pm);
     device_set_link(eeprom, "smbus", piix4_pm_smbus(pm));
     fake_vm_realize(vm, eeprom);

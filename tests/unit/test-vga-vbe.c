@@ -334,6 +334,19 @@ test_edid(void)
     rig_free(r);
 }
 
+static void
+test_wake(void)
+{
+    VgaRig *r = vbe_rig(16);
+
+    fake_mmio_write(r->vm, REGS + 0x502, 1024, 2);
+    device_reset(r->vga, RESET_WAKE);
+    CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS + 0x502, 2), 1024);
+    device_reset(r->vga, RESET_WARM);
+    CU_ASSERT_EQUAL(rig_vbe_read(r, XRES), 0);
+    rig_free(r);
+}
+
 CU_MAIN("vga-vbe", {"id_is_writable_between_b0c0_and_b0c5", test_id},
         {"getcaps_reads_the_maxima", test_caps},
         {"linear_32_bit_writes_reach_the_frame", test_lfb_32},
@@ -348,5 +361,6 @@ CU_MAIN("vga-vbe", {"id_is_writable_between_b0c0_and_b0c5", test_id},
         {"text_survives_a_linear_mode_that_keeps_memory", test_back_to_text},
         {"mmio_bar_shows_ports_and_dispi", test_mmio},
         {"mmio_bar_shows_the_monitors_edid", test_edid},
+        {"the_mode_is_kept_while_the_guest_is_suspended", test_wake},
         {"a_moved_frame_buffer_is_drawn_again", test_lfb_moves},
         {"a_viewer_that_is_busy_costs_no_drawing", test_busy_viewer})
