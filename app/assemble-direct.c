@@ -49,9 +49,11 @@ bool
 machine_build_minimal(Machine *m, const Profile *p, GError **error)
 {
     PcCards cards = {.n_cards = 0};
+    SmbiosSpec smbios;
 
     if (!open_kernel(m, p, error))
         return false;
+    machine_read_smbios(m, p, &smbios);
     PcVirtioSpec spec = {
         .memory = profile_get_u64(p, "machine.memory"),
         .pages = m->pages,
@@ -59,6 +61,7 @@ machine_build_minimal(Machine *m, const Profile *p, GError **error)
         .serial = m->serial[0],
         .kernel = m->kernel,
         .cards = &cards,
+        .smbios = &smbios,
         .acpi = profile_get_bool(p, "machine.acpi"),
         .debug_exit = profile_get_bool(p, "machine.debug-exit"),
         .address_bits = address_bits(),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/assemble.h"
+#include "devices/firmware/smbios.h"
 #include "devices/machine/pc-i440fx.h"
 #include "devices/machine/pc-virtio.h"
 #include "devices/memory/ivshmem-plain.h"
@@ -60,6 +61,7 @@ struct Machine {
     SharedFile *shared;  /* NULL: none */
     struct Evdev *evdev; /* of the host, for the guest; NULL: none */
     guint64 ram;         /* bytes */
+    unsigned threads;    /* of a core that the guest sees */
     NetSpawn spawn;
     Vm *vm;
     Display *display;
@@ -112,6 +114,9 @@ bool machine_blame(GError **error, const char *section, const char *key);
 bool machine_wants_uefi(const Profile *p);
 bool machine_load_uefi(Machine *m, const Profile *p, GError **error);
 void machine_close_uefi(Machine *m);
+
+/* assemble-smbios.c: its texts are the profile's. */
+void machine_read_smbios(const Machine *m, const Profile *p, SmbiosSpec *ret);
 
 /* assemble-cards.c: the PCI devices that the profile names, for any machine.
  * On failure cards is to be cleared all the same. */

@@ -9,6 +9,7 @@
 
 #include "app/assemble-internal.h"
 #include "app/placement.h"
+#include "profiles/schema.h"
 #include "vmm/audio/audio.h"
 #include "vmm/block/block.h"
 #include "vmm/boot/firmware.h"
@@ -340,10 +341,23 @@ read_boot_order(const Profile *p, PcSpec *spec)
                 spec->boot[n++] = names[j].boot;
 }
 
-static bool
-fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
-          GError **error)
+static void
+read_resolution(const Profile *p, PcSpec *spec)
 {
+    guint64 width, height;
+
+    if (!schema_parse_resolution(profile_get_string(p, "display.resolution"),
+                                 &width, &height))
+        return; /* empty: the card's own choice */
+    spec->xres = (guint32) width;
+    spec->yres = (guint32) height;
+}
+
+static bool
+fill_spec(Machine *m, const Profile *p, PcCards *cards, SmbiosSpec *smbios,
+          PcSpec *spec, GError **error)
+{
+    machine_read_smbios(m, p, smbios);
     *spec = (PcSpec){
         .memory = profile_get_u64(p, "machine.memory"),
         .pages = m->pages,
@@ -360,10 +374,14 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
         .acpi = profile_get_bool(p, "machine.acpi"),
         .local_time =
             strcmp(profile_get_string(p, "machine.rtc"), "localtime") == 0,
+        .s3 = profile_get_bool(p, "machine.s3"),
+        .hpet = profile_get_bool(p, "machine.hpet"),
         .cards = cards,
+        .smbios = smbios,
         .debug_exit = profile_get_bool(p, "machine.debug-exit"),
     };
     memcpy(spec->serial, m->serial, sizeof spec->serial);
+    read_resolution(p, spec);
     read_boot_order(p, spec);
     for (unsigned i = 0; i < m->n_drives; i++)
         if (!place_drive(m, p, &m->drives[i], spec, error))
@@ -469,6 +487,7 @@ create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
     m->vm = vm_new(&config, events, data, error);
     if (m->vm == NULL)
         return false;
+    m->threads = MAX(place.threads, 1);
     tell_placement(m, &place, config.cpu.n_vcpus);
     m->pages = read_pages(p);
     set_speed(m, profile_get_string(p, "machine.speed"));
@@ -485,9 +504,10 @@ static bool
 build_pc(Machine *m, const Profile *p, GError **error)
 {
     PcCards cards = {.n_cards = 0};
+    SmbiosSpec smbios;
     PcSpec spec;
     bool ok = load_firmware(m, p, error) &&
-              fill_spec(m, p, &cards, &spec, error) &&
+              fill_spec(m, p, &cards, &smbios, &spec, error) &&
               machine_plug_cards(m, p, &cards, error) &&
               pc_i440fx_build(m->vm, &spec, &m->pc, error);
 
@@ -563,7 +583,7 @@ machine_free(Machine *m)
         return;
     if (m->vm != NULL) {
         VmState state = vm_state(m->vm);
-        if (state == VM_RUNNING || state == VM_PAUSED)
+        if (state == VM_RUNNING || state == VM_PAUSED || state == VM_SUSPENDED)
             (void) vm_stop(m->vm, "closed", NULL); /* may have just stopped */
         if (!vm_is_quiet(m->vm))
             return; /* storage hangs: the process ends with all this */

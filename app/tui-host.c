@@ -65,10 +65,13 @@ state_of(const char *name)
     static const struct {
         const char *name;
         UiMachineState state;
-    } states[] = {
-        {"off", UI_STATE_OFF},           {"starting", UI_STATE_STARTING},
-        {"running", UI_STATE_RUNNING},   {"paused", UI_STATE_PAUSED},
-        {"stopping", UI_STATE_STOPPING}, {"crashed", UI_STATE_CRASHED}};
+    } states[] = {{"off", UI_STATE_OFF},
+                  {"starting", UI_STATE_STARTING},
+                  {"running", UI_STATE_RUNNING},
+                  {"paused", UI_STATE_PAUSED},
+                  {"stopping", UI_STATE_STOPPING},
+                  {"crashed", UI_STATE_CRASHED},
+                  {"suspended", UI_STATE_SUSPENDED}};
     for (gsize i = 0; i < G_N_ELEMENTS(states); i++) {
         if (strcmp(states[i].name, name) == 0)
             return states[i].state;

@@ -8,6 +8,7 @@
 extern const DeviceClass acpi_ged_class;
 extern const DeviceClass fw_cfg_class;
 extern const DeviceClass pflash_class;
+extern const DeviceClass hpet_class;
 extern const DeviceClass i440fx_class;
 extern const DeviceClass pci_hotplug_class;
 extern const DeviceClass pci_ecam_class;
@@ -52,6 +53,7 @@ extern const DeviceClass vga_class;
 
 /* memory */
 extern const DeviceClass ivshmem_plain_class;
+extern const DeviceClass spd_eeprom_class;
 
 /* usb */
 extern const DeviceClass ehci_class;
@@ -80,6 +82,7 @@ static const DeviceClass *const registry[] = {
     &acpi_ged_class,
     &fw_cfg_class,
     &pflash_class,
+    &hpet_class,
     &i440fx_class,
     &pci_hotplug_class,
     &pci_ecam_class,
@@ -124,6 +127,7 @@ static const DeviceClass *const registry[] = {
 
     /* memory */
     &ivshmem_plain_class,
+    &spd_eeprom_class,
 
     /* usb */
     &ehci_class,

@@ -6,8 +6,10 @@
 
 enum { MAX_IDE_UNITS = 4 }; /* two channels with two drives each */
 
-#define USB_MAX_HUBS    5u         /* in a row: USB 2.0, 4.1.1 */
-#define CIRRUS_VRAM_MAX (4u << 20) /* what the card can have on it */
+#define USB_MAX_HUBS      5u         /* in a row: USB 2.0, 4.1.1 */
+#define CIRRUS_VRAM_MAX   (4u << 20) /* what the card can have on it */
+#define CIRRUS_WIDTH_MAX  1280u
+#define CIRRUS_HEIGHT_MAX 1024u
 
 typedef struct {
     const Profile *profile;
@@ -419,6 +421,29 @@ rule_cirrus_memory(const Rules *rules)
                                 "or set 4M"));
 }
 
+static void
+rule_resolution_fits(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+    bool cirrus = strcmp(profile_get_string(p, "display.model"), "cirrus") == 0;
+    guint64 width, height;
+
+    if (!schema_parse_resolution(profile_get_string(p, "display.resolution"),
+                                 &width, &height))
+        return;
+    if (cirrus && (width > CIRRUS_WIDTH_MAX || height > CIRRUS_HEIGHT_MAX))
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "display.resolution"),
+                       "display.resolution",
+                       g_strdup("a cirrus card shows 1280x1024 at most"));
+    if (!cirrus && width * height * 4 > profile_get_u64(p, "display.vram"))
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "display.resolution"),
+                       "display.resolution",
+                       g_strdup("does not fit into the card's memory, at 4 "
+                                "bytes a pixel; set display.vram=16M"));
+}
+
 static bool
 is_minimal(const Profile *profile)
 {
@@ -492,6 +517,14 @@ rule_minimal_has_no(const Rules *rules)
         profile_report(rules->findings, true,
                        profile_get_line(p, "display.model"), "display.model",
                        g_strdup("chipset=pc-virtio has no VGA; set none"));
+    if (is_minimal(p) && profile_get_bool(p, "machine.s3"))
+        profile_report(rules->findings, true, profile_get_line(p, "machine.s3"),
+                       "machine.s3",
+                       g_strdup("chipset=pc-virtio cannot be suspended"));
+    if (is_minimal(p) && profile_get_bool(p, "machine.hpet"))
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "machine.hpet"), "machine.hpet",
+                       g_strdup("chipset=pc-virtio has no such device"));
 }
 
 static void
@@ -667,6 +700,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_smp_needs_acpi,
         rule_screen_for_vnc,
         rule_cirrus_memory,
+        rule_resolution_fits,
         rule_kernel_and_chipset,
         rule_minimal_has_no,
         rule_minimal_has_a_clock,

@@ -18,6 +18,7 @@ enum {
     MAX_NOTE = 600,     /* of a template */
     MAX_PATH = 4095,    /* PATH_MAX without the final zero */
     MAX_PORT_NAME = 64, /* of a virtio console's port */
+    MAX_SMBIOS = 64,    /* what old readers of such a text have room for */
     MAX_SERIAL = 20,    /* ATA IDENTIFY words 10-19 */
     MAX_CMDLINE = 2047, /* Linux' COMMAND_LINE_SIZE without the zero */
     MAX_VENDOR = 12,    /* three registers of a CPUID leaf */
@@ -59,6 +60,36 @@ check_id(const char *text)
         if (!g_ascii_islower(*c) && !g_ascii_isdigit(*c) && *c != '-')
             return "lower-case letters, digits and '-'";
     return NULL;
+}
+
+static const char *
+check_uuid(const char *text)
+{
+    return *text == '\0' || g_uuid_string_is_valid(text)
+               ? NULL
+               : "a UUID such as 6f2c1a9e-0b5d-4c3e-8f7a-1d2e3c4b5a69";
+}
+
+bool
+schema_parse_resolution(const char *text, guint64 *ret_width,
+                        guint64 *ret_height)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "x", 2);
+
+    return g_strv_length(parts) == 2 && schema_parse_u64(parts[0], ret_width) &&
+           schema_parse_u64(parts[1], ret_height);
+}
+
+static const char *
+check_resolution(const char *text)
+{
+    guint64 width, height;
+
+    if (*text == '\0' ||
+        (schema_parse_resolution(text, &width, &height) && width >= 640 &&
+         width <= 2560 && width % 8 == 0 && height >= 480 && height <= 1600))
+        return NULL;
+    return "WIDTHxHEIGHT from 640x480 to 2560x1600, the width a multiple of 8";
 }
 
 static const char *
@@ -243,6 +274,7 @@ static const SchemaSection sections[] = {
     { "clock",        0, 0, "what the guest counts time by" },
     { "memory",       0, 0, "what the host puts behind the guest's RAM" },
     { "ivshmem",      0, 0, "memory that the guest shares with a program of the host, such as Looking Glass" },
+    { "smbios",       0, 0, "what the machine says it is (dmidecode, /sys/class/dmi/id, Windows' system information)" },
     { "display",      0, 0, "the graphics card" },
     { "vnc",          0, 0, "the screen over the network" },
     { "floppy#",      2, 0, "floppy drives A: and B:; the section makes the drive, path is the disk in it" },
@@ -281,6 +313,8 @@ static const SchemaKey keys[] = {
     { "machine", "hide-hypervisor", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "do not tell the guest that it runs in a virtual machine", NULL },
     { "machine", "sandbox", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "confine the machine's process to what it needs; false only to find out whether that is what fails", NULL },
     { "machine", "acpi", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "give the guest ACPI tables; false for systems that stumble over them", NULL },
+    { "machine", "s3", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "let the guest suspend to RAM; a key, the power button, its alarm clock or carrel wake wake it. Not with uefi", NULL },
+    { "machine", "hpet", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "give the guest high precision event timers; guests with KVM's or Hyper-V's clock have no use for them", NULL },
     { "machine", "kernel", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "kernel that chipset=pc-virtio starts: Linux bzImage, ELF with PVH note, or Multiboot 1", NULL },
     { "machine", "initrd", SCHEMA_PATH, 0, 0, MAX_PATH, NULL, "", NULL, "0.2", "initial RAM disk, or first Multiboot module, of the kernel", NULL },
     { "machine", "cmdline", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_CMDLINE, NULL, "", NULL, "0.2", "command line of the kernel", NULL },
@@ -314,8 +348,18 @@ static const SchemaKey keys[] = {
     { "ivshmem", "mode", SCHEMA_ENUM, 0, 0, 0, "0600|0660|0666", "0600", NULL, "0.2", "who may open the file: its owner, also its group, or everybody", NULL },
     { "ivshmem", "group", SCHEMA_STRING, 0, 0, MAX_WORD, NULL, "", NULL, "0.2", "group of a file that is made; empty is the user's own", check_interface },
 
+    { "smbios", "manufacturer", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "Carrel", NULL, "0.2", "who made the machine", NULL },
+    { "smbios", "product", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "", NULL, "0.2", "which of their products it is; empty for the chipset's name", NULL },
+    { "smbios", "version", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "1", NULL, "0.2", "version of that", NULL },
+    { "smbios", "serial", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "", NULL, "0.2", "serial number of the machine; empty for none", NULL },
+    { "smbios", "uuid", SCHEMA_STRING, 0, 0, 36, NULL, "", NULL, "0.2", "identity of the machine; empty for one made of the machine's name", check_uuid },
+    { "smbios", "sku", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "", NULL, "0.2", "number by which the product is ordered; empty for none", NULL },
+    { "smbios", "family", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "", NULL, "0.2", "family of products; empty for none", NULL },
+    { "smbios", "asset-tag", SCHEMA_STRING, SCHEMA_ASCII, 0, MAX_SMBIOS, NULL, "", NULL, "0.2", "tag of the chassis, by which an owner knows it; empty for none", NULL },
+
     { "display", "model", SCHEMA_ENUM, 0, 0, 0, "vga|cirrus|none", "vga", NULL, "0.1", "graphics card: vga for all that need no driver; cirrus, a Cirrus Logic GD5446, for Windows 95 to XP, OS/2 and others of their time; none leaves the serial ports only", NULL },
     { "display", "vram", SCHEMA_SIZE, SCHEMA_POWER_OF_2, 1 * MIB, 64 * MIB, NULL, "16M", NULL, "0.1", "memory of the graphics card, a power of two; 16M is enough for 2560x1600; a cirrus has 4M, or less", NULL },
+    { "display", "resolution", SCHEMA_STRING, 0, 0, 9, NULL, "", NULL, "0.2", "what the monitor prefers, such as 1920x1080, 640x480 to 2560x1600: systems with a driver for the card choose it by themselves; empty for 1024x768", check_resolution },
 
     { "vnc", "enabled", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.1", "serve the screen to VNC viewers", NULL },
     { "vnc", "listen", SCHEMA_STRING, 0, 1, MAX_TEXT, NULL, "unix", NULL, "0.1", "unix: a socket only this user can open; tcp:ADDRESS:PORT: the network", check_listen },

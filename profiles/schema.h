@@ -83,6 +83,9 @@ unsigned schema_distance(const char *a, const char *b);
 /* Readers of single values; false when text is not one. */
 bool schema_parse_bool(const char *text, bool *ret_value);
 bool schema_parse_u64(const char *text, guint64 *ret_value);
+/* "1024x768"; no limits. */
+bool schema_parse_resolution(const char *text, guint64 *ret_width,
+                             guint64 *ret_height);
 bool schema_parse_size(const char *text, guint64 *ret_bytes);
 /* "2,3,8-11": numbers below 1024 in the order in which they stand, each once;
  * unsigned. NULL when it is no such list. Free with g_array_unref. */

@@ -18,7 +18,8 @@ typedef enum {
     UI_STATE_RUNNING,
     UI_STATE_PAUSED,
     UI_STATE_STOPPING,
-    UI_STATE_CRASHED
+    UI_STATE_CRASHED,
+    UI_STATE_SUSPENDED /* by its guest; resumed like a paused one */
 } UiMachineState;
 
 /* One row of the machine list; strings are never NULL ("" when unknown). */

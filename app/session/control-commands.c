@@ -191,6 +191,7 @@ peer_pending_new(Peer *peer, gint64 id)
 LATER(reset)
 LATER(pause)
 LATER(resume)
+LATER(wake)
 /* clang-format on */
 
 static void
@@ -409,6 +410,7 @@ static const CommandRow command_rows[] = {
     { "reset",         run_reset },
     { "pause",         run_pause },
     { "resume",        run_resume },
+    { "wake",          run_wake },
     { "power-button",  run_power_button },
     { "subscribe",     run_subscribe },
     { "screen",        screen_request },

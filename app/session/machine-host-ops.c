@@ -81,10 +81,24 @@ host_pause(void *m, MachineDone done, void *data)
     life_begin(m, vm_pause, done, data);
 }
 
+/* People do not have to know why it stands still. */
+static bool
+resume_or_wake(Vm *vm, GError **error)
+{
+    return vm_state(vm) == VM_SUSPENDED ? vm_wake(vm, error)
+                                        : vm_resume(vm, error);
+}
+
 static void
 host_resume(void *m, MachineDone done, void *data)
 {
-    life_begin(m, vm_resume, done, data);
+    life_begin(m, resume_or_wake, done, data);
+}
+
+static void
+host_wake(void *m, MachineDone done, void *data)
+{
+    life_begin(m, vm_wake, done, data);
 }
 
 static bool
@@ -347,6 +361,7 @@ const MachineOps machine_host_ops = {
     .reset = host_reset,
     .pause = host_pause,
     .resume = host_resume,
+    .wake = host_wake,
     .power_button = host_power_button,
     .display = host_display,
     .refresh = host_refresh,

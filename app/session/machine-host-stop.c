@@ -85,8 +85,16 @@ static bool
 stop_gently(MachineHost *host, guint timeout_s, bool force, GError **error)
 {
     Vm *vm = machine_vm(host->machine);
-    bool paused = vm_state(vm) == VM_PAUSED;
+    bool asleep = vm_state(vm) == VM_SUSPENDED;
+    bool paused = vm_state(vm) == VM_PAUSED || asleep;
 
+    if (asleep && !force) {
+        g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
+                    "machine '%s' is suspended, and its power button would "
+                    "only wake it; 'carrel wake' it first or use --force",
+                    host->name);
+        return false;
+    }
     if (paused && !force) {
         g_set_error(error, CARREL_SESSION_ERROR, CARREL_SESSION_ERROR_STATE,
                     "machine '%s' is paused and cannot react to its power "

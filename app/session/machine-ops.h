@@ -68,7 +68,8 @@ typedef struct {
 } PlugRequest;
 
 typedef struct {
-    const char *(*state)(void *m); /* "running", "paused", "stopping" */
+    /* "running", "paused", "suspended", "stopping" */
+    const char *(*state)(void *m);
     /* Power button, then after timeout_s seconds off when force, else the
      * machine goes on. timeout_s 0 with force: off at once; without it is an
      * error. Returns at once. */
@@ -76,6 +77,7 @@ typedef struct {
     void (*reset)(void *m, MachineDone done, void *data);
     void (*pause)(void *m, MachineDone done, void *data);
     void (*resume)(void *m, MachineDone done, void *data);
+    void (*wake)(void *m, MachineDone done, void *data); /* when suspended */
     bool (*power_button)(void *m, GError **error);
 
     Display *(*display)(void *m); /* NULL: none */

@@ -169,7 +169,7 @@ static const struct {
     {"send", 2, "keys text mouse serial"},
     {"template", 1, "show check"},
     {"trash", 1, "list restore empty"},
-    {"wait", 2, "off running paused crashed"},
+    {"wait", 2, "off running paused suspended crashed"},
 };
 
 /* Settings: from the nth argument on; end goes behind the key. */

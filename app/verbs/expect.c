@@ -112,8 +112,8 @@ wait_for_state(const App *app, const char *name, const char *state,
 int
 verb_wait(App *app, int argc, char **argv)
 {
-    static const char *const states[] = {"off", "running", "paused", "crashed",
-                                         NULL};
+    static const char *const states[] = {"off",       "running", "paused",
+                                         "suspended", "crashed", NULL};
     double timeout = DEFAULT_TIMEOUT_S;
     const GOptionEntry entries[] = {{"timeout", 't', 0, G_OPTION_ARG_DOUBLE,
                                      &timeout, "How long to wait (60)",
@@ -125,8 +125,8 @@ verb_wait(App *app, int argc, char **argv)
         return code;
     if (!g_strv_contains(states, args[1]) || !(timeout >= 0))
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
-                        "wait: a state is off, running, paused or crashed, "
-                        "not '%s'",
+                        "wait: a state is off, running, paused, suspended or "
+                        "crashed, not '%s'",
                         args[1]);
     code = running_require(app, args[0]);
     if (code >= 0)

@@ -54,6 +54,7 @@ int verb_pause(App *app, int argc, char **argv);
 int verb_reset(App *app, int argc, char **argv);
 int verb_restart(App *app, int argc, char **argv);
 int verb_resume(App *app, int argc, char **argv);
+int verb_wake(App *app, int argc, char **argv);
 int verb_run(App *app, int argc, char **argv);
 int verb_screenshot(App *app, int argc, char **argv);
 int verb_send(App *app, int argc, char **argv);

@@ -320,3 +320,9 @@ verb_resume(App *app, int argc, char **argv)
 {
     return simple(app, argv, "resume", "running", "resume");
 }
+
+int
+verb_wake(App *app, int argc, char **argv)
+{
+    return simple(app, argv, "wake", "running", "wake");
+}

@@ -362,8 +362,10 @@ i440fx_reset(Device *dev, ResetKind kind)
 {
     I440fx *d = DEVICE_OF(I440fx, dev);
 
-    pci_device_reset(&d->pci);
     d->s.config_address = 0;
+    if (kind == RESET_WAKE)
+        return; /* what is shadowed in RAM stays there */
+    pci_device_reset(&d->pci);
     update_segments(d); /* the map is zero again: the ROM is back */
 }
 

@@ -177,7 +177,8 @@ piix3_reset(Device *dev, ResetKind kind)
 {
     Piix3 *d = DEVICE_OF(Piix3, dev);
 
-    pci_device_reset(&d->pci);
+    if (kind != RESET_WAKE) /* SeaBIOS routes interrupts at power on alone */
+        pci_device_reset(&d->pci);
     d->s.reset_control = 0;
     update_routes(d);
 }

@@ -4,13 +4,14 @@
  * 4.7: PM1 event and control blocks, 24-bit timer, soft off, APM command
  * ports; a general-purpose event block at 0xAFE0, where PC firmware expects
  * it. Left out: SMM (APMC_EN reads as set, so firmware does not try), device
- * monitors (plain storage), S3 (the guest is woken at once), and devices on
- * the SMBus (every address answers with an error). */
+ * monitors (plain storage). Without the option "s3" a guest that suspends to
+ * RAM is woken at once. The SMBus controller of the same function is in piix4-smbus.c. */
 #include "devices/chipset/piix4-pm.h"
 
 #include <string.h>
 
 #include "devices/bus/pci.h"
+#include "devices/chipset/piix4-smbus.h"
 #include "vmm/io/io.h"
 #include "vmm/irq/irq.h"
 #include "vmm/loop/loop.h"
@@ -22,6 +23,8 @@
 #define PM_SMBBA        0x90
 #define PM_SMBHSTCFG    0xd2
 #define PM_ENABLE       0x01 /* in both of these */
+#define PM_SMB_INTR     0x0e /* in SMBHSTCFG: which interrupt; IRQ 9 is 100 */
+#define PM_SMB_IRQ9     0x08
 
 #define PM_STS          0x00 /* I/O space, section 7.2 */
 #define PM_EN           0x02
@@ -55,12 +58,6 @@
 #define APM_ACPI_ON     0xf1 /* what the FADT tells the guest to write */
 #define APM_ACPI_OFF    0xf0
 
-#define SMB_LEN         16
-#define SMB_HST_STS     0 /* write 1 to clear */
-#define SMB_STS_DEV_ERR 0x04
-#define SMB_HST_CNT     2
-#define SMB_CNT_START   0x40
-
 #define SCI_IRQ         9
 
 typedef struct {
@@ -70,14 +67,17 @@ typedef struct {
     guint8 apm[2];      /* control, status */
     guint64 timer_half; /* half periods seen when TMROF was last cleared */
     guint8 plain[PM_LEN];
-    guint8 smb[SMB_LEN];
+    Piix4SmbusState smb;
+    bool asleep; /* suspended to RAM, waits for an event */
 } Piix4PmState;
 
 typedef struct {
     PciDevice pci;
     Piix4PmState s;
+    bool s3; /* option */
     IoRegion *pm, *gpe, *apm, *smb;
-    IrqLine *sci;
+    IrqLine *sci, *smb_irq; /* the same input */
+    SmbusBus *bus;
     Timer *timer;
 } Piix4Pm;
 
@@ -107,6 +107,22 @@ ns_of_half(guint64 half)
     return (gint64) (ticks * 1000000000u / PM_TIMER_HZ) + 1;
 }
 
+/* The power button wakes in any case: a person stands there. */
+static void
+look_for_wake_event(Piix4Pm *d)
+{
+    const Piix4PmState *s = &d->s;
+
+    if (!s->asleep)
+        return;
+    if ((s->sts & PM_PWRBTN) != 0)
+        device_request(&d->pci.dev, MACHINE_WAKE, "power button");
+    else if ((s->sts & s->en & PM_RTC) != 0)
+        device_request(&d->pci.dev, MACHINE_WAKE, "the RTC's alarm");
+    else if ((s->gpe_sts & s->gpe_en) != 0)
+        device_request(&d->pci.dev, MACHINE_WAKE, "general-purpose event");
+}
+
 /* The one place that computes status, the interrupt line and the timer. */
 static void
 update_irq(Piix4Pm *d)
@@ -122,6 +138,7 @@ update_irq(Piix4Pm *d)
         timer_arm(d->timer, ns_of_half(s->timer_half + 1));
     else
         timer_arm(d->timer, -1);
+    look_for_wake_event(d);
 }
 
 static void
@@ -143,6 +160,12 @@ enter_sleep(Piix4Pm *d)
         device_request(&d->pci.dev, MACHINE_POWER_OFF,
                        type == PM_SUS_SOFT_OFF ? "ACPI soft off (S5)"
                                                : "ACPI suspend to disk (S4)");
+        return;
+    }
+    if (type == PM_SUS_TO_RAM && d->s3) {
+        d->s.asleep = true; /* until reset, with RESET_WAKE or without */
+        device_request(&d->pci.dev, MACHINE_SUSPEND,
+                       "ACPI suspend to RAM (S3)");
         return;
     }
     /* A guest that polls WAK_STS goes on as after the shortest of sleeps. */
@@ -280,28 +303,26 @@ static const IoOps apm_ops = {
     .max_size = 1,
 };
 
+static bool
+smb_asks(const Piix4Pm *d)
+{
+    return (d->s.pci.config[PM_SMBHSTCFG] & PM_SMB_INTR) == PM_SMB_IRQ9 &&
+           piix4_smbus_asks(&d->s.smb);
+}
+
 static guint64
 smb_read(void *dev, guint64 offset, unsigned size)
 {
-    return DEVICE_OF(Piix4Pm, dev)->s.smb[offset];
+    return piix4_smbus_read(&DEVICE_OF(Piix4Pm, dev)->s.smb, (unsigned) offset);
 }
 
 static void
 smb_write(void *dev, guint64 offset, guint64 value, unsigned size)
 {
     Piix4Pm *d = dev;
-    guint8 byte = (guint8) value;
 
-    if (offset == SMB_HST_STS) {
-        d->s.smb[SMB_HST_STS] &= (guint8) ~byte;
-        return;
-    }
-    d->s.smb[offset] = byte;
-    if (offset != SMB_HST_CNT)
-        return;
-    d->s.smb[SMB_HST_CNT] &= (guint8) ~SMB_CNT_START;
-    if ((byte & SMB_CNT_START) != 0) /* nobody acknowledges the address */
-        d->s.smb[SMB_HST_STS] |= SMB_STS_DEV_ERR;
+    piix4_smbus_write(&d->s.smb, d->bus, (unsigned) offset, (guint8) value);
+    irq_line_set(d->smb_irq, smb_asks(d));
 }
 
 static const IoOps smb_ops = {
@@ -343,8 +364,14 @@ static void
 piix4_pm_config_written(PciDevice *pdev, unsigned offset, unsigned size,
                         const guint8 *old)
 {
-    if (offset + size > PM_PMBA)
-        update_mappings(DEVICE_OF(Piix4Pm, &pdev->dev));
+    Piix4Pm *d = DEVICE_OF(Piix4Pm, &pdev->dev);
+
+    if (offset + size <= PM_PMBA)
+        return;
+    update_mappings(d);
+    g_mutex_lock(&pdev->dev.lock);
+    irq_line_set(d->smb_irq, smb_asks(d));
+    g_mutex_unlock(&pdev->dev.lock);
 }
 
 void
@@ -359,6 +386,18 @@ piix4_pm_press_power_button(Device *dev)
 }
 
 void
+piix4_pm_rtc_interrupt(void *pm)
+{
+    Device *dev = pm;
+    Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
+
+    g_mutex_lock(&dev->lock);
+    d->s.sts |= PM_RTC;
+    update_irq(d);
+    g_mutex_unlock(&dev->lock);
+}
+
+void
 piix4_pm_raise_gpe(Device *dev, unsigned bit)
 {
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
@@ -367,6 +406,12 @@ piix4_pm_raise_gpe(Device *dev, unsigned bit)
     d->s.gpe_sts |= (guint16) (1u << bit);
     update_irq(d);
     g_mutex_unlock(&dev->lock);
+}
+
+SmbusBus *
+piix4_pm_smbus(Device *dev)
+{
+    return DEVICE_OF(Piix4Pm, dev)->bus;
 }
 
 static void
@@ -396,9 +441,12 @@ piix4_pm_realize(Device *dev, DeviceEnv *env, GError **error)
     fill_config(&d->pci);
     d->pci.config_written = piix4_pm_config_written;
     d->sci = irq_line_new(env, SCI_IRQ);
+    d->smb_irq = irq_line_new(env, SCI_IRQ);
+    d->bus = smbus_new();
     d->timer = timer_new(env->loop, CLOCK_GUEST, pm_timer_fired, d);
     d->pm = io_region_new("piix4-pm", &pm_ops, d, &dev->lock, PM_LEN);
-    d->smb = io_region_new("piix4-smbus", &smb_ops, d, &dev->lock, SMB_LEN);
+    d->smb =
+        io_region_new("piix4-smbus", &smb_ops, d, &dev->lock, PIIX4_SMBUS_LEN);
     d->gpe = io_region_new("piix4-gpe", &gpe_ops, d, &dev->lock, GPE_LEN);
     d->apm = io_region_new("piix4-apm", &apm_ops, d, &dev->lock, 2);
     if (io_map(env->ports, d->gpe, GPE_PORT, 0) < 0 ||
@@ -422,6 +470,8 @@ piix4_pm_unrealize(Device *dev)
     g_clear_pointer(&d->apm, io_region_free);
     g_clear_pointer(&d->timer, timer_free);
     g_clear_pointer(&d->sci, irq_line_free);
+    g_clear_pointer(&d->smb_irq, irq_line_free);
+    g_clear_pointer(&d->bus, smbus_free);
     pci_device_unrealize(&d->pci);
 }
 
@@ -435,6 +485,7 @@ piix4_pm_restored(Device *dev)
     pci_device_restored(&d->pci);
     update_mappings(d);
     irq_line_adopt(d->sci, event && (d->s.cnt & PM_CNT_SCI_EN) != 0);
+    irq_line_adopt(d->smb_irq, smb_asks(d));
     update_irq(d);
 }
 
@@ -443,8 +494,18 @@ piix4_pm_reset(Device *dev, ResetKind kind)
 {
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
 
+    if (kind == RESET_WAKE) { /* all is in the suspend well, section 11.2 */
+        d->s.asleep = false;
+        d->s.sts |= PM_WAK;
+        d->s.cnt &= (guint16) ~PM_CNT_SUS_TYP;
+        irq_line_set(d->sci, false); /* the interrupt controllers are new */
+        irq_line_set(d->smb_irq, false);
+        update_irq(d);
+        return;
+    }
     d->s = (Piix4PmState){.timer_half = pm_ticks(d) >> PM_HALF_SHIFT};
     pci_device_reset(&d->pci);
+    irq_line_set(d->smb_irq, false);
     update_mappings(d);
     update_irq(d);
 }
@@ -455,19 +516,26 @@ piix4_pm_check(const void *state, GError **error)
     const Piix4PmState *s = state;
 
     if ((s->en & ~PM_SOURCES) == 0 && (s->cnt & ~PM_CNT_STORED) == 0 &&
-        s->timer_half < G_GUINT64_CONSTANT(1) << 32)
+        s->timer_half < G_GUINT64_CONSTANT(1) << 32 &&
+        s->smb.index < SMBUS_MAX_BLOCK)
         return true;
     g_set_error(error, CARREL_STATE_ERROR, CARREL_STATE_ERROR_INVALID,
                 "piix4-pm: reserved bits are set in 'en' or 'cnt', or "
-                "'timer_half' is out of range");
+                "'timer_half' or 'smb_index' is out of range");
     return false;
 }
 
 /* clang-format off */
 static const PropDesc piix4_pm_props[] = {
     PCI_PROPS(Piix4Pm, pci),
+    PROP_DEF_BOOL(Piix4Pm, s3, "s3", false, "suspend to RAM works"),
     PROP_END
 };
+
+/* The registers were a field of their own in version 1. */
+#define SMB_BYTES(name, f, since)                                              \
+    { name, STATE_BYTES, G_STRUCT_OFFSET(Piix4PmState, f),                     \
+      sizeof(((Piix4PmState *) 0)->f), 1, since, NULL }
 
 static const StateField piix4_pm_fields[] = {
     STATE_SUB(Piix4PmState, pci, &pci_state_desc),
@@ -479,14 +547,19 @@ static const StateField piix4_pm_fields[] = {
     STATE_BLOB(Piix4PmState, apm),
     STATE_FIELD(Piix4PmState, timer_half, STATE_U64),
     STATE_BLOB(Piix4PmState, plain),
-    STATE_BLOB(Piix4PmState, smb),
+    SMB_BYTES("smb", smb.reg, 1),
+    SMB_BYTES("smb_block", smb.block, 2),
+    { "asleep", STATE_BOOL, G_STRUCT_OFFSET(Piix4PmState, asleep), 1, 1, 2,
+      NULL },
+    { "smb_index", STATE_U8, G_STRUCT_OFFSET(Piix4PmState, smb.index), 1, 1, 2,
+      NULL },
     STATE_FIELDS_END
 };
 /* clang-format on */
 
 static const StateDesc piix4_pm_state = {
     .name = "piix4-pm",
-    .version = 1,
+    .version = 2,
     .min_version = 1,
     .size = sizeof(Piix4PmState),
     .fields = piix4_pm_fields,

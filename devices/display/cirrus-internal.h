@@ -138,7 +138,6 @@ void cirrus_blt_reset(Cirrus *c);
 void cirrus_blt_data(Cirrus *c, guint8 value);
 
 /* ---- cirrus-ddc.c ---- */
-/* value: what SR8 is written with. */
-void cirrus_ddc_write(CirrusState *x, guint8 value);
+/* value: what SR8 is written with; edid: EDID_LEN bytes that the monitor tells. */
+void cirrus_ddc_write(CirrusState *x, const guint8 *edid, guint8 value);
 guint8 cirrus_ddc_read(const CirrusState *x); /* SR8 */
-guint8 cirrus_edid_byte(unsigned offset);     /* 0..127 */

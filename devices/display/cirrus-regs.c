@@ -47,7 +47,7 @@ seq_write(Cirrus *c, guint8 index, guint8 value)
                           ? CIR_UNLOCK_KEY
                           : CIR_LOCKED;
         return;
-    case CIR_SEQ_DDC: cirrus_ddc_write(x, value); return;
+    case CIR_SEQ_DDC: cirrus_ddc_write(x, c->vga.edid, value); return;
     case CIR_SEQ_CURSOR_X:
         x->cursor_x = cursor_position(index, value);
         x->seq[reg] = value;

@@ -131,6 +131,14 @@ cirrus_bar_moved(PciDevice *pdev, unsigned index)
 
 /* ---- life ---- */
 
+static const EdidSpec cirrus_monitor = {
+    .product = 0x5446,
+    .standard =
+        {{640, 480}, {800, 600}, {1024, 768}, {1280, 960}, {1280, 1024}},
+    .max_khz = 80,
+    .max_10mhz = 14,
+};
+
 static const VgaChip cirrus_chip = {
     .port_read = cirrus_port_read,
     .port_write = cirrus_port_write,
@@ -162,6 +170,7 @@ cirrus_realize(Device *dev, DeviceEnv *env, GError **error)
                                   CIR_LFB_LEN);
     c->regs_region =
         io_region_new("cirrus-regs", &cirrus_regs_ops, c, &dev->lock, REGS_LEN);
+    vga_make_edid(vga, cirrus_monitor);
     vga->pci.bar_moved = cirrus_bar_moved;
     pci_add_bar(&vga->pci, 0, PCI_BAR_MEM32, true, CIR_LFB_LEN, c->lfb_region,
                 NULL);
@@ -205,6 +214,8 @@ cirrus_reset(Device *dev, ResetKind kind)
     Cirrus *c = CIRRUS_OF(dev);
     Vga *vga = &c->vga;
 
+    if (kind == RESET_WAKE) /* see vga.c */
+        return;
     pci_device_reset(&vga->pci);
     g_mutex_lock(&dev->lock);
     memset((guint8 *) &vga->s + sizeof vga->s.pci, 0,
@@ -239,6 +250,10 @@ static const PropDesc cirrus_props[] = {
     PCI_PROPS(Cirrus, vga.pci),
     PROP_DEF_U32(Cirrus, vga.vram_mib, "vram", VRAM_MIB_DEFAULT, 1,
                  VRAM_MIB_MAX, "MiB", "video memory: 1, 2 or 4"),
+    PROP_DEF_U32(Cirrus, vga.xres, "xres", 1024, EDID_MIN_WIDTH, 1280, "pixels",
+                 "width that the monitor prefers"),
+    PROP_DEF_U32(Cirrus, vga.yres, "yres", 768, EDID_MIN_HEIGHT, 1024, "pixels",
+                 "height that the monitor prefers"),
     PROP_END,
 };
 /* clang-format on */

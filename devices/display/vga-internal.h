@@ -6,6 +6,7 @@
 
 #include "devices/bus/pci.h"
 #include "devices/display/cirrus-state.h"
+#include "devices/display/edid.h"
 #include "vmm/display/display.h"
 #include "vmm/io/io.h"
 #include "vmm/loop/loop.h"
@@ -196,7 +197,9 @@ struct Vga {
     PciDevice pci; /* dev.lock guards s, window, timing, dirty, text layout */
     VgaState s;
     const VgaChip *chip; /* NULL: a plain VGA */
-    guint32 vram_mib;    /* option */
+    guint32 vram_mib;    /* options */
+    guint32 xres, yres;
+    guint8 edid[EDID_LEN]; /* of the monitor, which prefers those */
 
     MemBacking *backing; /* video memory, then the linear text */
     guint8 *vram, *text;
@@ -220,6 +223,8 @@ extern const StateDesc vga_state_desc;
  * legacy ports and the window, the screen. False and error set. */
 bool vga_realize_core(Vga *vga, DeviceEnv *env, const PciIds *ids,
                       guint32 lfb_len, GError **error);
+/* The monitor on it; the preferred mode is the option's. */
+void vga_make_edid(Vga *vga, EdidSpec spec);
 /* Half-realized is fine. */
 void vga_unrealize_core(Vga *vga);
 

@@ -3,7 +3,7 @@
  * Bochs "VBE Display Interface" as the VGA BIOS and the guests' drivers use
  * it: 1CE index, 1CF (or 1D0) data, 16 bits each. BAR 2 shows the same
  * registers at 500h, the VGA ports 3C0..3DF at 400h and a byte-order register
- * at 600h. Left out: EDID and a big-endian frame buffer. */
+ * at 600h; the monitor's EDID is at 0. Left out: a big-endian frame buffer. */
 #include <string.h>
 
 #include "devices/display/vga-internal.h"
@@ -11,6 +11,7 @@
 #define VBE_ID_MIN     0xb0c0
 #define VBE_ID_MAX     0xb0c5
 
+#define MMIO_EDID_END  0x400 /* zeros behind the EDID */
 #define MMIO_PORTS     0x400
 #define MMIO_PORTS_END 0x420
 #define MMIO_DISPI     0x500
@@ -210,12 +211,24 @@ mmio_read_ports(Vga *vga, guint64 offset, unsigned size)
     return value;
 }
 
+static guint64
+mmio_read_edid(const Vga *vga, guint64 offset, unsigned size)
+{
+    guint64 value = 0;
+
+    for (unsigned i = 0; i < size && offset + i < EDID_LEN; i++)
+        value |= (guint64) vga->edid[offset + i] << (8 * i);
+    return value;
+}
+
 /* Registers are 16 bits; a 4-byte access takes two. */
 static guint64
 mmio_read(void *dev, guint64 offset, unsigned size)
 {
     Vga *vga = dev;
 
+    if (offset + size <= MMIO_EDID_END)
+        return mmio_read_edid(vga, offset, size);
     if (offset >= MMIO_PORTS && offset + size <= MMIO_PORTS_END)
         return mmio_read_ports(vga, offset, size);
     if (offset >= MMIO_DISPI && offset + size <= MMIO_DISPI_END) {

@@ -5,7 +5,7 @@
  * linear frame buffer, BAR 2 the registers as MMIO; the legacy ports and the
  * window at A0000 always decode. The BIOS comes through the firmware
  * configuration device, there is no ROM BAR. Left out: the vertical interrupt,
- * overscan, interlace, EDID. */
+ * overscan, interlace. */
 #include "devices/display/vga-internal.h"
 
 #define VRAM_MIB_DEFAULT 16
@@ -20,6 +20,20 @@ static const PciIds vga_ids = {
     .subsystem = 0x1100,
     .class_device = 0x0300,
     .revision = 2,
+};
+
+static const EdidSpec vga_monitor = {
+    .product = 0x1111,
+    .standard = {{1280, 720},
+                 {1280, 800},
+                 {1280, 1024},
+                 {1440, 900},
+                 {1600, 1200},
+                 {1680, 1050},
+                 {1920, 1080},
+                 {1920, 1200}},
+    .max_khz = 160,
+    .max_10mhz = 60,
 };
 
 /* ---- state ---- */
@@ -163,6 +177,14 @@ vga_realize_core(Vga *vga, DeviceEnv *env, const PciIds *ids, guint32 lfb_len,
     return true;
 }
 
+void
+vga_make_edid(Vga *vga, EdidSpec spec)
+{
+    spec.preferred =
+        (EdidMode){(guint16) (vga->xres & ~7u), (guint16) vga->yres};
+    edid_make(&spec, vga->edid);
+}
+
 /* The registers that no other chip has. */
 static bool
 vga_make_dispi(Vga *vga, DeviceEnv *env, GError **error)
@@ -183,6 +205,7 @@ vga_realize(Device *dev, DeviceEnv *env, GError **error)
     if (!vga_realize_core(vga, env, &vga_ids, vga->vram_mib << 20, error) ||
         !vga_make_dispi(vga, env, error))
         return false;
+    vga_make_edid(vga, vga_monitor);
     vga->pci.config_written = vga_config_written;
     pci_add_bar(&vga->pci, 0, PCI_BAR_MEM32, true, vga->vram_size, NULL,
                 vga->lfb_slot);
@@ -218,12 +241,15 @@ vga_unrealize(Device *dev)
     vga_unrealize_core(VGA_OF(dev));
 }
 
-/* Video memory keeps its content, as RAM does. */
+/* Video memory keeps its content, as RAM does. In suspend to RAM the card stays
+ * powered: a system without a driver for it does not set it up again. */
 static void
 vga_reset(Device *dev, ResetKind kind)
 {
     Vga *vga = VGA_OF(dev);
 
+    if (kind == RESET_WAKE)
+        return;
     pci_device_reset(&vga->pci);
     g_mutex_lock(&dev->lock);
     vga->s = (VgaState){
@@ -252,6 +278,10 @@ static const PropDesc vga_props[] = {
     PCI_PROPS(Vga, pci),
     PROP_DEF_U32(Vga, vram_mib, "vram", VRAM_MIB_DEFAULT, 1, VRAM_MIB_MAX,
                  "MiB", "video memory, a power of two"),
+    PROP_DEF_U32(Vga, xres, "xres", 1024, EDID_MIN_WIDTH, VBE_MAX_XRES,
+                 "pixels", "width that the monitor prefers"),
+    PROP_DEF_U32(Vga, yres, "yres", 768, EDID_MIN_HEIGHT, VBE_MAX_YRES,
+                 "pixels", "height that the monitor prefers"),
     PROP_END,
 };
 /* clang-format on */

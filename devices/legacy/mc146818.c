@@ -31,7 +31,10 @@
 #define RTC_B             0x0b
 #define RTC_C             0x0c
 #define RTC_D             0x0d
+#define RTC_SHUTDOWN      0x0f
 #define RTC_CENTURY       0x32
+
+#define SHUTDOWN_WAKE     0xfe /* what SeaBIOS takes for the end of S3 */
 
 #define RTC_A_UIP         0x80
 #define RTC_A_DV          0x70
@@ -80,6 +83,9 @@ typedef struct {
     IoRegion *port;
     IrqLine *irq;
     Timer *timer;
+    bool mute;                /* atomic: another device sets it */
+    void (*hook)(void *data); /* set-up, then constant */
+    void *hook_data;
 } Rtc;
 
 /* Year 1..., month 1..12, day 1..31 and so on. */
@@ -304,6 +310,15 @@ irq_wanted(const RtcState *s)
     return (s->cmos[RTC_B] & s->cmos[RTC_C] & RTC_C_FLAGS) != 0;
 }
 
+/* Muted or not may change meanwhile, under no lock of ours. */
+static void
+set_line(Rtc *d, bool level)
+{
+    irq_line_set(d->irq, level && !__atomic_load_n(&d->mute, __ATOMIC_SEQ_CST));
+    if (level && __atomic_load_n(&d->mute, __ATOMIC_SEQ_CST))
+        irq_line_set(d->irq, false);
+}
+
 static void
 arm_timer(Rtc *d)
 {
@@ -329,7 +344,7 @@ update_irq(Rtc *d)
     d->s.cmos[RTC_C] &= RTC_C_FLAGS;
     if (irq_wanted(&d->s))
         d->s.cmos[RTC_C] |= RTC_C_IRQF;
-    irq_line_set(d->irq, irq_wanted(&d->s));
+    set_line(d, irq_wanted(&d->s));
     arm_timer(d);
 }
 
@@ -339,8 +354,12 @@ rtc_timer_fired(void *data)
     Rtc *d = data;
 
     g_mutex_lock(&d->dev.lock);
+    bool was = irq_wanted(&d->s);
     update_irq(d);
+    bool raised = !was && irq_wanted(&d->s);
     g_mutex_unlock(&d->dev.lock);
+    if (raised && d->hook != NULL)
+        d->hook(d->hook_data);
 }
 
 /* ---- registers ---- */
@@ -477,6 +496,25 @@ rtc_set_cmos(Device *dev, guint8 index, guint8 value)
         DEVICE_OF(Rtc, dev)->preset[index] = value;
 }
 
+void
+rtc_set_hook(Device *dev, void (*hook)(void *data), void *data)
+{
+    Rtc *d = DEVICE_OF(Rtc, dev);
+
+    d->hook = hook;
+    d->hook_data = data;
+}
+
+void
+rtc_set_mute(Device *dev, bool mute)
+{
+    Rtc *d = DEVICE_OF(Rtc, dev);
+
+    __atomic_store_n(&d->mute, mute, __ATOMIC_SEQ_CST);
+    if (mute)
+        irq_line_set(d->irq, false);
+}
+
 static bool
 rtc_realize(Device *dev, DeviceEnv *env, GError **error)
 {
@@ -517,6 +555,13 @@ rtc_reset(Device *dev, ResetKind kind)
     Rtc *d = DEVICE_OF(Rtc, dev);
     RtcState *s = &d->s;
 
+    if (kind == RESET_WAKE) { /* the battery kept all, and the guest goes on */
+        s->cmos[RTC_SHUTDOWN] = SHUTDOWN_WAKE;
+        s->index = s->extended_index = 0;
+        irq_line_set(d->irq, false); /* its controller is new */
+        update_irq(d);
+        return;
+    }
     if (kind == RESET_COLD) {
         *s = (RtcState){.offset_s = s->offset_s,
                         .weekday_shift = s->weekday_shift};
@@ -537,7 +582,8 @@ rtc_restored(Device *dev)
 {
     Rtc *d = DEVICE_OF(Rtc, dev);
 
-    irq_line_adopt(d->irq, irq_wanted(&d->s));
+    irq_line_adopt(d->irq, irq_wanted(&d->s) &&
+                               !__atomic_load_n(&d->mute, __ATOMIC_SEQ_CST));
     arm_timer(d);
 }
 

@@ -8,8 +8,10 @@
 
 #include "devices/chipset/piix4-pm.h"
 #include "devices/firmware/pflash.h"
+#include "devices/legacy/mc146818.h"
 #include "devices/machine/machine-build.h"
 #include "devices/machine/pc-internal.h"
+#include "devices/machine/pc-modules.h"
 #include "devices/registry.h"
 
 static const struct {
@@ -40,8 +42,11 @@ build_power(PcBuild *b)
 {
     if (!b->spec->acpi)
         return;
-    b->out->pm = machine_add(&b->build,
-                             create_pci(b, "piix4-pm", "pm", PCI_DEVFN(1, 3)));
+    Device *pm = create_pci(b, "piix4-pm", "pm", PCI_DEVFN(1, 3));
+    machine_set_u64(&b->build, pm, "s3", pc_can_suspend(b->spec));
+    b->out->pm = machine_add(&b->build, pm);
+    if (b->out->pm != NULL)
+        pc_add_modules(&b->build, piix4_pm_smbus(b->out->pm), b->spec->memory);
     Device *hotplug = device_create("pci-hotplug", "pci-hotplug");
     device_set_link(hotplug, "pm", b->out->pm);
     b->out->hotplug = machine_add(&b->build, hotplug);
@@ -84,6 +89,13 @@ build_legacy(PcBuild *b)
 
     machine_set_u64(&b->build, rtc, "local-time", b->spec->local_time);
     b->rtc = machine_add(&b->build, rtc);
+    if (b->rtc != NULL && b->out->pm != NULL)
+        rtc_set_hook(b->rtc, piix4_pm_rtc_interrupt, b->out->pm);
+    if (b->spec->hpet) {
+        Device *hpet = device_create("hpet", "hpet");
+        device_set_link(hpet, "rtc", b->rtc);
+        machine_add(&b->build, hpet);
+    }
     b->fw_cfg = machine_add(&b->build, device_create("fw-cfg", "fw-cfg"));
     b->dma = machine_add(&b->build, device_create("i8237", "dma"));
     machine_add(&b->build, device_create("i8042", "i8042"));
@@ -178,6 +190,10 @@ build_display(PcBuild *b)
     Device *vga = create_pci(b, b->spec->cirrus ? "cirrus" : "vga", "vga",
                              PCI_DEVFN(2, 0));
     machine_set_u64(&b->build, vga, "vram", b->spec->vram_mib);
+    if (b->spec->xres != 0) {
+        machine_set_u64(&b->build, vga, "xres", b->spec->xres);
+        machine_set_u64(&b->build, vga, "yres", b->spec->yres);
+    }
     machine_add(&b->build, vga);
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "devices/bus/pci.h"
+#include "devices/firmware/smbios.h"
 #include "devices/machine/pc-cards.h"
 #include "vmm/block/block.h"
 #include "vmm/char/char.h"
@@ -35,15 +36,17 @@ typedef struct {
     Block *nvram;         /* where that is kept; borrowed; NULL: nowhere */
     GBytes *vga_bios;     /* NULL: none */
     bool display, cirrus; /* with a display: that card, not "vga" */
-    guint32 vram_mib;
+    guint32 vram_mib, xres, yres; /* 0: what the card's monitor prefers */
     PcDrive floppy[PC_FLOPPIES];
     PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave */
     PcCards *cards;      /* emptied by the machine */
+    const SmbiosSpec *smbios;     /* NULL: the firmware's own tables */
     CharLink *serial[PC_SERIALS]; /* NULL: no such port */
     CharLink *firmware_log;
     /* In order, ends early with PC_BOOT_NONE. */
     PcBoot boot[PC_N_BOOT - 1];
-    bool boot_menu, acpi, local_time, debug_exit;
+    bool boot_menu, acpi, local_time, debug_exit, hpet;
+    bool s3; /* suspend to RAM; needs ACPI, and a BIOS */
 } PcSpec;
 
 /* What the owner of the machine works with later; NULL: absent. */

@@ -18,6 +18,10 @@ guint64 pc_high_memory(guint64 memory);
 /* The firmware is a UEFI: larger than a BIOS, or with a chip for variables. */
 bool pc_is_uefi(const PcSpec *spec);
 
+/* The guest is told of S3, and it works: OVMF would need memory for it that no
+ * table reserves. */
+bool pc_can_suspend(const PcSpec *spec);
+
 /* RAM and ROM slots; bridge gets its thirteen segments. */
 bool pc_map_memory(Vm *vm, const PcSpec *spec, Device *bridge, GError **error);
 

@@ -201,6 +201,41 @@ add_boot_order(const PcSpec *spec, Device *fw_cfg)
         fw_cfg_add_file(fw_cfg, "bootorder", bytes);
 }
 
+/* Firmware places the tables, and makes its anchor from ours. */
+static void
+add_smbios(const PcSpec *spec, Device *fw_cfg)
+{
+    const SmbiosSpec *smbios = spec->smbios;
+    g_autoptr(GBytes) uuid = g_bytes_new(smbios->uuid, sizeof smbios->uuid);
+    g_autoptr(GBytes) anchor = NULL;
+    g_autoptr(GBytes) tables = NULL;
+
+    smbios_make(smbios, pc_low_memory(spec->memory), 0, &anchor, &tables);
+    fw_cfg_add_item(fw_cfg, FW_CFG_UUID, uuid);
+    fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-anchor", anchor);
+    fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-tables", tables);
+}
+
+bool
+pc_can_suspend(const PcSpec *spec)
+{
+    return spec->s3 && spec->acpi && !pc_is_uefi(spec);
+}
+
+/* A byte for each of S0 to S5: bit 7, there is such a state; below, the value
+ * that enters it (PIIX4 data sheet, section 7.2.3). */
+static void
+add_sleep_states(const PcSpec *spec, Device *fw_cfg)
+{
+    const guint8 there = 0x80, to_ram = 1, to_disk = 2;
+    guint8 s3 = pc_can_suspend(spec) ? there | to_ram : to_ram;
+    const guint8 states[] = {there, 0, 0, s3, there | to_disk, there};
+    g_autoptr(GBytes) bytes = g_bytes_new(states, sizeof states);
+
+    if (!pc_is_uefi(spec))
+        fw_cfg_add_file(fw_cfg, "etc/system-states", bytes);
+}
+
 void
 pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg)
 {
@@ -211,6 +246,9 @@ pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg)
     fw_cfg_add_u16(fw_cfg, FW_CFG_BOOT_MENU, spec->boot_menu);
     add_e820(spec, fw_cfg);
     add_boot_order(spec, fw_cfg);
+    add_sleep_states(spec, fw_cfg);
+    if (spec->smbios != NULL)
+        add_smbios(spec, fw_cfg);
     if (spec->display && spec->vga_bios != NULL)
         fw_cfg_add_file(fw_cfg,
                         spec->cirrus ? "pci1013,00b8.rom" : "pci1234,1111.rom",

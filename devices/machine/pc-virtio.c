@@ -25,7 +25,8 @@
 struct PcVirtio {
     Vm *vm;
     Kernel *kernel;
-    GBytes *tables; /* NULL: no ACPI */
+    GBytes *tables;                 /* NULL: no ACPI */
+    GBytes *anchor, *smbios_tables; /* NULL: no SMBIOS */
     BootTarget target;
 };
 
@@ -194,19 +195,38 @@ write_reset_vector(const BootTarget *t)
     memcpy(boot_low(t, PCV_RESET_VECTOR, sizeof code), code, sizeof code);
 }
 
+static void
+copy_in(const BootTarget *t, Gpa at, GBytes *bytes)
+{
+    gsize len;
+    const void *data = g_bytes_get_data(bytes, &len);
+
+    memcpy(boot_low(t, at, len), data, len);
+}
+
 /* Loop thread, vCPUs parked. */
 static bool
 load(void *data, CpuEntry *ret_entry, GError **error)
 {
     PcVirtio *m = data;
-    gsize len;
 
-    if (m->tables != NULL) {
-        const void *tables = g_bytes_get_data(m->tables, &len);
-        memcpy(boot_low(&m->target, PCV_TABLES, len), tables, len);
+    if (m->tables != NULL)
+        copy_in(&m->target, PCV_TABLES, m->tables);
+    if (m->anchor != NULL) {
+        copy_in(&m->target, PCV_SMBIOS, m->anchor);
+        copy_in(&m->target, PCV_SMBIOS_TABLES, m->smbios_tables);
     }
     write_reset_vector(&m->target);
     return kernel_load(m->kernel, &m->target, ret_entry, error);
+}
+
+static void
+make_smbios(PcVirtio *m, const PcVirtioSpec *spec)
+{
+    smbios_make(spec->smbios, MIN(spec->memory, PCV_LOW_MAX), PCV_SMBIOS_TABLES,
+                &m->anchor, &m->smbios_tables);
+    g_assert(g_bytes_get_size(m->smbios_tables) <=
+             PCV_RESET_VECTOR - PCV_SMBIOS_TABLES);
 }
 
 static PcVirtio *
@@ -223,8 +243,10 @@ finish(Vm *vm, const PcVirtioSpec *spec, PciBus *pci)
     if (spec->acpi) {
         m->tables = pc_virtio_acpi(spec, &high);
         m->target.rsdp = PCV_TABLES;
-        g_assert(g_bytes_get_size(m->tables) <= PCV_RESET_VECTOR - PCV_TABLES);
+        g_assert(g_bytes_get_size(m->tables) <= PCV_SMBIOS - PCV_TABLES);
     }
+    if (spec->smbios != NULL)
+        make_smbios(m, spec);
     vm_set_loader(vm, load, m);
     return m;
 }
@@ -257,7 +279,8 @@ pc_virtio_free(PcVirtio *m)
 {
     if (m == NULL)
         return;
-    if (m->tables != NULL)
-        g_bytes_unref(m->tables);
+    g_clear_pointer(&m->tables, g_bytes_unref);
+    g_clear_pointer(&m->anchor, g_bytes_unref);
+    g_clear_pointer(&m->smbios_tables, g_bytes_unref);
     g_free(m);
 }

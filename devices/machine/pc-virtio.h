@@ -3,6 +3,7 @@
 #pragma once
 
 #include "devices/bus/pci.h"
+#include "devices/firmware/smbios.h"
 #include "devices/machine/pc-cards.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/char/char.h"
@@ -16,8 +17,9 @@ typedef struct {
     CharLink *serial; /* COM1; NULL: none */
     Kernel *kernel;   /* borrowed until vm_free() */
     bool acpi, debug_exit;
-    unsigned address_bits; /* of the guest's processor; 0: unknown */
-    PcCards *cards;        /* emptied by the machine */
+    unsigned address_bits;    /* of the guest's processor; 0: unknown */
+    PcCards *cards;           /* emptied by the machine */
+    const SmbiosSpec *smbios; /* NULL: no tables */
 } PcVirtioSpec;
 
 /* What the owner of the machine keeps until vm_free(). */

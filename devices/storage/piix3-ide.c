@@ -237,7 +237,8 @@ piix3_ide_reset(Device *dev, ResetKind kind)
 {
     Piix3Ide *d = DEVICE_OF(Piix3Ide, dev);
 
-    pci_device_reset(&d->pci);
+    if (kind != RESET_WAKE) /* nobody else enables the channels again */
+        pci_device_reset(&d->pci);
     g_mutex_lock(&dev->lock);
     for (unsigned i = 0; i < 2; i++)
         ide_channel_reset(&d->channel[i]);

@@ -71,6 +71,12 @@ make_pm(Rig *rig)
     return pm;
 }
 
+static gpointer
+make_smbus(Rig *rig)
+{
+    return piix4_pm_smbus(make_pm(rig));
+}
+
 extern const DeviceClass xhci_class;
 
 /* The port of a controller, on a bus of its own. */
@@ -173,6 +179,7 @@ static const struct {
     { "pm",    make_pm },
     { "rom",   make_rom },
     { "shared", make_shared },
+    { "smbus", make_smbus },
     { "usb",   make_usb },
 };
 /* clang-format on */
@@ -463,6 +470,16 @@ plug_something(Rig *rig)
     pci_hotplug_inserted(rig->dev, 6);
 }
 
+/* A byte by the bus, which sets where it is read next. */
+static void
+address_eeprom(Rig *rig)
+{
+    SmbusMessage m = {
+        .protocol = SMBUS_BYTE, .address = 0x50, .command = 0x12};
+
+    (void) smbus_transfer(piix4_pm_smbus(rig->helpers->pdata[0]), &m);
+}
+
 /* As its controller does it. */
 static void
 configure_usb(Rig *rig)
@@ -490,6 +507,7 @@ static const struct {
     void (*act)(Rig *rig);
 } machine_acts[] = {
     { "pflash",      ask_for_status },
+    { "spd-eeprom",  address_eeprom },
     { "usb-hid",     configure_usb },
     { "usb-hub",     configure_usb },
     { "usb-storage", configure_usb },

@@ -1,7 +1,9 @@
 /* tests/fuzz/fuzz-piix4-pm.c - power management: PM, GPE, APM and SMBus
- * registers where firmware puts them, time, and a person at the button. */
+ * registers where firmware puts them, an EEPROM on the SMBus, time, and a
+ * person at the button. */
 #include "devices/bus/pci.h"
 #include "devices/chipset/piix4-pm.h"
+#include "devices/memory/spd-eeprom.h"
 #include "tests/fuzz/port-ops.h"
 #include "tests/unit/pci-config.h"
 
@@ -50,11 +52,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FakeVm *vm = fake_vm_new(0x10000);
     PciBus *bus = pci_bus_new(&vm->env);
     Device *pm = device_new(&piix4_pm_class, "pm");
+    Device *eeprom = device_new(&spd_eeprom_class, "dimm0");
 
     list_ports(ports);
     device_set_link(pm, "bus", bus);
     device_set_u64(pm, "addr", DEVFN, NULL);
+    device_set_u64(pm, "s3", size > 0 && (data[0] & 1) != 0, NULL);
     fake_vm_realize(vm, pm);
+    device_set_link(eeprom, "smbus", piix4_pm_smbus(pm));
+    fake_vm_realize(vm, eeprom);
     place(bus);
     for (size_t i = 0; i + 4 <= size; i += CHUNK + 4) {
         size_t n = MIN(size - i - 4, CHUNK);
@@ -70,6 +76,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_state(pm);
     }
     check_state(pm);
+    check_state(eeprom);
+    device_free(eeprom);
     device_free(pm);
     pci_bus_free(bus);
     fake_vm_free(vm);

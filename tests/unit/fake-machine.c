@@ -65,6 +65,15 @@ fm_resume(void *m, MachineDone done, void *data)
                            "machine 'fake' is not paused"));
 }
 
+static void
+fm_wake(void *m, MachineDone done, void *data)
+{
+    FakeMachine *fm = m;
+    g_string_append(fm->calls, "wake\n");
+    fm->state = "running";
+    done(data, NULL);
+}
+
 static Display *
 fm_display(void *m)
 {
@@ -274,6 +283,7 @@ static const MachineOps fake_ops = {
     .reset = fm_reset,
     .pause = fm_pause,
     .resume = fm_resume,
+    .wake = fm_wake,
     .power_button = fm_power,
     .display = fm_display,
     .refresh = fm_refresh,

@@ -98,6 +98,12 @@ fake_speaker(DeviceEnv *env, SpeakerLine *ret_line)
     return ret_line->count != 0;
 }
 
+static void
+fake_mute_timer(DeviceEnv *env, bool mute)
+{
+    ((FakeVm *) (void *) env)->timer_muted = mute;
+}
+
 FakeVm *
 fake_vm_new(gsize ram_size)
 {
@@ -115,6 +121,7 @@ fake_vm_new(gsize ram_size)
     vm->env.request = fake_request;
     vm->env.log = fake_log;
     vm->env.speaker = fake_speaker;
+    vm->env.mute_timer = fake_mute_timer;
     vm->log = g_string_new(NULL);
     io_space_set_memory(vm->env.mmio, vm->env.mem);
     vm->ram_size = (guint) ram_size;

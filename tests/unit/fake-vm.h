@@ -35,6 +35,7 @@ typedef struct {
     guint requests; /* device_request() calls */
     MachineRequest last_request;
     SpeakerLine speaker; /* what the interval timer does */
+    bool timer_muted;    /* its interrupt */
     GString *log;        /* everything logged, one line each */
 } FakeVm;
 

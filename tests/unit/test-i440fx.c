@@ -211,6 +211,21 @@ test_smram_lock(void)
     teardown(&f);
 }
 
+static void
+test_wake_keeps_shadow(void)
+{
+    Fixture f;
+
+    setup(&f);
+    select_register(&f, 0x58);
+    fake_out32(f.vm, 0xcfc, 0x33333000);
+    f.ram[0xf0000 - 0xc0000] = 0x42;
+    device_reset(f.dev, RESET_WAKE);
+    CU_ASSERT_EQUAL(peek(&f, 0xf0000), 0x42);
+    CU_ASSERT_TRUE(writable(&f, 0xf0000));
+    teardown(&f);
+}
+
 CU_MAIN("i440fx", {"mechanism_1_reads_every_size", test_mechanism},
         {"disabled_or_other_bus_reads_all_ones", test_mechanism_off},
         {"after_reset_the_rom_is_in_place", test_reset_shows_rom},
@@ -218,5 +233,6 @@ CU_MAIN("i440fx", {"mechanism_1_reads_every_size", test_mechanism},
         {"read_only_segment_refuses_writes", test_write_protect},
         {"write_only_segment_reads_rom_writes_ram", test_read_rom_write_ram},
         {"warm_reset_brings_the_rom_back", test_reset_unshadows},
+        {"waking_from_suspend_keeps_the_shadow", test_wake_keeps_shadow},
         {"restore_brings_the_shadow_back", test_restore_shadow},
         {"smram_lock_lasts_until_reset", test_smram_lock})

@@ -266,6 +266,46 @@ test_extended(void)
     teardown(&f);
 }
 
+static void
+count(void *data)
+{
+    ++*(unsigned *) data;
+}
+
+static void
+test_hook(void)
+{
+    Fixture f;
+    unsigned calls = 0;
+
+    setup(&f);
+    rtc_set_hook(f.dev, count, &calls);
+    fake_advance(f.vm, 2 * S);
+    CU_ASSERT_EQUAL(calls, 0);
+    set(&f, 0x0b, 0x12); /* update interrupt, 24 h */
+    fake_advance(f.vm, 3 * S);
+    CU_ASSERT_EQUAL(calls, 1); /* nobody acknowledged it */
+    teardown(&f);
+}
+
+static void
+test_wake(void)
+{
+    Fixture f;
+
+    setup(&f);
+    set(&f, 0x0b, 0x12);
+    set(&f, 0x40, 0x77);
+    fake_advance(f.vm, 2 * S);
+    guint rises = f.vm->rises[8];
+    device_reset(f.dev, RESET_WAKE);
+    CU_ASSERT_EQUAL(get(&f, 0x0f), 0xfe);
+    CU_ASSERT_EQUAL(get(&f, 0x40), 0x77);
+    CU_ASSERT_EQUAL(get(&f, 0x0b), 0x12);
+    CU_ASSERT_EQUAL(f.vm->rises[8], rises + 1); /* the guest hears of it */
+    teardown(&f);
+}
+
 CU_MAIN("mc146818", {"shows_the_date_in_bcd", test_bcd_date},
         {"year_and_century_turn", test_century_turns},
         {"binary_and_twelve_hour_formats", test_binary_and_12h},
@@ -278,4 +318,6 @@ CU_MAIN("mc146818", {"shows_the_date_in_bcd", test_bcd_date},
         {"alarm_knows_any", test_alarm},
         {"flags_rise_without_interrupts", test_idle_clock},
         {"cmos_survives_warm_not_cold", test_cmos},
+        {"the_hook_hears_of_an_interrupt_once", test_hook},
+        {"waking_from_suspend_leaves_its_code_and_the_alarm", test_wake},
         {"extended_bank_is_apart", test_extended})

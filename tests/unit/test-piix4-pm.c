@@ -194,6 +194,73 @@ test_smbus_is_empty(void)
     teardown(&f);
 }
 
+/* The same machine with suspend to RAM, asleep. */
+static void
+setup_asleep(Fixture *f)
+{
+    f->vm = fake_vm_new(0x10000);
+    f->bus = pci_bus_new(&f->vm->env);
+    f->dev = device_new(&piix4_pm_class, "pm");
+    device_set_link(f->dev, "bus", f->bus);
+    device_set_u64(f->dev, "addr", DEVFN, NULL);
+    device_set_u64(f->dev, "s3", 1, NULL);
+    fake_vm_realize(f->vm, f->dev);
+    cfg_write(f, 0x40, BASE | 1, 4);
+    cfg_write(f, 0x80, 1, 1);
+    fake_out8(f->vm, 0xb2, 0xf1);
+    fake_out16(f->vm, BASE + 2, 0x0100);
+    fake_out16(f->vm, BASE + 4, 0x2401); /* type 1: to RAM */
+}
+
+static void
+test_suspend(void)
+{
+    Fixture f;
+
+    setup_asleep(&f);
+    CU_ASSERT_EQUAL(f.vm->requests, 1);
+    CU_ASSERT_EQUAL(f.vm->last_request, MACHINE_SUSPEND);
+    CU_ASSERT_EQUAL(fake_in16(f.vm, BASE) & 0x8000, 0); /* not awake yet */
+    CU_ASSERT_EQUAL(f.vm->requests, 1);
+    teardown(&f);
+}
+
+static void
+test_button_wakes(void)
+{
+    Fixture f;
+
+    setup_asleep(&f);
+    piix4_pm_press_power_button(f.dev);
+    CU_ASSERT_EQUAL(f.vm->requests, 2);
+    CU_ASSERT_EQUAL(f.vm->last_request, MACHINE_WAKE);
+    device_reset(f.dev, RESET_WAKE);
+    CU_ASSERT_EQUAL(fake_in16(f.vm, BASE), 0x8100); /* where it was */
+    CU_ASSERT_EQUAL(fake_in16(f.vm, BASE + 2), 0x0100);
+    CU_ASSERT_EQUAL(fake_in16(f.vm, BASE + 4), 0x0001);
+    CU_ASSERT_TRUE(f.vm->level[9]);
+    piix4_pm_press_power_button(f.dev);
+    CU_ASSERT_EQUAL(f.vm->requests, 2); /* it is awake */
+    teardown(&f);
+}
+
+static void
+test_alarm_wakes(void)
+{
+    Fixture f;
+
+    setup_asleep(&f);
+    piix4_pm_rtc_interrupt(f.dev);
+    CU_ASSERT_EQUAL(f.vm->requests, 1); /* the guest did not ask for that */
+    fake_out16(f.vm, BASE, 0x0400);
+    fake_out16(f.vm, BASE + 2, 0x0400);
+    CU_ASSERT_EQUAL(f.vm->requests, 1);
+    piix4_pm_rtc_interrupt(f.dev);
+    CU_ASSERT_EQUAL(f.vm->requests, 2);
+    CU_ASSERT_EQUAL(f.vm->last_request, MACHINE_WAKE);
+    teardown(&f);
+}
+
 CU_MAIN("piix4-pm", {"firmware_finds_smm_set_up", test_smm_preset},
         {"block_moves_with_its_base", test_relocation},
         {"apm_command_switches_acpi", test_acpi_switch},
@@ -203,4 +270,8 @@ CU_MAIN("piix4-pm", {"firmware_finds_smm_set_up", test_smm_preset},
         {"power_button_is_silent_without_acpi", test_power_button_without_acpi},
         {"soft_off_asks_the_machine", test_soft_off},
         {"unsupported_sleep_wakes_at_once", test_unsupported_sleep_wakes},
+        {"suspend_to_ram_asks_the_machine", test_suspend},
+        {"the_power_button_wakes_and_the_registers_are_kept",
+         test_button_wakes},
+        {"the_alarm_wakes_who_asked_for_it", test_alarm_wakes},
         {"smbus_addresses_do_not_answer", test_smbus_is_empty})

@@ -608,6 +608,20 @@ every_key_with_every_bad_form_is_handled(void)
 }
 
 static void
+a_resolution_fits_the_card(void)
+{
+    CU_ASSERT_FALSE(complains("[display]\nresolution=2560x1600\n", "/"));
+    CU_ASSERT_TRUE(complains("[display]\nresolution=1920x1080\nvram=4M\n",
+                             "/m/machine.ini:2: display.resolution: does not "
+                             "fit into the card's memory"));
+    CU_ASSERT_TRUE(complains("[display]\nmodel=cirrus\nresolution=1600x1200\n",
+                             "/m/machine.ini:3: display.resolution: a cirrus "
+                             "card shows 1280x1024 at most"));
+    CU_ASSERT_TRUE(complains("[display]\nresolution=1366x768\n",
+                             "/m/machine.ini:2: display.resolution"));
+}
+
+static void
 sound_needs_what_it_names(void)
 {
     CU_ASSERT_TRUE(complains("[sound]\nmodel=sb16\noutput=wav\n",
@@ -778,7 +792,7 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(missing_and_wrong_media_are_found),
         CASE(what_an_emulated_card_has_not_is_found),
         CASE(what_a_network_boot_lacks_is_found),
-        CASE(sound_needs_what_it_names),
+        CASE(a_resolution_fits_the_card), CASE(sound_needs_what_it_names),
         CASE(every_key_with_every_bad_form_is_handled),
         CASE(hyper_v_that_nobody_sees_is_a_warning),
         CASE(the_minimal_machine_needs_the_hypervisor_s_clock),

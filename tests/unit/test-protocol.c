@@ -636,6 +636,20 @@ quit_ends_the_process_after_the_answer(void)
     fake_machine_free(fm);
 }
 
+static void
+a_suspended_machine_can_be_woken(void)
+{
+    FakeMachine *fm = fake_machine_new();
+    int fd = fake_machine_connect(fm);
+    fm->state = "suspended";
+    g_autofree char *answer =
+        fake_machine_ask(fm, fd, "{\"id\":3,\"op\":\"wake\"}\n");
+    HAS(answer, "\"id\":3,\"ok\":true");
+    CU_ASSERT_PTR_NOT_NULL(strstr(fm->calls->str, "wake\n"));
+    close(fd);
+    fake_machine_free(fm);
+}
+
 /* clang-format off */
 CU_MAIN("protocol",
     { "hello_tells_the_version_and_the_name", hello_tells_the_version_and_the_name },
@@ -645,6 +659,7 @@ CU_MAIN("protocol",
     { "speed_is_shown_and_set", speed_is_shown_and_set },
     { "memory_is_shown_and_the_balloon_set", memory_is_shown_and_the_balloon_set },
     { "a_refusal_carries_code_id_and_message", a_refusal_carries_code_id_and_message },
+    { "a_suspended_machine_can_be_woken", a_suspended_machine_can_be_woken },
     { "a_slow_operation_holds_nobody_up", a_slow_operation_holds_nobody_up },
     { "a_client_that_goes_during_an_operation_does_no_harm", a_client_that_goes_during_an_operation_does_no_harm },
     { "several_requests_in_one_packet_are_answered_in_order", several_requests_in_one_packet_are_answered_in_order },

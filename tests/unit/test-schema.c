@@ -255,6 +255,25 @@ distance_counts_edits(void)
 #name, name                                                            \
     }
 
+static bool
+refuses(const char *key, const char *value)
+{
+    g_autofree char *problem = schema_check_value(schema_find_full(key), value);
+
+    return problem != NULL;
+}
+
+static void
+a_uuid_has_its_dashes(void)
+{
+    CU_ASSERT_FALSE(
+        refuses("smbios.uuid", "6f2c1a9e-0b5d-4c3e-8f7a-1d2e3c4b5a69"));
+    CU_ASSERT_FALSE(refuses("smbios.uuid", ""));
+    CU_ASSERT_TRUE(refuses("smbios.uuid", "6f2c1a9e0b5d4c3e8f7a1d2e3c4b5a69"));
+    CU_ASSERT_TRUE(
+        refuses("smbios.uuid", "6f2c1a9e-0b5d-4c3e-8f7a-1d2e3c4b5a6g"));
+}
+
 CU_MAIN("schema", CASE(sizes_have_units_of_1024),
         CASE(what_is_no_size_is_refused_and_leaves_the_result_alone),
         CASE(a_size_is_shown_in_its_largest_exact_unit),
@@ -271,4 +290,5 @@ CU_MAIN("schema", CASE(sizes_have_units_of_1024),
         CASE(control_characters_and_wrong_lengths_are_refused),
         CASE(a_secret_is_not_repeated_in_its_message),
         CASE(a_video_memory_is_a_power_of_two),
-        CASE(slips_of_the_finger_are_recognized), CASE(distance_counts_edits))
+        CASE(slips_of_the_finger_are_recognized), CASE(distance_counts_edits),
+        CASE(a_uuid_has_its_dashes))

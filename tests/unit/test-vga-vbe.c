@@ -271,7 +271,7 @@ test_mmio(void)
     CU_ASSERT_EQUAL(rig_index_read(r, 0x3ce, 8), 0x05);
     CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS + 0x600, 4), 8);
     CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS + 0x604, 4), 0x1e1e1e1e);
-    CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS, 4), 0xffffffff);
+    CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS + 0x420, 4), 0xffffffff);
     rig_free(r);
 }
 
@@ -317,6 +317,36 @@ test_busy_viewer(void)
     rig_free(r);
 }
 
+static void
+test_edid(void)
+{
+    VgaRig *r = vbe_rig(16);
+    guint8 sum = 0;
+
+    for (unsigned i = 0; i < 128; i++)
+        sum = (guint8) (sum + fake_mmio_read(r->vm, REGS + i, 1));
+    CU_ASSERT_EQUAL(sum, 0);
+    CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS, 4), 0xffffff00);
+    CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS + 0x38, 1), 0); /* of 1024 */
+    CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS + 0x3a, 1) & 0xf0, 0x40);
+    CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS + 128, 4), 0);
+    CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS + 0x3fc, 4), 0);
+    rig_free(r);
+}
+
+static void
+test_wake(void)
+{
+    VgaRig *r = vbe_rig(16);
+
+    fake_mmio_write(r->vm, REGS + 0x502, 1024, 2);
+    device_reset(r->vga, RESET_WAKE);
+    CU_ASSERT_EQUAL(fake_mmio_read(r->vm, REGS + 0x502, 2), 1024);
+    device_reset(r->vga, RESET_WARM);
+    CU_ASSERT_EQUAL(rig_vbe_read(r, XRES), 0);
+    rig_free(r);
+}
+
 CU_MAIN("vga-vbe", {"id_is_writable_between_b0c0_and_b0c5", test_id},
         {"getcaps_reads_the_maxima", test_caps},
         {"linear_32_bit_writes_reach_the_frame", test_lfb_32},
@@ -330,5 +360,7 @@ CU_MAIN("vga-vbe", {"id_is_writable_between_b0c0_and_b0c5", test_id},
         {"planar_800_by_600_works", test_planar_800},
         {"text_survives_a_linear_mode_that_keeps_memory", test_back_to_text},
         {"mmio_bar_shows_ports_and_dispi", test_mmio},
+        {"mmio_bar_shows_the_monitors_edid", test_edid},
+        {"the_mode_is_kept_while_the_guest_is_suspended", test_wake},
         {"a_moved_frame_buffer_is_drawn_again", test_lfb_moves},
         {"a_viewer_that_is_busy_costs_no_drawing", test_busy_viewer})

@@ -231,12 +231,14 @@ typedef struct {
     Device dev;
     int busy; /* atomic */
     unsigned resets, quiesces, resumes;
+    ResetKind kind; /* of the last reset */
 } Toy;
 
 static void
 toy_reset(Device *dev, ResetKind kind)
 {
     DEVICE_OF(Toy, dev)->resets++;
+    DEVICE_OF(Toy, dev)->kind = kind;
 }
 
 static void
@@ -832,6 +834,106 @@ test_a_processor_that_is_refused(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(log, "cpu.io-pin"));
 }
 
+static void
+nothing(void *data)
+{
+}
+
+/* It is suspended, and the loop has done all that belongs to that. */
+static void
+suspend(Fixture *f)
+{
+    request(f, MACHINE_SUSPEND);
+    wait_state(f, VM_SUSPENDED);
+    loop_call(vm_loop(f->vm), nothing, NULL);
+}
+
+static void
+test_suspend_and_wake(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    suspend(f);
+    CU_ASSERT_STRING_EQUAL(vm_state_name(VM_SUSPENDED), "suspended");
+    CU_ASSERT_EQUAL(f->toy->resets, 1);
+    CU_ASSERT_EQUAL(f->toy->resumes, f->toy->quiesces + 1); /* it works on */
+    CU_ASSERT_TRUE(vm_wake(f->vm, NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    CU_ASSERT_EQUAL(f->toy->resets, 2);
+    CU_ASSERT_EQUAL(f->toy->kind, RESET_WAKE);
+    CU_ASSERT_EQUAL(vm_reset_count(f->vm), 0);
+    end(f);
+}
+
+static void
+test_a_device_wakes(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    request(f, MACHINE_WAKE); /* it runs: nothing happens */
+    suspend(f);
+    request(f, MACHINE_WAKE);
+    wait_state(f, VM_RUNNING);
+    loop_call(vm_loop(f->vm), nothing, NULL);
+    CU_ASSERT_EQUAL(f->toy->kind, RESET_WAKE);
+    CU_ASSERT_EQUAL(f->toy->resets, 2);
+    end(f);
+}
+
+static void
+test_time_while_suspended(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    suspend(f);
+    gint64 a = loop_now_ns(vm_loop(f->vm), CLOCK_GUEST);
+    gint64 h = loop_now_ns(vm_loop(f->vm), CLOCK_HOST);
+    while (loop_now_ns(vm_loop(f->vm), CLOCK_HOST) < h + NSEC_PER_MSEC)
+        g_thread_yield();
+    CU_ASSERT_TRUE(loop_now_ns(vm_loop(f->vm), CLOCK_GUEST) > a);
+    end(f);
+}
+
+static void
+test_suspended_is_not_paused(void)
+{
+    Fixture *f = begin();
+    g_autoptr(GError) error = NULL;
+    unsigned calls = 0;
+
+    vm_start(f->vm, false, NULL);
+    CU_ASSERT_FALSE(vm_wake(f->vm, &error));
+    CU_ASSERT_STRING_EQUAL(error->message,
+                           "cannot wake machine 'test': it is running");
+    suspend(f);
+    CU_ASSERT_FALSE(vm_pause(f->vm, NULL));
+    CU_ASSERT_FALSE(vm_resume(f->vm, NULL));
+    CU_ASSERT_TRUE(vm_with_paused(f->vm, count_call, &calls, NULL));
+    CU_ASSERT_EQUAL(calls, 1);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_SUSPENDED);
+    CU_ASSERT_EQUAL(f->toy->resumes, f->toy->quiesces + 1);
+    end(f);
+}
+
+static void
+test_reset_while_suspended(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    suspend(f);
+    CU_ASSERT_TRUE(vm_reset(f->vm, RESET_COLD, NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    CU_ASSERT_EQUAL(f->toy->kind, RESET_COLD);
+    suspend(f);
+    CU_ASSERT_TRUE(vm_stop(f->vm, "off", NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_STOPPED);
+    end(f);
+}
+
 CU_MAIN(
     "vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
     {"speed_is_a_share", test_speed_is_a_share},
@@ -842,6 +944,11 @@ CU_MAIN(
     {"reset_by_owner_or_guest_goes_on_running", test_reset},
     {"reset_of_a_paused_machine_leaves_it_paused", test_reset_while_paused},
     {"power_off_by_the_guest_stops_it_for_good", test_power_off},
+    {"a_suspended_machine_is_woken_by_its_owner", test_suspend_and_wake},
+    {"a_suspended_machine_is_woken_by_a_device", test_a_device_wakes},
+    {"guest_time_goes_on_while_it_is_suspended", test_time_while_suspended},
+    {"what_is_suspended_is_not_paused", test_suspended_is_not_paused},
+    {"what_is_suspended_can_be_reset_and_stopped", test_reset_while_suspended},
     {"a_triple_fault_resets_the_machine", test_triple_fault_resets},
     {"an_engine_error_ends_in_a_report", test_engine_error_crashes_with_report},
     {"a_call_finds_the_machine_paused", test_with_paused},

@@ -41,12 +41,19 @@ action_state_name(UiMachineState state, Style *ret_style)
         [UI_STATE_PAUSED] = {"paused", STYLE_WARN},
         [UI_STATE_STOPPING] = {"stopping", STYLE_WARN},
         [UI_STATE_CRASHED] = {"crashed !", STYLE_BAD},
+        [UI_STATE_SUSPENDED] = {"suspended", STYLE_WARN},
     };
 
     if ((gsize) state >= G_N_ELEMENTS(rows))
         state = UI_STATE_OFF;
     *ret_style = rows[state].style;
     return rows[state].name;
+}
+
+bool
+action_is_still(const UiMachine *m)
+{
+    return m->state == UI_STATE_PAUSED || m->state == UI_STATE_SUSPENDED;
 }
 
 bool
@@ -143,7 +150,7 @@ action_stop_menu(Tui *tui, const char *name)
     MenuItem items[] = {
         {'s', "Shut down (power button)", UI_STOP, off},
         {'b', "Shut down and start again", UI_RESTART, off},
-        {'p', "Pause", UI_PAUSE, off || m->state == UI_STATE_PAUSED},
+        {'p', "Pause", UI_PAUSE, off || action_is_still(m)},
         {'r', "Reset…", UI_RESET, off},
         {'f', "Force off…", UI_FORCE_OFF, off},
         {0},

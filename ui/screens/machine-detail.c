@@ -151,8 +151,7 @@ detail_command(Screen *s, int command)
     case CMD_CONSOLE: console_open(s->tui, d->name); break;
     case CMD_VIEW: action_view(s->tui, d->name); break;
     case CMD_PAUSE:
-        action_do(s->tui, d->name,
-                  m->state == UI_STATE_PAUSED ? UI_RESUME : UI_PAUSE);
+        action_do(s->tui, d->name, action_is_still(m) ? UI_RESUME : UI_PAUSE);
         break;
     case CMD_LOG: log_viewer_open(s->tui, d->name); break;
     case CMD_EDIT: action_edit(s->tui, d->name); break;

@@ -97,9 +97,10 @@ current(MachineList *ml)
 static int
 state_rank(UiMachineState state)
 {
-    static const int rank[] = {
-        [UI_STATE_OFF] = 4,    [UI_STATE_STARTING] = 0, [UI_STATE_RUNNING] = 0,
-        [UI_STATE_PAUSED] = 1, [UI_STATE_STOPPING] = 0, [UI_STATE_CRASHED] = 3};
+    static const int rank[] = {[UI_STATE_OFF] = 4,      [UI_STATE_STARTING] = 0,
+                               [UI_STATE_RUNNING] = 0,  [UI_STATE_PAUSED] = 1,
+                               [UI_STATE_STOPPING] = 0, [UI_STATE_CRASHED] = 3,
+                               [UI_STATE_SUSPENDED] = 1};
 
     return (gsize) state < G_N_ELEMENTS(rank) ? rank[state] : 4;
 }
@@ -195,13 +196,13 @@ draw_numbers(MachineList *ml, const UiMachine *m, int y, Style style)
     bool up = action_is_up(m);
     guint16 history[TUI_HISTORY];
 
-    if (m->state == UI_STATE_PAUSED)
+    if (action_is_still(m))
         draw_text(tui, y, 28, 5, style, "   -");
     else if (up)
         draw_format(tui, y, 28, 5, style, "%4.0f%%", CLAMP(m->cpu, 0, 9999));
     else if (m->is_protected)
         draw_text(tui, y, 28, 11, style, "*protected");
-    if (up && m->state != UI_STATE_PAUSED)
+    if (up && !action_is_still(m))
         draw_spark(tui, y, 34, SPARK, history,
                    tui_cpu_history(tui, m->name, history), 100);
     draw_format(tui, y, 41, 7, style, "%7s", memory);
@@ -368,7 +369,7 @@ for_targets(MachineList *ml, int command)
     for (guint i = 0; i < names->len; i++) {
         const char *name = g_ptr_array_index(names, i);
         const UiMachine *m = tui_machine(tui, name);
-        bool paused = m != NULL && m->state == UI_STATE_PAUSED;
+        bool paused = m != NULL && action_is_still(m);
 
         if (command == CMD_START)
             action_do(tui, name, paused ? UI_RESUME : UI_START);

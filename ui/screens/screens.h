@@ -43,3 +43,5 @@ void action_copy_command(Tui *tui, const char *name);
 /* "running", and the style it is shown in. */
 const char *action_state_name(UiMachineState state, Style *ret_style);
 bool action_is_up(const UiMachine *m);
+/* Paused or suspended: it can be resumed. */
+bool action_is_still(const UiMachine *m);

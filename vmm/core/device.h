@@ -5,14 +5,18 @@
 #include "vmm/core/state.h"
 #include "vmm/types.h"
 
-typedef enum { RESET_COLD, RESET_WARM, RESET_FUNCTION } ResetKind;
+/* RESET_WAKE: power comes back after suspend to RAM (ACPI S3). What a board's
+ * chip set keeps meanwhile, with the RAM, stays; the rest starts as cold. */
+typedef enum { RESET_COLD, RESET_WARM, RESET_FUNCTION, RESET_WAKE } ResetKind;
 
 /* What a device may ask of its machine; see device_request(). */
 typedef enum {
     MACHINE_RESET_COLD, /* as the reset button: all devices and CPUs */
     MACHINE_RESET_WARM, /* CPU and chip set; RAM content is kept in both */
     MACHINE_POWER_OFF,  /* ACPI S5, APM, or the test exit port */
-    MACHINE_CRASHED     /* the guest said so itself; machine stops, kept */
+    MACHINE_CRASHED,    /* the guest said so itself; machine stops, kept */
+    MACHINE_SUSPEND,    /* ACPI S3: no CPU runs until... */
+    MACHINE_WAKE        /* ...this, or its owner wakes it; else nothing */
 } MachineRequest;
 
 /* One const instance per model, listed in devices/registry.c. Order of life:
@@ -71,6 +75,9 @@ struct DeviceEnv {
     /* NULL: the interval timer's backend cannot tell. Loop thread; false: it
      * could not this time. */
     bool (*speaker)(DeviceEnv *env, SpeakerLine *ret_line);
+    /* The interval timer's interrupt goes nowhere from now on, or comes again.
+     * NULL: the backend cannot. Any thread, never blocks. */
+    void (*mute_timer)(DeviceEnv *env, bool mute);
     /* Any thread, never blocks. detail: short text for the log, or NULL. */
     void (*request)(DeviceEnv *env, MachineRequest what, const char *detail);
     /* Any thread, never blocks: a line for the machine's log. */

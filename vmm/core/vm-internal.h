@@ -26,7 +26,9 @@ typedef enum {
     OP_RESUME,
     OP_RESET,
     OP_STOP,
-    OP_CALL
+    OP_CALL,
+    OP_SUSPEND,
+    OP_WAKE
 } VmOpKind;
 
 /* One life-cycle request. Waiters sleep on vm->op_cond; requests of devices
@@ -36,7 +38,7 @@ typedef struct {
     bool paused;         /* START: stay paused */
     ResetKind reset;     /* RESET */
     VmState final_state; /* STOP */
-    char *reason;        /* STOP, RESET; owned */
+    char *reason;        /* STOP, RESET, SUSPEND, WAKE; owned */
     void (*fn)(Vm *vm, void *data);
     void *data;
     bool has_waiter, done; /* done: op_lock */

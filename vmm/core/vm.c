@@ -25,7 +25,7 @@ vm_state_name(VmState state)
     static const char *const names[] = {
         [VM_NEW] = "new",         [VM_RUNNING] = "running",
         [VM_PAUSED] = "paused",   [VM_STOPPED] = "stopped",
-        [VM_CRASHED] = "crashed",
+        [VM_CRASHED] = "crashed", [VM_SUSPENDED] = "suspended",
     };
 
     return names[state];
@@ -131,6 +131,46 @@ act_resume(Vm *vm, VmOp *op)
     go_running(vm);
 }
 
+/* What was going on when the operation began goes on. */
+static void
+carry_on(Vm *vm)
+{
+    if (vm->parked_for_op || vm_state(vm) == VM_SUSPENDED) {
+        loop_guest_clock_start(vm->env.loop);
+        each_device(vm, device_resume);
+    }
+    if (vm->parked_for_op)
+        vm_unpark(vm);
+}
+
+static void
+act_suspend(Vm *vm, VmOp *op)
+{
+    if (!vm->parked_for_op) /* it was paused in the meantime */
+        vm->ops->clock_start(vm->backend);
+    set_state(vm, VM_SUSPENDED, op->reason);
+    vm_log(vm, op->reason);
+    vm->parked_for_op = false; /* its CPUs stay parked */
+    carry_on(vm);
+}
+
+static void
+act_wake(Vm *vm, VmOp *op)
+{
+    g_autoptr(GError) error = NULL;
+
+    /* first: a device may ask for the guest, whose controllers are new then */
+    if (!vm->ops->reset(vm->backend, &error)) {
+        loop_guest_clock_stop(vm->env.loop);
+        set_state(vm, VM_CRASHED, error->message);
+        return;
+    }
+    act_reset_devices(vm, RESET_WAKE);
+    vm_unblock(vm);
+    vm_log(vm, op->reason);
+    go_running(vm);
+}
+
 static void
 act_reset(Vm *vm, VmOp *op)
 {
@@ -148,7 +188,9 @@ act_reset(Vm *vm, VmOp *op)
         vm_log(vm, op->reason);
     if (vm->events.was_reset != NULL)
         vm->events.was_reset(vm->data, op->reason ? op->reason : "");
-    if (vm->parked_for_op) {
+    if (vm_state(vm) == VM_SUSPENDED) {
+        go_running(vm);
+    } else if (vm->parked_for_op) {
         each_device(vm, device_resume);
         vm_unpark(vm);
     }
@@ -165,11 +207,7 @@ static void
 act_call(Vm *vm, VmOp *op)
 {
     op->fn(vm, op->data);
-    if (vm->parked_for_op) {
-        loop_guest_clock_start(vm->env.loop);
-        each_device(vm, device_resume);
-        vm_unpark(vm);
-    }
+    carry_on(vm);
 }
 
 #define IN(state) (1u << (state))
@@ -184,11 +222,15 @@ static const struct {
     [OP_START]  = { "start",  IN(VM_NEW),                   false, act_start },
     [OP_PAUSE]  = { "pause",  IN(VM_RUNNING) | IN(VM_PAUSED), true, act_pause },
     [OP_RESUME] = { "resume", IN(VM_PAUSED) | IN(VM_RUNNING), false, act_resume },
-    [OP_RESET]  = { "reset",  IN(VM_RUNNING) | IN(VM_PAUSED), true, act_reset },
-    [OP_STOP]   = { "stop",   IN(VM_NEW) | IN(VM_RUNNING) | IN(VM_PAUSED),
-                    true, act_stop },
-    [OP_CALL]   = { "save",   IN(VM_NEW) | IN(VM_RUNNING) | IN(VM_PAUSED),
-                    true, act_call },
+    [OP_RESET]  = { "reset",  IN(VM_RUNNING) | IN(VM_PAUSED) | IN(VM_SUSPENDED),
+                    true, act_reset },
+    [OP_STOP]   = { "stop",   IN(VM_NEW) | IN(VM_RUNNING) | IN(VM_PAUSED) |
+                    IN(VM_SUSPENDED), true, act_stop },
+    [OP_CALL]   = { "save",   IN(VM_NEW) | IN(VM_RUNNING) | IN(VM_PAUSED) |
+                    IN(VM_SUSPENDED), true, act_call },
+    [OP_SUSPEND] = { "suspend", IN(VM_RUNNING) | IN(VM_PAUSED), true,
+                     act_suspend },
+    [OP_WAKE]   = { "wake",   IN(VM_SUSPENDED),             true, act_wake },
 };
 /* clang-format on */
 
@@ -237,7 +279,8 @@ op_give_up(Vm *vm, Device *busy)
         "does not answer",
         busy->id);
 
-    if (vm->op->kind == OP_STOP) {
+    /* to suspend, devices need not rest: they work on */
+    if (vm->op->kind == OP_STOP || vm->op->kind == OP_SUSPEND) {
         vm_log(vm, why);
         op_act(vm);
         return;
@@ -248,9 +291,8 @@ op_give_up(Vm *vm, Device *busy)
     if (vm->op->kind == OP_RESET) {
         loop_guest_clock_stop(vm->env.loop);
         set_state(vm, VM_CRASHED, why);
-    } else if (vm->parked_for_op) {
-        each_device(vm, device_resume);
-        vm_unpark(vm);
+    } else {
+        carry_on(vm);
     }
     op_finish(vm);
 }
@@ -491,6 +533,15 @@ vm_reset(Vm *vm, ResetKind kind, GError **error)
 }
 
 bool
+vm_wake(Vm *vm, GError **error)
+{
+    VmOp *op = op_new(OP_WAKE);
+
+    op->reason = g_strdup("woken by the owner");
+    return op_run(vm, op, error);
+}
+
+bool
 vm_stop(Vm *vm, const char *reason, GError **error)
 {
     VmOp *op = op_new(OP_STOP);
@@ -535,7 +586,8 @@ env_request(DeviceEnv *env, MachineRequest what, const char *detail)
     Vm *vm = (Vm *) (void *) env;
     const char *why = detail != NULL ? detail : "";
 
-    vm_block_caller(vm);
+    if (what != MACHINE_WAKE)
+        vm_block_caller(vm);
     switch (what) {
     case MACHINE_RESET_COLD:
     case MACHINE_RESET_WARM:
@@ -551,6 +603,14 @@ env_request(DeviceEnv *env, MachineRequest what, const char *detail)
         vm_post_op(vm, OP_STOP, RESET_COLD, VM_CRASHED,
                    g_strdup_printf("the guest reported a crash: %s", why));
         break;
+    case MACHINE_SUSPEND:
+        vm_post_op(vm, OP_SUSPEND, RESET_COLD, VM_RUNNING,
+                   g_strdup_printf("suspended by the guest: %s", why));
+        break;
+    case MACHINE_WAKE:
+        vm_post_op(vm, OP_WAKE, RESET_COLD, VM_RUNNING,
+                   g_strdup_printf("woken: %s", why));
+        break;
     default: break;
     }
 }
@@ -561,6 +621,15 @@ env_speaker(DeviceEnv *env, SpeakerLine *ret_line)
     Vm *vm = (Vm *) (void *) env;
 
     return vm->ops->speaker != NULL && vm->ops->speaker(vm->backend, ret_line);
+}
+
+static void
+env_mute_timer(DeviceEnv *env, bool mute)
+{
+    Vm *vm = (Vm *) (void *) env;
+
+    if (vm->ops->mute_timer != NULL)
+        vm->ops->mute_timer(vm->backend, mute);
 }
 
 static void
@@ -646,6 +715,7 @@ vm_new(const VmConfig *config, const VmEvents *events, void *data,
     vm->env.request = env_request;
     vm->env.log = env_log;
     vm->env.speaker = env_speaker;
+    vm->env.mute_timer = env_mute_timer;
     g_queue_init(&vm->ops_waiting);
     vm->env.loop = loop_new(config->name, error);
     if (vm->env.loop == NULL || !vm_open_backend(vm, config, error)) {

@@ -2,6 +2,7 @@
  *
  *            +--> PAUSED <--+
  *   NEW -> RUNNING ---------+--> STOPPED | CRASHED
+ *            +-> SUSPENDED -+
  *
  * Threads: loop "vm:<name>" (all life-cycle work), one "vcpu:<n>" each. */
 #pragma once
@@ -15,7 +16,10 @@ typedef enum {
     VM_RUNNING,
     VM_PAUSED,
     VM_STOPPED, /* powered off by guest or owner */
-    VM_CRASHED  /* the engine cannot go on; vm_reason() says why */
+    VM_CRASHED, /* the engine cannot go on; vm_reason() says why */
+    /* The guest sleeps (ACPI S3): its clock goes on, devices and RAM are there,
+     * no CPU runs. A device wakes it, or vm_wake(). */
+    VM_SUSPENDED
 } VmState;
 
 typedef struct {
@@ -64,6 +68,8 @@ bool vm_start(Vm *vm, bool paused, GError **error);
 bool vm_pause(Vm *vm, GError **error);
 bool vm_resume(Vm *vm, GError **error);
 bool vm_reset(Vm *vm, ResetKind kind, GError **error);
+/* Only a suspended one. */
+bool vm_wake(Vm *vm, GError **error);
 /* Powers off without asking the guest. */
 bool vm_stop(Vm *vm, const char *reason, GError **error);
 /* Guest-visible press of the power button; the hook comes from the machine's

@@ -121,6 +121,8 @@ typedef struct {
     /* What the timer does for the speaker; any thread. NULL: there is no
      * timer. */
     bool (*speaker)(CpuBackend *b, SpeakerLine *ret_line);
+    /* See DeviceEnv. NULL: it cannot. */
+    void (*mute_timer)(CpuBackend *b, bool mute);
     /* See vm_set_vfio_group(). NULL: the CPU need not know. */
     int (*set_vfio_group)(CpuBackend *b, int group_fd, bool add);
 } CpuBackendOps;

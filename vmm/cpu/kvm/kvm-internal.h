@@ -84,6 +84,7 @@ extern const IoBackendOps kvm_io_ops;   /* kvm-irq.c */
 
 /* kvm-irq.c: the 8259s, IOAPIC and PIT, and the first routing table. */
 bool kvm_speaker(CpuBackend *b, SpeakerLine *ret_line); /* any thread */
+void kvm_mute_timer(CpuBackend *b, bool mute);          /* any thread */
 bool kvm_create_irqchip(CpuBackend *b, GError **error);
 
 /* kvm-hyperv.c: before the CPUID leaves are set; nothing when it is off. */

@@ -96,6 +96,19 @@ kvm_speaker(CpuBackend *b, SpeakerLine *ret_line)
     return true;
 }
 
+/* KVM keeps the mode of channel 0 and starts it anew when it is heard again. */
+void
+kvm_mute_timer(CpuBackend *b, bool mute)
+{
+    struct kvm_pit_state2 pit;
+
+    if (kvm_ioctl(b->vm_fd, KVM_GET_PIT2, &pit) < 0 ||
+        mute == ((pit.flags & KVM_PIT_FLAGS_HPET_LEGACY) != 0))
+        return;
+    pit.flags ^= KVM_PIT_FLAGS_HPET_LEGACY;
+    (void) kvm_ioctl(b->vm_fd, KVM_SET_PIT2, &pit); /* it took them before */
+}
+
 static int
 set_level(void *backend, unsigned pin, bool level)
 {

@@ -424,5 +424,6 @@ const CpuBackendOps kvm_backend_ops = {
     .clock_stop = clock_stop,
     .clock_start = clock_start,
     .speaker = kvm_speaker,
+    .mute_timer = kvm_mute_timer,
     .set_vfio_group = set_vfio_group,
 };
