@@ -448,7 +448,8 @@ test_write_cache_off(void)
 }
 
 CU_MAIN("ata", {"reset_shows_the_signatures_of_disk_and_cd", test_signature},
-        {"an_absent_drive_reads_zero_and_an_empty_channel_is_never_busy", test_absent},
+        {"an_absent_drive_reads_zero_and_an_empty_channel_is_never_busy",
+         test_absent},
         {"identify_names_geometry_size_and_model", test_identify},
         {"pio_read_interrupts_once_a_sector", test_read_pio},
         {"a_long_pio_read_goes_on_over_the_buffers_end", test_read_many},
