@@ -206,7 +206,10 @@ bool machine_add_usb(Machine *m, const Profile *p, const char *section,
                      GError **error);
 bool machine_remove_usb(Machine *m, const char *section, GError **error);
 
-/* assemble-direct.c: whether the profile is for the minimal machine. */
+/* assemble-direct.c: bits of a guest's physical addresses: the host's; 0: not
+ * known. */
+unsigned machine_address_bits(void);
+/* Whether the profile is for the minimal machine. */
 bool machine_is_minimal(const Profile *p);
 /* Its kernel is opened and its devices are made. */
 bool machine_build_minimal(Machine *m, const Profile *p, GError **error);

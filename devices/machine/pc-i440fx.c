@@ -158,6 +158,9 @@ build_ide(PcBuild *b)
 {
     Device *ide = create_pci(b, "piix3-ide", "ide", PCI_DEVFN(1, 1));
 
+    /* OVMF leaves the decode bits alone, and waits 35 s for BSY of each of four
+     * drives to clear where there is no port at all */
+    machine_set_u64(&b->build, ide, "decode", pc_is_uefi(b->spec));
     for (unsigned i = 0; i < PC_IDE; i++) {
         const PcDrive *drive = &b->spec->ide[i];
         g_autofree char *link = g_strdup_printf("drive%u", i);

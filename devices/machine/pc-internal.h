@@ -1,6 +1,7 @@
 /* devices/machine/pc-internal.h - the parts of building a PC. */
 #pragma once
 
+#include "devices/firmware/acpi.h"
 #include "devices/machine/pc-i440fx.h"
 
 /* RAM below the PCI hole ends here at the latest; SeaBIOS puts the hole at
@@ -30,3 +31,7 @@ void pc_fill_cmos(const PcSpec *spec, Device *rtc, Device *fdc);
 
 /* Tables and files for SeaBIOS. */
 void pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg);
+
+/* ACPI tables, for firmware without its own; and as fw_cfg's files. */
+void pc_make_acpi(const PcSpec *spec, AcpiFiles *ret_files);
+void pc_offer_acpi(const PcSpec *spec, Device *fw_cfg);

@@ -27,6 +27,10 @@ enum {
 #define CMD_DIAGNOSTIC   0x90
 #define CMD_PACKET       0xa0
 
+/* What is read where no drive is: hosts pull DD7 down (ATA/ATAPI-6, chapter 4),
+ * so that BSY reads as clear. OVMF waits 35 s for that, four times. */
+#define NOBODY 0x7f
+
 /* Some drivers (Windows 3.1's WDCTRL) arm their interrupt handling after the
  * command register: no command may be over before its write has returned. */
 #define DEFER_NS (10 * G_GINT64_CONSTANT(1000))
@@ -240,7 +244,7 @@ read_reg(IdeChannel *ch, unsigned reg)
     IdeDrive *d = selected(ch);
 
     if (channel_is_empty(ch))
-        return 0xff; /* nothing drives the bus */
+        return NOBODY;
     if (d == NULL)
         return 0; /* device 0 answers for the missing device 1 */
     switch (reg) {

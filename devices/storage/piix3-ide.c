@@ -38,6 +38,7 @@ typedef struct {
     IdeChannel channel[2];
     IoRegion *bus_master;
     DriveOptions option[PIIX3_IDE_DRIVES];
+    bool decode; /* option */
 } Piix3Ide;
 
 enum { KIND_AUTO, KIND_NONE, KIND_DISK, KIND_CD };
@@ -189,11 +190,16 @@ piix3_ide_tray(Device *dev, unsigned n)
 
 /* -- Life -------------------------------------------------------------- */
 
+/* The chip comes out of reset deaf, and a BIOS has it listen. */
 static void
-fill_config(PciDevice *pdev)
+fill_config(Piix3Ide *d)
 {
+    PciDevice *pdev = &d->pci;
+
     memset(pdev->wmask + CFG_IDETIM, 0xff, 4);
     pdev->wmask[CFG_SIDETIM] = 0xff;
+    for (unsigned i = 0; i < 2 && d->decode; i++)
+        pci_put16(pdev->initial, CFG_IDETIM + 2 * i, IDETIM_DECODE);
 }
 
 static bool
@@ -206,7 +212,7 @@ piix3_ide_realize(Device *dev, DeviceEnv *env, GError **error)
             return false;
     if (!pci_device_realize(&d->pci, env, &piix3_ide_ids, &d->s.pci, error))
         return false;
-    fill_config(&d->pci);
+    fill_config(d);
     d->pci.config_written = config_written;
     for (unsigned i = 0; i < 2; i++) {
         d->channel[i].s = &d->s.channel[i];
@@ -305,6 +311,8 @@ static const char *const kind_names[] = { "auto", "none", "disk", "cd", NULL };
 
 static const PropDesc piix3_ide_props[] = {
     PCI_PROPS(Piix3Ide, pci),
+    PROP_DEF_BOOL(Piix3Ide, decode, "decode", false,
+                  "the channels have their ports from reset on"),
     DRIVE_PROPS(0, "0"),
     DRIVE_PROPS(1, "1"),
     DRIVE_PROPS(2, "2"),

@@ -51,6 +51,28 @@ test_config(void)
     ide_rig_free(rig);
 }
 
+/* As OVMF expects it, which never sets the bits. */
+static void
+test_decode_option(void)
+{
+    FakeVm *vm = fake_vm_new(4096);
+    PciBus *bus = pci_bus_new(&vm->env);
+    Device *ide = device_new(&piix3_ide_class, "ide");
+
+    device_set_link(ide, "bus", bus);
+    device_set_u64(ide, "addr", PCI_DEVFN(1, 1), NULL);
+    device_set_u64(ide, "decode", 1, NULL);
+    fake_vm_realize(vm, ide);
+    CU_ASSERT_EQUAL(pci_config_get(bus, PCI_DEVFN(1, 1), 0x40, 4), 0x80008000);
+    CU_ASSERT_EQUAL(fake_in8(vm, 0x1f7), 0xff); /* the I/O bit is clear */
+    pci_config_set(bus, PCI_DEVFN(1, 1), PCI_COMMAND, PCI_COMMAND_IO, 2);
+    CU_ASSERT_EQUAL(fake_in8(vm, 0x1f7), 0x7f);
+    CU_ASSERT_EQUAL(fake_in8(vm, 0x177), 0x7f);
+    device_free(ide);
+    pci_bus_free(bus);
+    fake_vm_free(vm);
+}
+
 static void
 test_read_dma(void)
 {
@@ -338,6 +360,7 @@ test_bad_images(void)
 }
 
 CU_MAIN("piix3-ide", {"channels_answer_when_told_to_decode", test_config},
+        {"an_option_lets_them_decode_from_reset_on", test_decode_option},
         {"read_dma_scatters_into_guest_memory", test_read_dma},
         {"long_read_dma_goes_over_the_loop", test_long_read_dma},
         {"write_dma_may_be_started_before_the_command", test_write_dma},
