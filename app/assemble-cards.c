@@ -36,6 +36,12 @@ typedef struct {
     GError **error;
 } Plugging;
 
+bool
+machine_is_q35(const Profile *p)
+{
+    return strcmp(profile_get_string(p, "machine.chipset"), "pc-q35") == 0;
+}
+
 static const char *
 get(const Plugging *g, const char *section, const char *key)
 {
@@ -93,18 +99,30 @@ plug_drives(const Plugging *g)
     return true;
 }
 
+/* The Q35's SATA controller is where an ICH9 has it. */
+static unsigned
+unit_function(const Plugging *g, DriveBus bus)
+{
+    return bus == DRIVE_ON_SATA && machine_is_q35(g->p) ? 2 : 0;
+}
+
 /* Where firmware finds it, as SeaBIOS spells it. */
 static void
 add_unit_boot(const Plugging *g, const Drive *d, unsigned slot)
 {
+    unsigned function = unit_function(g, d->bus);
     PcBoot kind = d->kind == DRIVE_CD ? PC_BOOT_CD : PC_BOOT_DISK;
 
     if (d->bus == DRIVE_ON_SCSI)
         pc_cards_add_boot(g->cards, kind, d->number,
                           "scsi@%x/channel@0/disk@0,%x", slot, d->unit);
-    else
+    else if (function == 0)
         pc_cards_add_boot(g->cards, kind, d->number, "sata@%x/drive@%x/disk@0",
                           slot, d->unit);
+    else
+        pc_cards_add_boot(g->cards, kind, d->number,
+                          "sata@%x,%x/drive@%x/disk@0", slot, function,
+                          d->unit);
 }
 
 static bool
@@ -115,7 +133,7 @@ create_controller(const Plugging *g, DriveBus bus, unsigned slot)
         device_create(machine_unit_model(bus), scsi ? "scsi" : "sata");
 
     g->m->controllers[bus] = dev;
-    pc_cards_add(g->cards, dev, slot);
+    pc_cards_add_function(g->cards, dev, slot, unit_function(g, bus));
     return scsi ? set_u64(g, dev, "queues", queues(g))
                 : set_u64(g, dev, "own-thread", 1);
 }

@@ -9,10 +9,12 @@ extern const DeviceClass acpi_ged_class;
 extern const DeviceClass fw_cfg_class;
 extern const DeviceClass pflash_class;
 extern const DeviceClass i440fx_class;
+extern const DeviceClass ich9_lpc_class;
 extern const DeviceClass pci_hotplug_class;
 extern const DeviceClass pci_ecam_class;
 extern const DeviceClass piix3_class;
 extern const DeviceClass piix4_pm_class;
+extern const DeviceClass q35_mch_class;
 
 /* legacy */
 extern const DeviceClass i8237_class;
@@ -78,10 +80,12 @@ static const DeviceClass *const registry[] = {
     &fw_cfg_class,
     &pflash_class,
     &i440fx_class,
+    &ich9_lpc_class,
     &pci_hotplug_class,
     &pci_ecam_class,
     &piix3_class,
     &piix4_pm_class,
+    &q35_mch_class,
 
     /* legacy */
     &i8237_class,

@@ -493,6 +493,43 @@ rule_minimal_has_no(const Rules *rules)
                        g_strdup("chipset=pc-virtio has no VGA; set none"));
 }
 
+static bool
+is_q35(const Profile *profile)
+{
+    return strcmp(profile_get_string(profile, "machine.chipset"), "pc-q35") ==
+           0;
+}
+
+static void
+q35_drive(const Rules *rules, const char *section)
+{
+    g_autofree char *full = g_strdup_printf("%s.model", section);
+
+    if (strcmp(profile_get_string(rules->profile, full), "ide") == 0)
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, section), full,
+                       g_strdup("chipset=pc-q35 has no IDE controller; leave "
+                                "it out for SATA"));
+}
+
+/* Its firmware makes tables of its own where it is given none, so that they
+ * cannot be left out. */
+static void
+rule_q35(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+
+    if (!is_q35(p))
+        return;
+    for_each(rules, "disk#", q35_drive);
+    for_each(rules, "cd#", q35_drive);
+    if (!profile_get_bool(p, "machine.acpi"))
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "machine.acpi"), "machine.acpi",
+                       g_strdup("chipset=pc-q35 is not without ACPI; use "
+                                "pc-i440fx"));
+}
+
 static void
 minimal_drive(const Rules *rules, const char *section)
 {
@@ -610,6 +647,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_minimal_has_no,
         rule_minimal_has_a_clock,
         rule_minimal_drives,
+        rule_q35,
         rule_networks,
         rule_boot_from_net,
         rule_usb,

@@ -36,6 +36,10 @@ void pci_bridge_config_written(PciBus *behind, unsigned offset, unsigned size);
 PciBus *pci_bus_new_behind(PciDevice *bridge);
 PciDevice *pci_bus_bridge(const PciBus *bus); /* NULL: it is a root */
 
+/* Closed: nothing on the bus answers, as if the link to it were down; at first
+ * it is open. Config lock held. */
+void pci_bus_set_closed(PciBus *bus, bool closed);
+
 /* For pci.c; config lock held. */
 /* The number of the bus behind it; 0: none yet. */
 guint8 pci_bridge_number(const PciDevice *bridge);

@@ -48,6 +48,7 @@ struct PciBus {
     DeviceEnv *env;
     PciBus *root;      /* itself where bridge is NULL */
     PciDevice *bridge; /* that leads to it; NULL: the root */
+    bool closed;       /* config_lock: what is on it cannot be reached */
     PciBus *next;      /* root: first of those behind bridges; set-up, config */
     GMutex config_lock; /* L1 guards config bytes, BAR mappings, conflicts */
     bool conflicts;     /* a BAR could not be mapped: something is in the way */
@@ -308,7 +309,7 @@ pci_bus_numbered(PciBus *root, guint8 number)
         return root;
     for (PciBus *bus = root->next; bus != NULL; bus = bus->next)
         if (pci_bridge_number(bus->bridge) == number)
-            return bus;
+            return bus->closed ? NULL : bus;
     return NULL;
 }
 
@@ -449,7 +450,8 @@ bar_wanted(const PciDevice *pdev, unsigned index)
 
     for (const PciBus *bus = pdev->bus;
          bus->bridge != NULL && addr != NOT_MAPPED; bus = bus->bridge->bus)
-        if (!pci_bridge_passes(bus->bridge, bar->type == PCI_BAR_IO, addr,
+        if (bus->closed ||
+            !pci_bridge_passes(bus->bridge, bar->type == PCI_BAR_IO, addr,
                                bar->size))
             addr = NOT_MAPPED;
     return addr;
@@ -547,8 +549,9 @@ is_master(const PciDevice *pdev)
     bool master = true;
 
     for (; pdev != NULL; pdev = pdev->bus->bridge)
-        master = master && (pci_get16(pdev->state->config, PCI_COMMAND) &
-                            PCI_COMMAND_MASTER) != 0;
+        master = master && !pdev->bus->closed &&
+                 (pci_get16(pdev->state->config, PCI_COMMAND) &
+                  PCI_COMMAND_MASTER) != 0;
     return master;
 }
 
@@ -561,6 +564,15 @@ config_changed(PciDevice *pdev)
     intx_sync(pdev);
     if (update_mappings(pdev) && root->conflicts)
         retry_conflicts(root);
+}
+
+void
+pci_bus_set_closed(PciBus *bus, bool closed)
+{
+    if (closed == bus->closed)
+        return;
+    bus->closed = closed;
+    pci_bus_passes_changed(bus);
 }
 
 void

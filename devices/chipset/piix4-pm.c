@@ -11,9 +11,8 @@
 #include <string.h>
 
 #include "devices/bus/pci.h"
+#include "devices/chipset/acpi-pm1.h"
 #include "vmm/io/io.h"
-#include "vmm/irq/irq.h"
-#include "vmm/loop/loop.h"
 
 #define PM_PMBA         0x40 /* configuration space, section 7.1 */
 #define PM_DEVACTB      0x58
@@ -23,31 +22,8 @@
 #define PM_SMBHSTCFG    0xd2
 #define PM_ENABLE       0x01 /* in both of these */
 
-#define PM_STS          0x00 /* I/O space, section 7.2 */
-#define PM_EN           0x02
-#define PM_CNT          0x04
-#define PM_TMR          0x08
-#define PM_PLAIN        0x0c /* what follows is storage */
+#define PM_PLAIN        ACPI_PM1_LEN /* what follows is storage, section 7.2 */
 #define PM_LEN          0x40
-
-#define PM_TMROF        0x0001u /* bits of PM_STS and PM_EN */
-#define PM_GBL          0x0020u
-#define PM_PWRBTN       0x0100u
-#define PM_RTC          0x0400u
-#define PM_WAK          0x8000u /* PM_STS only */
-#define PM_SOURCES      (PM_TMROF | PM_GBL | PM_PWRBTN | PM_RTC)
-
-#define PM_CNT_SCI_EN   0x0001u
-#define PM_CNT_SUS_TYP  0x1c00u
-#define PM_CNT_SUS_EN   0x2000u /* write only: reads as zero */
-#define PM_CNT_STORED   0x1c07u
-#define PM_SUS_SOFT_OFF 0
-#define PM_SUS_TO_RAM   1 /* \_S3 of the firmware's tables */
-#define PM_SUS_TO_DISK  2 /* \_S4: the guest has saved itself */
-
-#define PM_TIMER_HZ     3579545u
-#define PM_TIMER_MASK   0xffffffu
-#define PM_HALF_SHIFT   23 /* TMROF is set when bit 23 changes */
 
 #define GPE_PORT        0xafe0
 #define GPE_LEN         4
@@ -61,14 +37,11 @@
 #define SMB_HST_CNT     2
 #define SMB_CNT_START   0x40
 
-#define SCI_IRQ         9
-
 typedef struct {
     PciState pci;
-    guint16 sts, en, cnt;
+    AcpiPm1State pm1;
     guint16 gpe_sts, gpe_en;
-    guint8 apm[2];      /* control, status */
-    guint64 timer_half; /* half periods seen when TMROF was last cleared */
+    guint8 apm[2]; /* control, status */
     guint8 plain[PM_LEN];
     guint8 smb[SMB_LEN];
 } Piix4PmState;
@@ -77,8 +50,7 @@ typedef struct {
     PciDevice pci;
     Piix4PmState s;
     IoRegion *pm, *gpe, *apm, *smb;
-    IrqLine *sci;
-    Timer *timer;
+    AcpiPm1 pm1;
 } Piix4Pm;
 
 static const PciIds piix4_pm_ids = {
@@ -91,37 +63,10 @@ static const PciIds piix4_pm_ids = {
     .interrupt_pin = 1,
 };
 
-static guint64
-pm_ticks(const Piix4Pm *d)
-{
-    gint64 now = loop_now_ns(d->pci.dev.env->loop, CLOCK_GUEST);
-
-    return (guint64) ((unsigned __int128) now * PM_TIMER_HZ / 1000000000u);
-}
-
-static gint64
-ns_of_half(guint64 half)
-{
-    unsigned __int128 ticks = (unsigned __int128) half << PM_HALF_SHIFT;
-
-    return (gint64) (ticks * 1000000000u / PM_TIMER_HZ) + 1;
-}
-
-/* The one place that computes status, the interrupt line and the timer. */
 static void
 update_irq(Piix4Pm *d)
 {
-    Piix4PmState *s = &d->s;
-    bool event;
-
-    if ((pm_ticks(d) >> PM_HALF_SHIFT) > s->timer_half)
-        s->sts |= PM_TMROF;
-    event = (s->sts & s->en & PM_SOURCES) != 0 || (s->gpe_sts & s->gpe_en) != 0;
-    irq_line_set(d->sci, event && (s->cnt & PM_CNT_SCI_EN) != 0);
-    if ((s->en & PM_TMROF) != 0 && (s->sts & PM_TMROF) == 0)
-        timer_arm(d->timer, ns_of_half(s->timer_half + 1));
-    else
-        timer_arm(d->timer, -1);
+    acpi_pm1_update(&d->pm1, (d->s.gpe_sts & d->s.gpe_en) != 0);
 }
 
 static void
@@ -134,49 +79,17 @@ pm_timer_fired(void *data)
     g_mutex_unlock(&d->pci.dev.lock);
 }
 
-static void
-enter_sleep(Piix4Pm *d)
-{
-    unsigned type = (d->s.cnt & PM_CNT_SUS_TYP) >> 10;
-
-    if (type == PM_SUS_SOFT_OFF || type == PM_SUS_TO_DISK) {
-        device_request(&d->pci.dev, MACHINE_POWER_OFF,
-                       type == PM_SUS_SOFT_OFF ? "ACPI soft off (S5)"
-                                               : "ACPI suspend to disk (S4)");
-        return;
-    }
-    /* A guest that polls WAK_STS goes on as after the shortest of sleeps. */
-    device_guest_error(&d->pci.dev, "sleep type %u is not supported", type);
-    d->s.sts |= PM_WAK;
-}
-
-static guint8
-pm_read_byte(const Piix4Pm *d, guint64 offset, guint32 timer)
-{
-    unsigned shift = offset % 2 * 8;
-
-    if (offset < PM_EN)
-        return (guint8) (d->s.sts >> shift);
-    if (offset < PM_CNT)
-        return (guint8) (d->s.en >> shift);
-    if (offset < PM_CNT + 2)
-        return (guint8) (d->s.cnt >> shift);
-    if (offset >= PM_TMR && offset < PM_TMR + 4)
-        return (guint8) (timer >> (8 * (offset - PM_TMR)));
-    return d->s.plain[offset];
-}
-
 static guint64
 pm_read(void *dev, guint64 offset, unsigned size)
 {
     Piix4Pm *d = dev;
-    guint32 timer = (guint32) pm_ticks(d) & PM_TIMER_MASK;
-    guint64 value = 0;
 
-    if (offset < PM_EN)
+    if (offset < ACPI_PM1_STS + 2)
         update_irq(d); /* the timer's status is computed when asked for */
+    guint64 value = acpi_pm1_read(&d->pm1, (unsigned) offset, size);
     for (unsigned i = 0; i < size; i++)
-        value |= (guint64) pm_read_byte(d, offset + i, timer) << (8 * i);
+        if (offset + i >= PM_PLAIN)
+            value |= (guint64) d->s.plain[offset + i] << (8 * i);
     return value;
 }
 
@@ -187,32 +100,17 @@ replace_byte(guint16 word, unsigned shift, guint8 byte)
 }
 
 static void
-pm_write_byte(Piix4Pm *d, guint64 offset, guint8 byte)
-{
-    unsigned shift = offset % 2 * 8;
-
-    if (offset < PM_EN) {
-        d->s.sts &= (guint16) ~(byte << shift);
-        if (offset == PM_STS && (byte & PM_TMROF) != 0)
-            d->s.timer_half = pm_ticks(d) >> PM_HALF_SHIFT;
-    } else if (offset < PM_CNT) {
-        d->s.en = replace_byte(d->s.en, shift, byte) & PM_SOURCES;
-    } else if (offset < PM_CNT + 2) {
-        d->s.cnt = replace_byte(d->s.cnt, shift, byte) & PM_CNT_STORED;
-        if ((byte << shift & PM_CNT_SUS_EN) != 0)
-            enter_sleep(d);
-    } else if (offset >= PM_PLAIN) {
-        d->s.plain[offset] = byte;
-    }
-}
-
-static void
 pm_write(void *dev, guint64 offset, guint64 value, unsigned size)
 {
     Piix4Pm *d = dev;
 
-    for (unsigned i = 0; i < size; i++)
-        pm_write_byte(d, offset + i, (guint8) (value >> (8 * i)));
+    for (unsigned i = 0; i < size; i++) {
+        guint8 byte = (guint8) (value >> (8 * i));
+        if (offset + i < PM_PLAIN)
+            acpi_pm1_write(&d->pm1, (unsigned) offset + i, byte);
+        else
+            d->s.plain[offset + i] = byte;
+    }
     update_irq(d);
 }
 
@@ -267,10 +165,8 @@ apm_write(void *dev, guint64 offset, guint64 value, unsigned size)
     d->s.apm[offset] = (guint8) value;
     if (offset != 0)
         return;
-    if (value == APM_ACPI_ON)
-        d->s.cnt |= PM_CNT_SCI_EN;
-    else if (value == APM_ACPI_OFF)
-        d->s.cnt &= (guint16) ~PM_CNT_SCI_EN;
+    if (value == APM_ACPI_ON || value == APM_ACPI_OFF)
+        acpi_pm1_set_mode(&d->pm1, value == APM_ACPI_ON);
     update_irq(d);
 }
 
@@ -353,7 +249,7 @@ piix4_pm_press_power_button(Device *dev)
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
 
     g_mutex_lock(&dev->lock);
-    d->s.sts |= PM_PWRBTN;
+    acpi_pm1_press_button(&d->pm1);
     update_irq(d);
     g_mutex_unlock(&dev->lock);
 }
@@ -395,8 +291,7 @@ piix4_pm_realize(Device *dev, DeviceEnv *env, GError **error)
         return false;
     fill_config(&d->pci);
     d->pci.config_written = piix4_pm_config_written;
-    d->sci = irq_line_new(env, SCI_IRQ);
-    d->timer = timer_new(env->loop, CLOCK_GUEST, pm_timer_fired, d);
+    acpi_pm1_realize(&d->pm1, dev, &d->s.pm1, pm_timer_fired, d);
     d->pm = io_region_new("piix4-pm", &pm_ops, d, &dev->lock, PM_LEN);
     d->smb = io_region_new("piix4-smbus", &smb_ops, d, &dev->lock, SMB_LEN);
     d->gpe = io_region_new("piix4-gpe", &gpe_ops, d, &dev->lock, GPE_LEN);
@@ -420,8 +315,7 @@ piix4_pm_unrealize(Device *dev)
     g_clear_pointer(&d->smb, io_region_free);
     g_clear_pointer(&d->gpe, io_region_free);
     g_clear_pointer(&d->apm, io_region_free);
-    g_clear_pointer(&d->timer, timer_free);
-    g_clear_pointer(&d->sci, irq_line_free);
+    acpi_pm1_unrealize(&d->pm1);
     pci_device_unrealize(&d->pci);
 }
 
@@ -429,12 +323,10 @@ static void
 piix4_pm_restored(Device *dev)
 {
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
-    bool event = (d->s.sts & d->s.en & PM_SOURCES) != 0 ||
-                 (d->s.gpe_sts & d->s.gpe_en) != 0;
 
     pci_device_restored(&d->pci);
     update_mappings(d);
-    irq_line_adopt(d->sci, event && (d->s.cnt & PM_CNT_SCI_EN) != 0);
+    acpi_pm1_restored(&d->pm1, (d->s.gpe_sts & d->s.gpe_en) != 0);
     update_irq(d);
 }
 
@@ -443,7 +335,8 @@ piix4_pm_reset(Device *dev, ResetKind kind)
 {
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
 
-    d->s = (Piix4PmState){.timer_half = pm_ticks(d) >> PM_HALF_SHIFT};
+    d->s = (Piix4PmState){0};
+    acpi_pm1_reset(&d->pm1);
     pci_device_reset(&d->pci);
     update_mappings(d);
     update_irq(d);
@@ -452,15 +345,8 @@ piix4_pm_reset(Device *dev, ResetKind kind)
 static bool
 piix4_pm_check(const void *state, GError **error)
 {
-    const Piix4PmState *s = state;
-
-    if ((s->en & ~PM_SOURCES) == 0 && (s->cnt & ~PM_CNT_STORED) == 0 &&
-        s->timer_half < G_GUINT64_CONSTANT(1) << 32)
-        return true;
-    g_set_error(error, CARREL_STATE_ERROR, CARREL_STATE_ERROR_INVALID,
-                "piix4-pm: reserved bits are set in 'en' or 'cnt', or "
-                "'timer_half' is out of range");
-    return false;
+    return acpi_pm1_check(&((const Piix4PmState *) state)->pm1, "piix4-pm",
+                          error);
 }
 
 /* clang-format off */
@@ -471,13 +357,13 @@ static const PropDesc piix4_pm_props[] = {
 
 static const StateField piix4_pm_fields[] = {
     STATE_SUB(Piix4PmState, pci, &pci_state_desc),
-    STATE_FIELD(Piix4PmState, sts, STATE_U16),
-    STATE_FIELD(Piix4PmState, en, STATE_U16),
-    STATE_FIELD(Piix4PmState, cnt, STATE_U16),
+    STATE_FIELD_AS(Piix4PmState, pm1.sts, "sts", STATE_U16),
+    STATE_FIELD_AS(Piix4PmState, pm1.en, "en", STATE_U16),
+    STATE_FIELD_AS(Piix4PmState, pm1.cnt, "cnt", STATE_U16),
     STATE_FIELD(Piix4PmState, gpe_sts, STATE_U16),
     STATE_FIELD(Piix4PmState, gpe_en, STATE_U16),
     STATE_BLOB(Piix4PmState, apm),
-    STATE_FIELD(Piix4PmState, timer_half, STATE_U64),
+    STATE_FIELD_AS(Piix4PmState, pm1.timer_half, "timer_half", STATE_U64),
     STATE_BLOB(Piix4PmState, plain),
     STATE_BLOB(Piix4PmState, smb),
     STATE_FIELDS_END

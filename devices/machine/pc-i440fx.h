@@ -1,4 +1,5 @@
-/* devices/machine/pc-i440fx.h - the classic PC: i440FX, PIIX3, ISA devices.
+/* devices/machine/pc-i440fx.h - PCs with firmware and ISA devices: the classic
+ * one with i440FX and PIIX3, and the one with Q35 and ICH9 (pc-q35.c).
  *
  * The machine file knows which chips there are and how they are wired, and
  * nothing else; what backs a disk or a serial port is the caller's. */
@@ -25,8 +26,11 @@ typedef struct {
     unsigned number;    /* disk: its place in the boot order among disks */
 } PcDrive;
 
-/* Everything is read during pc_i440fx_build() only, except the backends. */
+typedef enum { PC_BOARD_I440FX, PC_BOARD_Q35 } PcBoardKind;
+
+/* Everything is read during pc_build() only, except the backends. */
 typedef struct {
+    PcBoardKind board;
     guint64 memory; /* bytes, multiple of 1 MiB */
     MemPages pages; /* that the host puts behind it */
     unsigned cpus;
@@ -37,7 +41,8 @@ typedef struct {
     bool display, cirrus; /* with a display: that card, not "vga" */
     guint32 vram_mib;
     PcDrive floppy[PC_FLOPPIES];
-    PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave */
+    PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave;
+                          * a Q35 has none */
     PcCards *cards;      /* emptied by the machine */
     CharLink *serial[PC_SERIALS]; /* NULL: no such port */
     CharLink *firmware_log;
@@ -55,5 +60,5 @@ typedef struct {
 /* Adds every device to vm, realized, in the order in which they are reset.
  * Set-up thread, before vm_start(). On failure devices stay in vm until
  * vm_remove_devices(), and ret_devices->pci must be freed all the same. */
-bool pc_i440fx_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
-                     GError **error);
+bool pc_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
+              GError **error);

@@ -29,8 +29,8 @@ cmos16(Device *rtc, guint8 low, guint64 value)
 static void
 cmos_memory(const PcSpec *spec, Device *rtc)
 {
-    guint64 low = pc_low_memory(spec->memory);
-    guint64 high = pc_high_memory(spec->memory) / (64 * KIB);
+    guint64 low = pc_low_memory(spec);
+    guint64 high = pc_high_memory(spec) / (64 * KIB);
     guint64 extended = low > MIB ? (low - MIB) / KIB : 0;
     guint64 above_16m = low > 16 * MIB ? (low - 16 * MIB) / (64 * KIB) : 0;
 
@@ -139,10 +139,9 @@ enum { E820_RAM = 1, E820_RESERVED = 2 };
 static void
 add_e820(const PcSpec *spec, Device *fw_cfg)
 {
-    guint64 high = pc_high_memory(spec->memory);
+    guint64 high = pc_high_memory(spec);
     E820Entry table[] = {
-        {0, GUINT64_TO_LE(pc_low_memory(spec->memory)),
-         GUINT32_TO_LE(E820_RAM)},
+        {0, GUINT64_TO_LE(pc_low_memory(spec)), GUINT32_TO_LE(E820_RAM)},
         {GUINT64_TO_LE(PC_RESERVED_BASE), GUINT64_TO_LE(PC_RESERVED_LEN),
          GUINT32_TO_LE(E820_RESERVED)},
         {GUINT64_TO_LE(PC_HIGH_MEMORY), GUINT64_TO_LE(high),
@@ -178,8 +177,9 @@ append_boot_paths(const PcSpec *spec, PcBoot kind, GString *out)
     if (kind == PC_BOOT_FLOPPY) {
         for (unsigned i = 0; i < PC_FLOPPIES; i++)
             if (spec->floppy[i].present)
-                g_string_append_printf(
-                    out, "/pci@i0cf8/isa@1/fdc@03f0/floppy@%u\n", i);
+                g_string_append_printf(out,
+                                       "/pci@i0cf8/isa@%x/fdc@03f0/floppy@%u\n",
+                                       pc_board(spec)->isa_devfn >> 3, i);
         return;
     }
     for (unsigned n = 0; n < PC_MAX_BOOT_UNITS; n++)
