@@ -12,6 +12,7 @@ extern const DeviceClass i440fx_class;
 extern const DeviceClass ich9_lpc_class;
 extern const DeviceClass pci_hotplug_class;
 extern const DeviceClass pci_ecam_class;
+extern const DeviceClass pcie_root_port_class;
 extern const DeviceClass piix3_class;
 extern const DeviceClass piix4_pm_class;
 extern const DeviceClass q35_mch_class;
@@ -83,6 +84,7 @@ static const DeviceClass *const registry[] = {
     &ich9_lpc_class,
     &pci_hotplug_class,
     &pci_ecam_class,
+    &pcie_root_port_class,
     &piix3_class,
     &piix4_pm_class,
     &q35_mch_class,
