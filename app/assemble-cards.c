@@ -117,11 +117,11 @@ add_unit_boot(const Plugging *g, const Drive *d, unsigned slot)
         pc_cards_add_boot(g->cards, kind, d->number,
                           "scsi@%x/channel@0/disk@0,%x", slot, d->unit);
     else if (function == 0)
-        pc_cards_add_boot(g->cards, kind, d->number, "sata@%x/drive@%x/disk@0",
-                          slot, d->unit);
+        pc_cards_add_boot(g->cards, kind, d->number,
+                          "pci8086,2922@%x/drive@%x/disk@0", slot, d->unit);
     else
         pc_cards_add_boot(g->cards, kind, d->number,
-                          "sata@%x,%x/drive@%x/disk@0", slot, function,
+                          "pci8086,2922@%x,%x/drive@%x/disk@0", slot, function,
                           d->unit);
 }
 

@@ -36,9 +36,8 @@ open_kernel(Machine *m, const Profile *p, GError **error)
     return true;
 }
 
-/* The guest's are the host's. */
-static unsigned
-address_bits(void)
+unsigned
+machine_address_bits(void)
 {
     unsigned a = 0, b, c, d;
 
@@ -61,7 +60,7 @@ machine_build_minimal(Machine *m, const Profile *p, GError **error)
         .cards = &cards,
         .acpi = profile_get_bool(p, "machine.acpi"),
         .debug_exit = profile_get_bool(p, "machine.debug-exit"),
-        .address_bits = address_bits(),
+        .address_bits = machine_address_bits(),
     };
 
     if (machine_plug_cards(m, p, &cards, error))

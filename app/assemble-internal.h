@@ -199,7 +199,10 @@ bool machine_add_usb(Machine *m, const Profile *p, const char *section,
                      GError **error);
 bool machine_remove_usb(Machine *m, const char *section, GError **error);
 
-/* assemble-direct.c: whether the profile is for the minimal machine. */
+/* assemble-direct.c: bits of a guest's physical addresses: the host's; 0: not
+ * known. */
+unsigned machine_address_bits(void);
+/* Whether the profile is for the minimal machine. */
 bool machine_is_minimal(const Profile *p);
 /* assemble-cards.c: whether it is for the board with PCI Express. */
 bool machine_is_q35(const Profile *p);

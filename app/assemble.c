@@ -359,6 +359,7 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, PcSpec *spec,
         .firmware_log = m->firmware_log,
         .boot_menu = profile_get_bool(p, "machine.boot-menu"),
         .acpi = profile_get_bool(p, "machine.acpi"),
+        .address_bits = machine_address_bits(),
         .local_time =
             strcmp(profile_get_string(p, "machine.rtc"), "localtime") == 0,
         .cards = cards,

@@ -1,22 +1,13 @@
 /* devices/firmware/acpi.c - see acpi.h. ACPI 6.4, section 5.2. */
-#include "devices/firmware/acpi.h"
+#include "devices/firmware/acpi-internal.h"
 
 #include <string.h>
 
 #define HEADER_LEN     36u
 #define LENGTH_OFFSET  4u
 #define SUM_OFFSET     9u
-#define RSDP_LEN       36u
+#define FACS_LEN       64u
 #define RSDP_FIRST_LEN 20u /* what the first sum covers */
-#define RSDP_ROOM      64u
-#define MAX_LISTED     16u
-
-struct AcpiSet {
-    Gpa base;
-    GByteArray *bytes; /* from base; begins with room for the RSDP */
-    Gpa listed[MAX_LISTED];
-    unsigned n_listed;
-};
 
 void
 acpi_put(GByteArray *table, guint64 value, unsigned n_bytes)
@@ -86,7 +77,7 @@ acpi_set_new(Gpa base)
 
     set->base = base;
     set->bytes = g_byte_array_new();
-    for (unsigned i = 0; i < RSDP_ROOM; i++)
+    for (unsigned i = 0; i < ACPI_RSDP_ROOM; i++)
         acpi_put(set->bytes, 0, 1);
     return set;
 }
@@ -99,38 +90,66 @@ acpi_set_add(AcpiSet *set, GByteArray *table, bool listed)
     acpi_poke(table, LENGTH_OFFSET, table->len, 4);
     acpi_poke(table, SUM_OFFSET, 0, 1);
     acpi_poke(table, SUM_OFFSET, sum_to_zero(table->data, table->len), 1);
+    g_assert(set->n_sums < ACPI_MAX_PARTS);
+    set->sums[set->n_sums].at = set->bytes->len;
+    set->sums[set->n_sums++].len = table->len;
     g_byte_array_append(set->bytes, table->data, table->len);
     pad(set->bytes, 16);
     g_byte_array_unref(table);
     if (listed) {
-        g_assert(set->n_listed < MAX_LISTED);
+        g_assert(set->n_listed < ACPI_MAX_PARTS);
         set->listed[set->n_listed++] = at;
     }
     return at;
 }
 
-static void
-write_rsdp(AcpiSet *set, Gpa xsdt)
+Gpa
+acpi_set_add_facs(AcpiSet *set)
 {
-    GByteArray *b = set->bytes;
+    pad(set->bytes, FACS_LEN);
+    guint at = set->bytes->len;
+    g_byte_array_append(set->bytes, (const guint8 *) "FACS", 4);
+    acpi_put(set->bytes, FACS_LEN, 4);
+    pad(set->bytes, FACS_LEN);
+    return set->base + at;
+}
 
+void
+acpi_set_point(AcpiSet *set, Gpa at, unsigned size)
+{
+    g_assert(set->n_pointers < ACPI_MAX_PARTS);
+    set->pointers[set->n_pointers].at = (guint32) (at - set->base);
+    set->pointers[set->n_pointers++].size = size;
+}
+
+void
+acpi_write_rsdp(GByteArray *b, Gpa xsdt)
+{
     memcpy(b->data, "RSD PTR ", 8);
     memcpy(b->data + 9, "CARREL", 6);
     acpi_poke(b, 15, 2, 1); /* revision: it has an XSDT */
-    acpi_poke(b, 20, RSDP_LEN, 4);
+    acpi_poke(b, 20, ACPI_RSDP_LEN, 4);
     acpi_poke(b, 24, xsdt, 8);
     acpi_poke(b, 8, sum_to_zero(b->data, RSDP_FIRST_LEN), 1);
-    acpi_poke(b, 32, sum_to_zero(b->data, RSDP_LEN), 1);
+    acpi_poke(b, 32, sum_to_zero(b->data, ACPI_RSDP_LEN), 1);
 }
 
-GBytes *
-acpi_set_finish(AcpiSet *set)
+Gpa
+acpi_set_add_root(AcpiSet *set)
 {
     GByteArray *xsdt = acpi_table_new("XSDT", 1);
 
     for (unsigned i = 0; i < set->n_listed; i++)
         acpi_put(xsdt, set->listed[i], 8);
-    write_rsdp(set, acpi_set_add(set, xsdt, false));
+    return acpi_set_add(set, xsdt, false);
+}
+
+GBytes *
+acpi_set_finish(AcpiSet *set)
+{
+    Gpa xsdt = acpi_set_add_root(set);
+
+    acpi_write_rsdp(set->bytes, xsdt);
     GBytes *bytes = g_byte_array_free_to_bytes(set->bytes);
     g_free(set);
     return bytes;

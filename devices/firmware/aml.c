@@ -26,17 +26,22 @@ enum {
     OP_EXT = 0x5b,
     OP_ROOT = 0x5c,
     OP_LOCAL0 = 0x60,
+    OP_ARG0 = 0x68,
     OP_STORE = 0x70,
     OP_AND = 0x7b,
     OP_NOTIFY = 0x86,
+    OP_DWORD_FIELD = 0x8a,
     OP_IF = 0xa0,
+    OP_RETURN = 0xa4,
     EXT_REGION = 0x80,
     EXT_FIELD = 0x81,
     EXT_DEVICE = 0x82,
 };
 
-#define REGION_SYSTEM_IO  0x01
-#define FIELD_BYTE_ACCESS 0x01 /* no lock, preserve */
+#define REGION_SYSTEM_IO   0x01
+#define REGION_PCI_CONFIG  0x02
+#define FIELD_BYTE_ACCESS  0x01 /* no lock, preserve */
+#define FIELD_DWORD_ACCESS 0x03
 
 struct Aml {
     GByteArray *bytes;
@@ -270,24 +275,104 @@ aml_notify(Aml *aml, const char *path, guint8 value)
 }
 
 void
-aml_port_fields(Aml *aml, const char *region, guint16 port, guint8 len,
-                const char *const *names)
+aml_dword_field(Aml *aml, const char *buffer, guint8 offset, const char *name)
+{
+    put(aml->bytes, OP_DWORD_FIELD, 1);
+    if (strcmp(buffer, AML_ARG0) == 0)
+        put(aml->bytes, OP_ARG0, 1);
+    else
+        put_path(aml->bytes, buffer);
+    aml_integer(aml, offset);
+    put_path(aml->bytes, name);
+}
+
+void
+aml_store(Aml *aml, const char *from, const char *to)
+{
+    put(aml->bytes, OP_STORE, 1);
+    put_path(aml->bytes, from);
+    put_path(aml->bytes, to);
+}
+
+void
+aml_store_integer(Aml *aml, guint64 value, const char *to)
+{
+    put(aml->bytes, OP_STORE, 1);
+    aml_integer(aml, value);
+    put_path(aml->bytes, to);
+}
+
+void
+aml_and(Aml *aml, const char *from, guint64 mask, const char *to)
+{
+    put(aml->bytes, OP_AND, 1);
+    put_path(aml->bytes, from);
+    aml_integer(aml, mask);
+    put_path(aml->bytes, to);
+}
+
+void
+aml_return(Aml *aml, const char *path)
+{
+    put(aml->bytes, OP_RETURN, 1);
+    put_path(aml->bytes, path);
+}
+
+void
+aml_reference(Aml *aml, const char *path)
+{
+    put_path(aml->bytes, path);
+}
+
+/* ---- fields ---- */
+
+static void
+put_region(Aml *aml, const char *region, guint8 space, guint64 at, guint8 len)
 {
     put(aml->bytes, OP_EXT | EXT_REGION << 8, 2);
     put_path(aml->bytes, region);
-    put(aml->bytes, REGION_SYSTEM_IO, 1);
-    aml_integer(aml, port);
+    put(aml->bytes, space, 1);
+    aml_integer(aml, at);
     aml_integer(aml, len);
+}
 
+static void
+put_fields(Aml *aml, const char *region, guint8 access, unsigned bits,
+           const char *const *names)
+{
     put(aml->bytes, OP_EXT | EXT_FIELD << 8, 2);
     begin(aml);
     put_path(aml->bytes, region);
-    put(aml->bytes, FIELD_BYTE_ACCESS, 1);
+    put(aml->bytes, access, 1);
     for (unsigned i = 0; names[i] != NULL; i++) {
         put_segment(aml->bytes, names[i], strlen(names[i]));
-        put(aml->bytes, 8, 1); /* bits */
+        put(aml->bytes, bits, 1);
     }
     aml_end(aml);
+}
+
+void
+aml_port_fields(Aml *aml, const char *region, guint16 port, guint8 len,
+                const char *const *names)
+{
+    put_region(aml, region, REGION_SYSTEM_IO, port, len);
+    put_fields(aml, region, FIELD_BYTE_ACCESS, 8, names);
+}
+
+void
+aml_port_fields32(Aml *aml, const char *region, guint16 port, guint8 len,
+                  const char *const *names)
+{
+    put_region(aml, region, REGION_SYSTEM_IO, port, len);
+    put_fields(aml, region, FIELD_DWORD_ACCESS, 32, names);
+}
+
+void
+aml_config_fields(Aml *aml, const char *region, guint8 offset, guint8 len,
+                  const char *const *names)
+{
+    put_region(aml, region, REGION_PCI_CONFIG, offset, len);
+    put_fields(aml, region, FIELD_BYTE_ACCESS, 8, names);
 }
 
 /* ---- resources ---- */
@@ -318,6 +403,25 @@ aml_res_interrupt(GByteArray *res, guint32 gsi, bool level)
     put(res, level ? 0x01 : 0x03, 1); /* consumer; bit 1: edge */
     put(res, 1, 1);                   /* one number */
     put(res, gsi, 4);
+}
+
+void
+aml_res_interrupts(GByteArray *res, const guint8 *gsis, unsigned n)
+{
+    put(res, 0x89, 1);
+    put(res, 2 + 4 * n, 2);
+    put(res, 0x09, 1); /* consumer, level, active high, shared */
+    put(res, n, 1);
+    for (unsigned i = 0; i < n; i++)
+        put(res, gsis[i], 4);
+}
+
+void
+aml_res_dma8(GByteArray *res, unsigned channel)
+{
+    put(res, 0x2a, 1);
+    put(res, 1u << channel, 1);
+    put(res, 0x00, 1); /* compatible, no bus master, 8 bits */
 }
 
 void
@@ -372,13 +476,19 @@ aml_res_memory64_window(GByteArray *res, guint64 first, guint64 last)
 }
 
 void
-aml_name_resources(Aml *aml, const GByteArray *res)
+aml_name_buffer(Aml *aml, const char *name, const GByteArray *res)
 {
-    aml_name(aml, "_CRS");
+    aml_name(aml, name);
     put(aml->bytes, OP_BUFFER, 1);
     begin(aml);
     aml_integer(aml, res->len + 2);
     g_byte_array_append(aml->bytes, res->data, res->len);
     put(aml->bytes, 0x79, 2); /* end tag; a sum of 0 is not checked */
     aml_end(aml);
+}
+
+void
+aml_name_resources(Aml *aml, const GByteArray *res)
+{
+    aml_name_buffer(aml, "_CRS", res);
 }

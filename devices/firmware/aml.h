@@ -36,16 +36,40 @@ void aml_notify(Aml *aml, const char *path, guint8 value);
  * with 8 bits for each of names, NULL at the end. */
 void aml_port_fields(Aml *aml, const char *region, guint16 port, guint8 len,
                      const char *const *names);
+/* The same with accesses of 32 bits and as many for each name. */
+void aml_port_fields32(Aml *aml, const char *region, guint16 port, guint8 len,
+                       const char *const *names);
+/* The same, of 8 bits, in the configuration space of the PCI function whose
+ * device is open. */
+void aml_config_fields(Aml *aml, const char *region, guint8 offset, guint8 len,
+                       const char *const *names);
+
+/* CreateDWordField (buffer, offset, name); the buffer is Arg0 or a path. */
+#define AML_ARG0 "Arg0"
+void aml_dword_field(Aml *aml, const char *buffer, guint8 offset,
+                     const char *name);
+/* Store (from, to), Store (value, to), And (from, mask, to), Return (path). */
+void aml_store(Aml *aml, const char *from, const char *to);
+void aml_store_integer(Aml *aml, guint64 value, const char *to);
+void aml_and(Aml *aml, const char *from, guint64 mask, const char *to);
+void aml_return(Aml *aml, const char *path);
+/* The name itself, as an element of a package. */
+void aml_reference(Aml *aml, const char *path);
 
 /* Resource descriptors, section 6.4, collected in a GByteArray... */
 void aml_res_port(GByteArray *res, guint16 port, guint8 len);
 /* level: else edge; active high. */
 void aml_res_interrupt(GByteArray *res, guint32 gsi, bool level);
+/* One of n, level, shared: what a link device can be set to. */
+void aml_res_interrupts(GByteArray *res, const guint8 *gsis, unsigned n);
+void aml_res_dma8(GByteArray *res, unsigned channel);
 void aml_res_memory_fixed(GByteArray *res, guint32 base, guint32 len);
 /* Windows that a bridge passes on; last: inclusive. */
 void aml_res_bus_window(GByteArray *res, guint16 first, guint16 last);
 void aml_res_port_window(GByteArray *res, guint16 first, guint16 last);
 void aml_res_memory_window(GByteArray *res, guint32 first, guint32 last);
 void aml_res_memory64_window(GByteArray *res, guint64 first, guint64 last);
-/* ...and written as Name (_CRS, Buffer). res stays the caller's. */
+/* ...and written as Name (_CRS, Buffer), or by another name. res stays the
+ * caller's. */
 void aml_name_resources(Aml *aml, const GByteArray *res);
+void aml_name_buffer(Aml *aml, const char *name, const GByteArray *res);

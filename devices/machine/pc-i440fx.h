@@ -34,11 +34,12 @@ typedef struct {
     guint64 memory; /* bytes, multiple of 1 MiB */
     MemPages pages; /* that the host puts behind it */
     unsigned cpus;
-    GBytes *bios;         /* at most 1 MiB; a UEFI's code: 8 MiB */
-    GBytes *uefi_vars;    /* what its flash holds below that; NULL: a BIOS */
-    Block *nvram;         /* where that is kept; borrowed; NULL: nowhere */
-    GBytes *vga_bios;     /* NULL: none */
-    bool display, cirrus; /* with a display: that card, not "vga" */
+    unsigned address_bits; /* of the guest's physical addresses; 0: not known */
+    GBytes *bios;          /* at most 1 MiB; a UEFI's code: 8 MiB */
+    GBytes *uefi_vars;     /* what its flash holds below that; NULL: a BIOS */
+    Block *nvram;          /* where that is kept; borrowed; NULL: nowhere */
+    GBytes *vga_bios;      /* NULL: none */
+    bool display, cirrus;  /* with a display: that card, not "vga" */
     guint32 vram_mib;
     PcDrive floppy[PC_FLOPPIES];
     PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave;

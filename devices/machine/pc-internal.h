@@ -2,6 +2,7 @@
 #pragma once
 
 #include "devices/chipset/pam.h"
+#include "devices/firmware/acpi.h"
 #include "devices/machine/machine-build.h"
 #include "devices/machine/pc-i440fx.h"
 
@@ -57,3 +58,7 @@ void pc_fill_cmos(const PcSpec *spec, Device *rtc, Device *fdc);
 
 /* Tables and files for SeaBIOS. */
 void pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg);
+
+/* ACPI tables, for firmware without its own; and as fw_cfg's files. */
+void pc_make_acpi(const PcSpec *spec, AcpiFiles *ret_files);
+void pc_offer_acpi(const PcSpec *spec, Device *fw_cfg);

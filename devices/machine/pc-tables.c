@@ -2,7 +2,7 @@
  * and fw_cfg.
  *
  * CMOS: the IBM AT layout as SeaBIOS and old systems read it; fw_cfg keys and
- * files: SeaBIOS 1.16. ACPI tables are the firmware's own. */
+ * files: SeaBIOS 1.16, whose ACPI tables are its own; UEFI takes ours. */
 #include <string.h>
 
 #include "devices/firmware/fw-cfg.h"
@@ -211,6 +211,8 @@ pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg)
     fw_cfg_add_u16(fw_cfg, FW_CFG_BOOT_MENU, spec->boot_menu);
     add_e820(spec, fw_cfg);
     add_boot_order(spec, fw_cfg);
+    if (pc_is_uefi(spec) && spec->acpi)
+        pc_offer_acpi(spec, fw_cfg);
     if (spec->display && spec->vga_bios != NULL)
         fw_cfg_add_file(fw_cfg,
                         spec->cirrus ? "pci1013,00b8.rom" : "pci1234,1111.rom",

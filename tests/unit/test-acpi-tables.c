@@ -2,11 +2,10 @@
  * minimal machine's tables by ACPICA's own reader where it is installed. */
 #include <string.h>
 
-#include <glib/gstdio.h>
-
 #include "devices/firmware/acpi.h"
 #include "devices/firmware/aml.h"
 #include "devices/machine/pc-virtio-internal.h"
+#include "tests/unit/acpica.h"
 #include "tests/unit/boot-rig.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-vm.h"
@@ -199,31 +198,16 @@ test_root_pointer_leads_to_sound_tables(void)
     CU_ASSERT_EQUAL(found, 3);
 }
 
-/* Runs a program of ACPICA on the DSDT; false when it is not installed. */
+/* False when it is not installed. */
 static bool
 run_acpica(const char *program, const char *options, char **ret_output)
 {
-    g_autofree char *path = g_find_program_in_path(program);
-    g_autofree char *dir = g_dir_make_tmp("carrel-acpi-XXXXXX", NULL);
-    g_autofree char *file = g_build_filename(dir, "dsdt.aml", NULL);
     g_autoptr(GBytes) bytes = make_tables(2, G_GUINT64_CONSTANT(256) << 20, 3);
-    const guint8 *data = g_bytes_get_data(bytes, NULL);
-    g_autofree char *command = g_strdup_printf(
-        "sh -c 'cd %s && %s %s dsdt.aml 2>&1; cat dsdt.dsl 2>/dev/null; "
-        "rm -rf %s'",
-        dir, program, options, dir);
+    const guint8 *dsdt = (const guint8 *) g_bytes_get_data(bytes, NULL) + 64;
 
-    if (path != NULL) {
-        const guint8 *dsdt = data + 64;
-        g_assert(memcmp(dsdt, "DSDT", 4) == 0);
-        g_assert(g_file_set_contents(file, (const char *) dsdt,
-                                     (gssize) boot_rig_get(dsdt + 4, 4), NULL));
-        g_assert(
-            g_spawn_command_line_sync(command, ret_output, NULL, NULL, NULL));
-    } else {
-        g_rmdir(dir);
-    }
-    return path != NULL;
+    g_assert(memcmp(dsdt, "DSDT", 4) == 0);
+    return acpica_run(program, options, dsdt, boot_rig_get(dsdt + 4, 4),
+                      ret_output);
 }
 
 static void
