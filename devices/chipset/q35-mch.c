@@ -9,6 +9,7 @@
  * not to use SMM. */
 #include "devices/chipset/q35-mch.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "devices/chipset/ich9-lpc.h"
@@ -22,6 +23,7 @@
 #define PCIEXBAR_ADDRESS G_GUINT64_CONSTANT(0xff0000000) /* bits 35 to 28 */
 #define PCIEXBAR_128M    G_GUINT64_CONSTANT(0x8000000)
 #define PCIEXBAR_64M     G_GUINT64_CONSTANT(0x4000000)
+#define LIMIT_32         G_GUINT64_CONSTANT(0x100000000)
 #define MCH_PAM0         0x90
 #define MCH_PAM6         0x96
 #define MCH_SMRAM        0x9d
@@ -43,6 +45,7 @@ typedef struct {
     PciConf1 ports;
     Pam pam;
     IoRegion *windows[3]; /* by PCIEXBAR's length; one is mapped at most */
+    _Atomic guint32 ecam; /* q35_mch_ecam()'s answer; written by config lock */
 } Q35Mch;
 
 static const PciIds q35_mch_ids = {
@@ -116,6 +119,10 @@ update_window(Q35Mch *d)
     for (unsigned i = 0; i < G_N_ELEMENTS(window_len); i++)
         if ((i != length || !enabled) && io_region_is_mapped(d->windows[i]))
             io_unmap(mmio, d->windows[i]);
+    atomic_store_explicit(
+        &d->ecam,
+        enabled && length == 0 && base < LIMIT_32 ? (guint32) base : 0,
+        memory_order_relaxed);
     if (!enabled || base == 0)
         return;
     int ret = io_map(mmio, d->windows[length], base, -1);
@@ -152,6 +159,13 @@ q35_mch_config_written(PciDevice *pdev, unsigned offset, unsigned size,
         pam_update(&d->pam, pdev->state->config + MCH_PAM0);
     if (touches(offset, size, MCH_PCIEXBAR, MCH_PCIEXBAR + 7))
         update_window(d);
+}
+
+guint32
+q35_mch_ecam(Device *dev)
+{
+    return atomic_load_explicit(&DEVICE_OF(Q35Mch, dev)->ecam,
+                                memory_order_relaxed);
 }
 
 Pam *

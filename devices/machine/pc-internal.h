@@ -59,6 +59,7 @@ void pc_fill_cmos(const PcSpec *spec, Device *rtc, Device *fdc);
 /* Tables and files for SeaBIOS. */
 void pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg);
 
-/* ACPI tables, for firmware without its own; and as fw_cfg's files. */
-void pc_make_acpi(const PcSpec *spec, AcpiFiles *ret_files);
-void pc_offer_acpi(const PcSpec *spec, Device *fw_cfg);
+/* ACPI tables, for firmware without its own; and as fw_cfg's files. ecam: where
+ * configuration space is, 0: nowhere in memory. */
+void pc_make_acpi(const PcSpec *spec, guint32 ecam, AcpiFiles *ret_files);
+void pc_offer_acpi(const PcSpec *spec, guint32 ecam, Device *fw_cfg);

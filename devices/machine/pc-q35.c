@@ -6,6 +6,7 @@
  *   00:03.0 and up: what the profile plugs in, see pc-cards.h */
 #include "devices/chipset/ich9-lpc.h"
 #include "devices/chipset/q35-mch.h"
+#include "devices/firmware/fw-cfg.h"
 #include "devices/machine/pc-internal.h"
 
 #define GIB (G_GUINT64_CONSTANT(1) << 30)
@@ -31,6 +32,36 @@ press_power(void *isa)
     ich9_lpc_press_power_button(isa);
 }
 
+typedef struct {
+    PcSpec spec; /* what of it is for the set-up only is not looked at */
+    Device *bridge;
+} Tables;
+
+/* Firmware has put configuration space somewhere before it asks. */
+static GBytes *
+make_tables(void *data)
+{
+    const Tables *t = data;
+    guint32 ecam = q35_mch_ecam(t->bridge);
+    AcpiFiles files;
+
+    pc_make_acpi(&t->spec, ecam != 0 ? ecam : Q35_ECAM_BASE, &files);
+    GBytes *tables = g_bytes_ref(files.tables);
+    acpi_files_clear(&files);
+    return tables;
+}
+
+static void
+fill_tables(const PcBuild *b)
+{
+    Tables *t = g_new0(Tables, 1);
+
+    t->spec = *b->spec;
+    t->bridge = b->bridge;
+    pc_offer_acpi(b->spec, Q35_ECAM_BASE, b->fw_cfg);
+    fw_cfg_set_maker(b->fw_cfg, ACPI_FILE_TABLES, make_tables, t, g_free);
+}
+
 const PcBoard pc_board_q35 = {
     .bridge = "q35-mch",
     .isa = "ich9-lpc",
@@ -39,4 +70,5 @@ const PcBoard pc_board_q35 = {
     .low_memory = low_memory,
     .build_power = build_power,
     .press_power = press_power,
+    .fill_tables = fill_tables,
 };

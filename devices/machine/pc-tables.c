@@ -211,8 +211,8 @@ pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg)
     fw_cfg_add_u16(fw_cfg, FW_CFG_BOOT_MENU, spec->boot_menu);
     add_e820(spec, fw_cfg);
     add_boot_order(spec, fw_cfg);
-    if (pc_is_uefi(spec) && spec->acpi)
-        pc_offer_acpi(spec, fw_cfg);
+    if (pc_is_uefi(spec) && spec->acpi && spec->board == PC_BOARD_I440FX)
+        pc_offer_acpi(spec, 0, fw_cfg);
     if (spec->display && spec->vga_bios != NULL)
         fw_cfg_add_file(fw_cfg,
                         spec->cirrus ? "pci1013,00b8.rom" : "pci1234,1111.rom",
