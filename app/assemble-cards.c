@@ -70,6 +70,17 @@ is_wanted(const Plugging *g, const char *section)
     return g->only == NULL || strcmp(g->only, section) == 0;
 }
 
+/* Firmware's path to the first function of a slot, as SeaBIOS spells it: what a
+ * device of that kind is called, perhaps behind a root port. */
+static char *
+firmware_path(const Plugging *g, const char *kind, unsigned slot)
+{
+    bool port = machine_is_q35(g->p) && (PC_Q35_PORTS >> slot & 1) != 0;
+
+    return port ? g_strdup_printf("pci-bridge@%x/%s@0", slot, kind)
+                : g_strdup_printf("%s@%x", kind, slot);
+}
+
 static bool
 plug_virtio_disk(const Plugging *g, Drive *d)
 {
@@ -78,8 +89,8 @@ plug_virtio_disk(const Plugging *g, Drive *d)
 
     device_set_link(dev, "drive", d->block);
     pc_cards_add(g->cards, dev, SLOT_DISK + d->number);
-    pc_cards_add_boot(g->cards, PC_BOOT_DISK, d->number, "scsi@%u/disk@0,0",
-                      SLOT_DISK + d->number);
+    g_autofree char *at = firmware_path(g, "scsi", SLOT_DISK + d->number);
+    pc_cards_add_boot(g->cards, PC_BOOT_DISK, d->number, "%s/disk@0,0", at);
     return set_u64(g, dev, "queues", queues(g)) &&
            set_u64(g, dev, "own-thread", 1) &&
            (*serial == '\0' ||
@@ -234,8 +245,9 @@ plug_pci_nic(const Plugging *g, Device *dev, const OpenNic *o)
     pc_cards_add(g->cards, dev, SLOT_NET + nic->number);
     if (o->rom != NULL) {
         device_set_link(dev, "rom", o->rom);
-        pc_cards_add_boot(g->cards, PC_BOOT_NET, nic->number, "ethernet@%x",
-                          SLOT_NET + nic->number);
+        g_autofree char *at =
+            firmware_path(g, "ethernet", SLOT_NET + nic->number);
+        pc_cards_add_boot(g->cards, PC_BOOT_NET, nic->number, "%s", at);
     }
     return strcmp(nic->model, "virtio-net") != 0 || set_virtio_nic(g, dev, nic);
 }

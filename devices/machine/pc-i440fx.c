@@ -167,8 +167,9 @@ build_ide(PcBuild *b)
 static void
 build_cards(PcBuild *b)
 {
-    if (!b->build.failed && !pc_cards_plug(b->spec->cards, b->build.vm,
-                                           b->out->pci, b->build.error))
+    if (!b->build.failed &&
+        !pc_cards_plug(b->spec->cards, b->build.vm, b->out->pci, b->out->ports,
+                       b->build.error))
         b->build.failed = true;
 }
 

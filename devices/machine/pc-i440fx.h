@@ -55,6 +55,7 @@ typedef struct {
 /* What the owner of the machine works with later; NULL: absent. */
 typedef struct {
     Device *fdc, *ide, *pm, *hotplug;
+    Device *ports[PC_SLOTS]; /* root ports, by the slots of their cards */
     PciBus *pci; /* free with pci_bus_free() after vm_remove_devices() */
 } PcDevices;
 
@@ -63,3 +64,21 @@ typedef struct {
  * vm_remove_devices(), and ret_devices->pci must be freed all the same. */
 bool pc_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
               GError **error);
+
+/* Slots of a Q35 whose cards are behind a root port, one bit each: those of a
+ * profile's disks, network cards and devices of the host. */
+#define PC_Q35_PORTS 0x00fff0f0u
+
+/* pc-slots.c: cards that come and go while the guest runs, by either way that
+ * boards have. Any thread, unless the comment says otherwise. */
+/* Whether the slot is one that can be told of. */
+bool pc_slot_is_hot(const PcDevices *pc, unsigned slot);
+/* There is a new card in it; the guest is asked to let it go; it went without
+ * asking. Nothing where the slot is not hot. */
+void pc_slot_inserted(const PcDevices *pc, unsigned slot);
+void pc_slot_request_removal(const PcDevices *pc, unsigned slot);
+void pc_slot_removed(const PcDevices *pc, unsigned slot);
+/* ejected() runs on the loop thread, without a lock, when the guest has let a
+ * slot go, and at a reset for those it was asked for. Set-up thread. */
+void pc_slots_set_owner(const PcDevices *pc,
+                        void (*ejected)(void *data, unsigned slot), void *data);

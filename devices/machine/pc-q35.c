@@ -3,7 +3,8 @@
  *
  *   00:00.0 Q35 MCH   00:1f.0 ICH9 LPC   00:1f.2 SATA (a card of the profile)
  *   00:02.0 VGA       ISA devices as everywhere
- *   00:03.0 and up: what the profile plugs in, see pc-cards.h */
+ *   00:03.0 and up: what the profile plugs in, see pc-cards.h; PC_Q35_PORTS are
+ *   root ports, and those cards behind them */
 #include "devices/chipset/ich9-lpc.h"
 #include "devices/chipset/q35-mch.h"
 #include "devices/firmware/fw-cfg.h"
@@ -24,6 +25,21 @@ static void
 build_power(PcBuild *b)
 {
     b->out->pm = b->isa;
+}
+
+/* Before the cards: those of their slots are behind them. */
+static void
+build_ports(PcBuild *b)
+{
+    for (unsigned slot = 0; slot < PC_SLOTS; slot++) {
+        if ((PC_Q35_PORTS >> slot & 1) == 0)
+            continue;
+        g_autofree char *id = g_strdup_printf("port%u", slot);
+        Device *port =
+            pc_create_pci(b, "pcie-root-port", id, PCI_DEVFN(slot, 0));
+        machine_set_u64(&b->build, port, "slot", slot);
+        b->out->ports[slot] = machine_add(&b->build, port);
+    }
 }
 
 static void
@@ -69,6 +85,7 @@ const PcBoard pc_board_q35 = {
     .segments = q35_mch_pam,
     .low_memory = low_memory,
     .build_power = build_power,
+    .build_storage = build_ports,
     .press_power = press_power,
     .fill_tables = fill_tables,
 };
