@@ -39,6 +39,12 @@ typedef struct {
     GError **error;
 } Plugging;
 
+bool
+machine_is_q35(const Profile *p)
+{
+    return strcmp(profile_get_string(p, "machine.chipset"), "pc-q35") == 0;
+}
+
 static const char *
 get(const Plugging *g, const char *section, const char *key)
 {
@@ -67,6 +73,17 @@ is_wanted(const Plugging *g, const char *section)
     return g->only == NULL || strcmp(g->only, section) == 0;
 }
 
+/* Firmware's path to the first function of a slot, as SeaBIOS spells it: what a
+ * device of that kind is called, perhaps behind a root port. */
+static char *
+firmware_path(const Plugging *g, const char *kind, unsigned slot)
+{
+    bool port = machine_is_q35(g->p) && (PC_Q35_PORTS >> slot & 1) != 0;
+
+    return port ? g_strdup_printf("pci-bridge@%x/%s@0", slot, kind)
+                : g_strdup_printf("%s@%x", kind, slot);
+}
+
 static bool
 plug_virtio_disk(const Plugging *g, Drive *d)
 {
@@ -75,8 +92,8 @@ plug_virtio_disk(const Plugging *g, Drive *d)
 
     device_set_link(dev, "drive", d->block);
     pc_cards_add(g->cards, dev, SLOT_DISK + d->number);
-    pc_cards_add_boot(g->cards, PC_BOOT_DISK, d->number, "scsi@%u/disk@0,0",
-                      SLOT_DISK + d->number);
+    g_autofree char *at = firmware_path(g, "scsi", SLOT_DISK + d->number);
+    pc_cards_add_boot(g->cards, PC_BOOT_DISK, d->number, "%s/disk@0,0", at);
     return set_u64(g, dev, "queues", queues(g)) &&
            set_u64(g, dev, "own-thread", 1) &&
            (*serial == '\0' ||
@@ -96,18 +113,30 @@ plug_drives(const Plugging *g)
     return true;
 }
 
+/* The Q35's SATA controller is where an ICH9 has it. */
+static unsigned
+unit_function(const Plugging *g, DriveBus bus)
+{
+    return bus == DRIVE_ON_SATA && machine_is_q35(g->p) ? 2 : 0;
+}
+
 /* Where firmware finds it, as SeaBIOS spells it. */
 static void
 add_unit_boot(const Plugging *g, const Drive *d, unsigned slot)
 {
+    unsigned function = unit_function(g, d->bus);
     PcBoot kind = d->kind == DRIVE_CD ? PC_BOOT_CD : PC_BOOT_DISK;
 
     if (d->bus == DRIVE_ON_SCSI)
         pc_cards_add_boot(g->cards, kind, d->number,
                           "scsi@%x/channel@0/disk@0,%x", slot, d->unit);
-    else
+    else if (function == 0)
         pc_cards_add_boot(g->cards, kind, d->number,
                           "pci8086,2922@%x/drive@%x/disk@0", slot, d->unit);
+    else
+        pc_cards_add_boot(g->cards, kind, d->number,
+                          "pci8086,2922@%x,%x/drive@%x/disk@0", slot, function,
+                          d->unit);
 }
 
 static bool
@@ -118,7 +147,7 @@ create_controller(const Plugging *g, DriveBus bus, unsigned slot)
         device_create(machine_unit_model(bus), scsi ? "scsi" : "sata");
 
     g->m->controllers[bus] = dev;
-    pc_cards_add(g->cards, dev, slot);
+    pc_cards_add_function(g->cards, dev, slot, unit_function(g, bus));
     return scsi ? set_u64(g, dev, "queues", queues(g))
                 : set_u64(g, dev, "own-thread", 1);
 }
@@ -294,8 +323,9 @@ plug_pci_nic(const Plugging *g, Device *dev, const OpenNic *o)
     pc_cards_add(g->cards, dev, SLOT_NET + nic->number);
     if (o->rom != NULL) {
         device_set_link(dev, "rom", o->rom);
-        pc_cards_add_boot(g->cards, PC_BOOT_NET, nic->number, "ethernet@%x",
-                          SLOT_NET + nic->number);
+        g_autofree char *at =
+            firmware_path(g, "ethernet", SLOT_NET + nic->number);
+        pc_cards_add_boot(g->cards, PC_BOOT_NET, nic->number, "%s", at);
     }
     return strcmp(nic->model, "virtio-net") != 0 || set_virtio_nic(g, dev, nic);
 }

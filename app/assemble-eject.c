@@ -1,7 +1,6 @@
 /* app/assemble-eject.c - cards that go because the guest lets them go, or
  * because the host wants its device back: jobs of the pool. */
 #include "app/assemble-internal.h"
-#include "devices/chipset/pci-hotplug.h"
 #include "vmm/loop/loop.h"
 
 /* ---- what the guest lets go ---- */
@@ -60,12 +59,15 @@ on_eject(void *data, unsigned slot)
 static guint32
 ask_for_cards(Machine *m, guint32 slots)
 {
-    if (m->pc.hotplug == NULL)
-        return machine_slots_in_use(m, slots);
-    for (unsigned slot = 1; slot < 32; slot++)
-        if ((slots & 1u << slot) != 0)
-            pci_hotplug_request_removal(m->pc.hotplug, slot);
-    for (unsigned waited = 0; waited < RETURN_WAIT_MS &&
+    bool asked = false;
+
+    for (unsigned slot = 1; slot < 32; slot++) {
+        if ((slots & 1u << slot) == 0 || !pc_slot_is_hot(&m->pc, slot))
+            continue;
+        pc_slot_request_removal(&m->pc, slot);
+        asked = true;
+    }
+    for (unsigned waited = 0; asked && waited < RETURN_WAIT_MS &&
                               (slots = machine_slots_in_use(m, slots)) != 0;
          waited += RETURN_STEP_MS)
         g_usleep(RETURN_STEP_MS * 1000);
@@ -78,8 +80,7 @@ return_card(Machine *m, unsigned slot)
     machine_take_out(m, slot,
                      "given back to the host, which asked for it; the "
                      "guest did not let go");
-    if (m->pc.hotplug != NULL)
-        pci_hotplug_removed(m->pc.hotplug, slot);
+    pc_slot_removed(&m->pc, slot);
 }
 
 static guint32
@@ -126,8 +127,7 @@ machine_return_card(Machine *m, unsigned slot)
 void
 machine_watch_ejects(Machine *m)
 {
-    if (m->pc.hotplug != NULL)
-        pci_hotplug_set_owner(m->pc.hotplug, on_eject, m);
+    pc_slots_set_owner(&m->pc, on_eject, m);
 }
 
 void

@@ -211,6 +211,8 @@ bool machine_remove_usb(Machine *m, const char *section, GError **error);
 unsigned machine_address_bits(void);
 /* Whether the profile is for the minimal machine. */
 bool machine_is_minimal(const Profile *p);
+/* assemble-cards.c: whether it is for the board with PCI Express. */
+bool machine_is_q35(const Profile *p);
 /* Its kernel is opened and its devices are made. */
 bool machine_build_minimal(Machine *m, const Profile *p, GError **error);
 

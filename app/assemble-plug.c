@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "app/assemble-internal.h"
-#include "devices/chipset/pci-hotplug.h"
 #include "profiles/schema.h"
 #include "vmm/core/error.h"
 #include "vmm/loop/loop.h"
@@ -200,7 +199,22 @@ insert_paused(Vm *vm, void *data)
 {
     Insertion *in = data;
 
-    in->ok = pc_cards_plug(&in->cards, vm, in->m->pc.pci, &in->error);
+    in->ok = pc_cards_plug(&in->cards, vm, in->m->pc.pci, in->m->pc.ports,
+                           &in->error);
+}
+
+/* What is not behind a root port stays where it is. */
+static bool
+is_hot(const Machine *m, const char *section, unsigned slot, GError **error)
+{
+    if (pc_slot_is_hot(&m->pc, slot))
+        return true;
+    g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                "%s: on chipset=pc-q35 virtio disks, network cards and "
+                "devices of the host come and go while the machine runs, this "
+                "does not; stop it, change its settings and start it",
+                section);
+    return false;
 }
 
 /* A section that has several cards says which are wanted, and may say none. */
@@ -215,6 +229,8 @@ are_new(Machine *m, const char *section, const PcCards *cards, GError **error)
         return false;
     }
     for (unsigned i = 0; i < cards->n_cards; i++) {
+        if (!is_hot(m, section, cards->cards[i].slot, error))
+            return false;
         if (card_in_slot(m, cards->cards[i].slot) == NULL)
             continue;
         g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
@@ -271,12 +287,13 @@ is_unit(const Profile *p, const char *section)
 static bool
 has_hotplug(const Machine *m, GError **error)
 {
-    if (m->pc.hotplug != NULL)
-        return true;
+    for (unsigned slot = 1; slot < PC_SLOTS; slot++)
+        if (pc_slot_is_hot(&m->pc, slot))
+            return true;
     g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
                 "machine '%s' has no hot-plug controller: that takes "
-                "machine.chipset=i440fx and machine.acpi=true; stop it, change "
-                "its settings and start it",
+                "machine.acpi=true and another chipset than pc-virtio; stop "
+                "it, change its settings and start it",
                 m->name);
     return false;
 }
@@ -407,11 +424,11 @@ attach(Machine *m, const Profile *p, const char *section, guint32 *ret_slots,
 
 static void
 tell_guest(Machine *m, guint32 slots,
-           void (*tell)(Device *hotplug, unsigned slot))
+           void (*tell)(const PcDevices *pc, unsigned slot))
 {
     for (unsigned slot = 1; slot < 32; slot++)
         if ((slots & 1u << slot) != 0)
-            tell(m->pc.hotplug, slot);
+            tell(&m->pc, slot);
 }
 
 bool
@@ -425,7 +442,7 @@ machine_attach(Machine *m, const Profile *fragment, const char *section,
     g_mutex_unlock(&m->media_lock);
     if (!ok)
         return false;
-    tell_guest(m, slots, pci_hotplug_inserted);
+    tell_guest(m, slots, pc_slot_inserted);
     say(m, section, "attached");
     return true;
 }
@@ -507,6 +524,8 @@ check_detach(Machine *m, const char *section, GError **error)
     else if (card == NULL)
         g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND,
                     "machine '%s' has no card '%s'", m->name, section);
+    else if (!is_hot(m, section, card->slot, error))
+        card = NULL;
     return card;
 }
 
@@ -594,8 +613,7 @@ machine_detach(Machine *m, const char *section, bool force, GError **error)
             unit    ? "detached, and the guest is told"
             : force ? "detached by force"
                     : "the guest is asked to let it go");
-    tell_guest(m, slots,
-               force ? pci_hotplug_removed : pci_hotplug_request_removal);
+    tell_guest(m, slots, force ? pc_slot_removed : pc_slot_request_removal);
     return ok;
 }
 

@@ -359,6 +359,7 @@ fill_spec(Machine *m, const Profile *p, PcCards *cards, SmbiosSpec *smbios,
 {
     machine_read_smbios(m, p, smbios);
     *spec = (PcSpec){
+        .board = machine_is_q35(p) ? PC_BOARD_Q35 : PC_BOARD_I440FX,
         .memory = profile_get_u64(p, "machine.memory"),
         .pages = m->pages,
         .cpus = (unsigned) profile_get_u64(p, "machine.cpus"),
@@ -510,7 +511,7 @@ build_pc(Machine *m, const Profile *p, GError **error)
     bool ok = load_firmware(m, p, error) &&
               fill_spec(m, p, &cards, &smbios, &spec, error) &&
               machine_plug_cards(m, p, &cards, error) &&
-              pc_i440fx_build(m->vm, &spec, &m->pc, error);
+              pc_build(m->vm, &spec, &m->pc, error);
 
     machine_watch_ejects(m);
     pc_cards_clear(&cards);

@@ -10,10 +10,13 @@ extern const DeviceClass fw_cfg_class;
 extern const DeviceClass pflash_class;
 extern const DeviceClass hpet_class;
 extern const DeviceClass i440fx_class;
+extern const DeviceClass ich9_lpc_class;
 extern const DeviceClass pci_hotplug_class;
 extern const DeviceClass pci_ecam_class;
+extern const DeviceClass pcie_root_port_class;
 extern const DeviceClass piix3_class;
 extern const DeviceClass piix4_pm_class;
+extern const DeviceClass q35_mch_class;
 
 /* legacy */
 extern const DeviceClass i8237_class;
@@ -84,10 +87,13 @@ static const DeviceClass *const registry[] = {
     &pflash_class,
     &hpet_class,
     &i440fx_class,
+    &ich9_lpc_class,
     &pci_hotplug_class,
     &pci_ecam_class,
+    &pcie_root_port_class,
     &piix3_class,
     &piix4_pm_class,
+    &q35_mch_class,
 
     /* legacy */
     &i8237_class,

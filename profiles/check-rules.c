@@ -521,10 +521,53 @@ rule_minimal_has_no(const Rules *rules)
         profile_report(rules->findings, true, profile_get_line(p, "machine.s3"),
                        "machine.s3",
                        g_strdup("chipset=pc-virtio cannot be suspended"));
+    if (profile_get_bool(p, "machine.s3") &&
+        strcmp(profile_get_string(p, "machine.chipset"), "pc-q35") == 0)
+        profile_report(rules->findings, true, profile_get_line(p, "machine.s3"),
+                       "machine.s3",
+                       g_strdup("chipset=pc-q35 cannot suspend to RAM; say "
+                                "pc-i440fx, or false"));
     if (is_minimal(p) && profile_get_bool(p, "machine.hpet"))
         profile_report(rules->findings, true,
                        profile_get_line(p, "machine.hpet"), "machine.hpet",
                        g_strdup("chipset=pc-virtio has no such device"));
+}
+
+static bool
+is_q35(const Profile *profile)
+{
+    return strcmp(profile_get_string(profile, "machine.chipset"), "pc-q35") ==
+           0;
+}
+
+static void
+q35_drive(const Rules *rules, const char *section)
+{
+    g_autofree char *full = g_strdup_printf("%s.model", section);
+
+    if (strcmp(profile_get_string(rules->profile, full), "ide") == 0)
+        profile_report(rules->findings, true,
+                       section_line(rules->profile, section), full,
+                       g_strdup("chipset=pc-q35 has no IDE controller; leave "
+                                "it out for SATA"));
+}
+
+/* Its firmware makes tables of its own where it is given none, so that they
+ * cannot be left out. */
+static void
+rule_q35(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+
+    if (!is_q35(p))
+        return;
+    for_each(rules, "disk#", q35_drive);
+    for_each(rules, "cd#", q35_drive);
+    if (!profile_get_bool(p, "machine.acpi"))
+        profile_report(rules->findings, true,
+                       profile_get_line(p, "machine.acpi"), "machine.acpi",
+                       g_strdup("chipset=pc-q35 is not without ACPI; use "
+                                "pc-i440fx"));
 }
 
 static void
@@ -705,6 +748,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_minimal_has_no,
         rule_minimal_has_a_clock,
         rule_minimal_drives,
+        rule_q35,
         rule_networks,
         rule_boot_from_net,
         rule_usb,

@@ -255,6 +255,26 @@ find_full(const Profile *profile, const char *full, unsigned *ret_index)
     return profile_find_line(profile, section, key, ret_index);
 }
 
+/* What a board has no controller for cannot be the default. */
+static const char *
+fallback_of(const Profile *profile, const SchemaKey *row)
+{
+    static const struct {
+        const char *chipset, *section, *key, *fallback;
+    } rows[] = {
+        {"pc-q35", "disk#", "model", "ahci"},
+        {"pc-q35", "cd#", "model", "ahci"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (strcmp(row->section, rows[i].section) == 0 &&
+            strcmp(row->key, rows[i].key) == 0 &&
+            strcmp(profile_get_string(profile, "machine.chipset"),
+                   rows[i].chipset) == 0)
+            return rows[i].fallback;
+    return row->fallback;
+}
+
 const char *
 profile_get_string(const Profile *profile, const char *key)
 {
@@ -263,9 +283,9 @@ profile_get_string(const Profile *profile, const char *key)
     g_return_val_if_fail(row != NULL, "");
     const Line *line = find_full(profile, key, NULL);
     if (line == NULL || line->value == NULL)
-        return row->fallback;
+        return fallback_of(profile, row);
     g_autofree char *problem = schema_check_value(row, line->value);
-    return problem == NULL ? line->value : row->fallback;
+    return problem == NULL ? line->value : fallback_of(profile, row);
 }
 
 guint64

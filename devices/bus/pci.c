@@ -1,12 +1,13 @@
 /* devices/bus/pci.c - conventional PCI: configuration space, BARs, INTx.
  *
- * PCI Local Bus Specification 2.3, chapter 6. One bus, no bridges and no parity
- * errors. An expansion ROM is read by exits, as firmware copies it once. */
+ * PCI Local Bus Specification 2.3, chapter 6; buses behind bridges by
+ * pci-bridge.h. No parity errors. An expansion ROM is read by exits, as firmware copies it once. */
 #include "devices/bus/pci.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "devices/bus/pci-bridge.h"
 #include "devices/bus/pci-pages.h"
 #include "vmm/io/io.h"
 #include "vmm/mem/dma.h"
@@ -42,13 +43,20 @@ typedef struct {
     bool direct;   /* the request reaches its pin without the bus */
 } PciFunction;
 
+/* What a bus behind a bridge shares with all others is its root's. */
 struct PciBus {
     DeviceEnv *env;
+    PciBus *root;      /* itself where bridge is NULL */
+    PciDevice *bridge; /* that leads to it; NULL: the root */
+    bool closed;       /* config_lock: what is on it cannot be reached */
+    PciBus *next;      /* root: first of those behind bridges; set-up, config */
     GMutex config_lock; /* L1 guards config bytes, BAR mappings, conflicts */
     bool conflicts;     /* a BAR could not be mapped: something is in the way */
     PciFunction functions[256]; /* .pdev: config_lock; the rest: intx_lock */
     GMutex intx_lock;           /* L2 guards INTx levels and asserted[] */
-    unsigned asserted[4];       /* functions that drive each PIRQ */
+    unsigned n_pirqs;
+    unsigned asserted[PCI_MAX_PIRQS]; /* functions that drive each PIRQ */
+    PciMapIrq map_irq;
     PciSetIrq set_irq;
     PciRouteIrq route_irq; /* NULL: the router does not say */
     void *set_irq_data;
@@ -117,15 +125,28 @@ pci_get32(const guint8 *bytes, unsigned offset)
 /* A function's pin reaches the inputs rotated by its slot, so that the INTA#
  * of neighbours do not all share one line; slot 1 pin A is PIRQA. */
 static unsigned
+rotate_irq(unsigned slot, unsigned pin)
+{
+    return (pin + slot + 3) & 3;
+}
+
+/* Behind a bridge it is one of the bridge's pins, rotated likewise: PCI-to-PCI
+ * Bridge Architecture 1.2, section 9.1. */
+static unsigned
 pirq_of(const PciDevice *pdev)
 {
-    return (pdev->ids->interrupt_pin + (pdev->devfn >> 3) + 2u) & 3;
+    unsigned pin = (pdev->ids->interrupt_pin + 3u) & 3;
+
+    for (; pdev->bus->bridge != NULL; pdev = pdev->bus->bridge)
+        pin = (pin + (pdev->devfn >> 3)) & 3;
+    return pdev->bus->map_irq(pdev->devfn >> 3, pin);
 }
 
 static void
-intx_update_locked(PciBus *bus, PciFunction *f)
+intx_update_locked(PciFunction *f)
 {
     PciDevice *pdev = f->pdev;
+    PciBus *root = pdev->bus->root;
     bool want = pdev->state->intx_level != 0 && !f->disabled && !f->direct &&
                 pdev->ids->interrupt_pin != 0;
     unsigned pirq = pirq_of(pdev);
@@ -133,9 +154,9 @@ intx_update_locked(PciBus *bus, PciFunction *f)
     if (want == f->driven)
         return;
     f->driven = want;
-    bus->asserted[pirq] += want ? 1u : -1u;
-    if (bus->asserted[pirq] == (want ? 1u : 0u) && bus->set_irq != NULL)
-        bus->set_irq(bus->set_irq_data, pirq, want);
+    root->asserted[pirq] += want ? 1u : -1u;
+    if (root->asserted[pirq] == (want ? 1u : 0u) && root->set_irq != NULL)
+        root->set_irq(root->set_irq_data, pirq, want);
 }
 
 static void
@@ -144,11 +165,11 @@ intx_sync(PciDevice *pdev)
     PciBus *bus = pdev->bus;
     PciFunction *f = &bus->functions[pdev->devfn];
 
-    g_mutex_lock(&bus->intx_lock);
+    g_mutex_lock(&bus->root->intx_lock);
     f->disabled = (pci_get16(pdev->state->config, PCI_COMMAND) &
                    PCI_COMMAND_INTX_DISABLE) != 0;
-    intx_update_locked(bus, f);
-    g_mutex_unlock(&bus->intx_lock);
+    intx_update_locked(f);
+    g_mutex_unlock(&bus->root->intx_lock);
 }
 
 /* Command and status; the status bit shows the request even while the pin is
@@ -169,28 +190,28 @@ pci_set_intx(PciDevice *pdev, bool level)
 {
     PciBus *bus = pdev->bus;
 
-    g_mutex_lock(&bus->intx_lock);
+    g_mutex_lock(&bus->root->intx_lock);
     pdev->state->intx_level = level;
-    intx_update_locked(bus, &bus->functions[pdev->devfn]);
+    intx_update_locked(&bus->functions[pdev->devfn]);
     if (bus->pages != NULL)
         pci_pages_put_bit(bus->pages, pdev->devfn, PCI_COMMAND,
                           STATUS_INTERRUPT_BIT, level);
-    g_mutex_unlock(&bus->intx_lock);
+    g_mutex_unlock(&bus->root->intx_lock);
 }
 
 int
 pci_intx_pin(PciDevice *pdev)
 {
-    PciBus *bus = pdev->bus;
+    PciBus *bus = pdev->bus, *root = bus->root;
     int pin = PCI_INTX_UNTOLD;
 
-    g_mutex_lock(&bus->intx_lock);
-    if (bus->route_irq != NULL &&
+    g_mutex_lock(&root->intx_lock);
+    if (root->route_irq != NULL &&
         (bus->functions[pdev->devfn].disabled || pdev->ids->interrupt_pin == 0))
         pin = PCI_INTX_NOWHERE;
-    else if (bus->route_irq != NULL)
-        pin = bus->route_irq(bus->set_irq_data, pirq_of(pdev));
-    g_mutex_unlock(&bus->intx_lock);
+    else if (root->route_irq != NULL)
+        pin = root->route_irq(root->set_irq_data, pirq_of(pdev));
+    g_mutex_unlock(&root->intx_lock);
     return pin;
 }
 
@@ -200,10 +221,10 @@ pci_set_intx_direct(PciDevice *pdev, bool direct)
     PciBus *bus = pdev->bus;
     PciFunction *f = &bus->functions[pdev->devfn];
 
-    g_mutex_lock(&bus->intx_lock);
+    g_mutex_lock(&bus->root->intx_lock);
     f->direct = direct;
-    intx_update_locked(bus, f);
-    g_mutex_unlock(&bus->intx_lock);
+    intx_update_locked(f);
+    g_mutex_unlock(&bus->root->intx_lock);
 }
 
 /* Whatever changed the registers ends with this. Config lock held. */
@@ -218,9 +239,9 @@ pages_sync(PciDevice *pdev)
         if (i != PCI_COMMAND)
             pci_pages_put(pages, pdev->devfn, i,
                           pci_get32(pdev->state->config, i));
-    g_mutex_lock(&pdev->bus->intx_lock);
+    g_mutex_lock(&pdev->bus->root->intx_lock);
     pci_pages_put(pages, pdev->devfn, PCI_COMMAND, command_and_status(pdev));
-    g_mutex_unlock(&pdev->bus->intx_lock);
+    g_mutex_unlock(&pdev->bus->root->intx_lock);
     pci_pages_set_live(pages, pdev->devfn,
                        pdev->config_is_live != NULL &&
                            pdev->config_is_live(pdev));
@@ -240,9 +261,56 @@ pci_bus_new(DeviceEnv *env)
     PciBus *bus = g_new0(PciBus, 1);
 
     bus->env = env;
+    bus->root = bus;
+    bus->n_pirqs = 4;
+    bus->map_irq = rotate_irq;
     g_mutex_init(&bus->config_lock);
     g_mutex_init(&bus->intx_lock);
     return bus;
+}
+
+PciBus *
+pci_bus_new_behind(PciDevice *bridge)
+{
+    PciBus *root = bridge->bus->root;
+    PciBus *bus = pci_bus_new(bridge->bus->env);
+
+    bus->root = root;
+    bus->bridge = bridge;
+    g_mutex_lock(&root->config_lock);
+    bus->next = root->next;
+    root->next = bus;
+    g_mutex_unlock(&root->config_lock);
+    return bus;
+}
+
+static void
+leave_root(PciBus *bus)
+{
+    PciBus **link = &bus->root->next;
+
+    g_mutex_lock(&bus->root->config_lock);
+    while (*link != bus)
+        link = &(*link)->next;
+    *link = bus->next;
+    g_mutex_unlock(&bus->root->config_lock);
+}
+
+PciDevice *
+pci_bus_bridge(const PciBus *bus)
+{
+    return bus->bridge;
+}
+
+PciBus *
+pci_bus_numbered(PciBus *root, guint8 number)
+{
+    if (number == 0)
+        return root;
+    for (PciBus *bus = root->next; bus != NULL; bus = bus->next)
+        if (pci_bridge_number(bus->bridge) == number)
+            return bus->closed ? NULL : bus;
+    return NULL;
 }
 
 void
@@ -252,6 +320,9 @@ pci_bus_free(PciBus *bus)
         return;
     for (unsigned i = 0; i < G_N_ELEMENTS(bus->functions); i++)
         g_warn_if_fail(bus->functions[i].pdev == NULL);
+    if (bus->root != bus)
+        leave_root(bus);
+    g_warn_if_fail(bus->root != bus || bus->next == NULL);
     pci_pages_free(bus->pages);
     g_mutex_clear(&bus->config_lock);
     g_mutex_clear(&bus->intx_lock);
@@ -261,28 +332,32 @@ pci_bus_free(PciBus *bus)
 void
 pci_bus_set_irq_router(PciBus *bus, PciSetIrq set_irq, void *data)
 {
-    g_mutex_lock(&bus->intx_lock);
+    g_mutex_lock(&bus->root->intx_lock);
     bus->set_irq = set_irq;
     bus->set_irq_data = data;
     bus->route_irq = NULL;
-    g_mutex_unlock(&bus->intx_lock);
+    g_mutex_unlock(&bus->root->intx_lock);
 }
 
 void
 pci_bus_set_irq_route(PciBus *bus, PciRouteIrq route)
 {
-    g_mutex_lock(&bus->intx_lock);
+    g_mutex_lock(&bus->root->intx_lock);
     bus->route_irq = route;
-    g_mutex_unlock(&bus->intx_lock);
+    g_mutex_unlock(&bus->root->intx_lock);
 }
 
 void
-pci_bus_refresh_irqs(PciBus *bus)
+pci_bus_set_irq_map(PciBus *bus, unsigned n_pirqs, PciMapIrq map)
 {
-    g_mutex_lock(&bus->intx_lock);
-    for (unsigned pirq = 0; pirq < 4 && bus->set_irq != NULL; pirq++)
-        bus->set_irq(bus->set_irq_data, pirq, bus->asserted[pirq] != 0);
-    g_mutex_unlock(&bus->intx_lock);
+    g_assert(n_pirqs <= PCI_MAX_PIRQS);
+    bus->n_pirqs = n_pirqs;
+    bus->map_irq = map != NULL ? map : rotate_irq;
+}
+
+static void
+tell_moved(const PciBus *bus)
+{
     for (unsigned i = 0; i < G_N_ELEMENTS(bus->functions); i++) {
         PciDevice *pdev = bus->functions[i].pdev;
         if (pdev != NULL && pdev->intx_moved != NULL)
@@ -290,10 +365,22 @@ pci_bus_refresh_irqs(PciBus *bus)
     }
 }
 
+void
+pci_bus_refresh_irqs(PciBus *root)
+{
+    g_mutex_lock(&root->intx_lock);
+    for (unsigned pirq = 0; pirq < root->n_pirqs && root->set_irq != NULL;
+         pirq++)
+        root->set_irq(root->set_irq_data, pirq, root->asserted[pirq] != 0);
+    g_mutex_unlock(&root->intx_lock);
+    for (PciBus *bus = root; bus != NULL; bus = bus->next)
+        tell_moved(bus);
+}
+
 GMutex *
 pci_bus_config_lock(PciBus *bus)
 {
-    return &bus->config_lock;
+    return &bus->root->config_lock;
 }
 
 PciDevice *
@@ -328,9 +415,9 @@ bar_reg(unsigned index)
     return index == PCI_ROM ? PCI_ROM_ADDRESS : PCI_BAR0 + 4 * index;
 }
 
-/* Where the guest wants the BAR now; NOT_MAPPED: nowhere. */
+/* Where its registers say; NOT_MAPPED: nowhere. */
 static guint64
-bar_wanted(const PciDevice *pdev, unsigned index)
+bar_told(const PciDevice *pdev, unsigned index)
 {
     const PciBar *bar = &pdev->bars[index];
     guint16 command = pci_get16(pdev->state->config, PCI_COMMAND);
@@ -351,6 +438,23 @@ bar_wanted(const PciDevice *pdev, unsigned index)
         (pdev->state->config[reg] & PCI_ROM_ENABLE) == 0)
         return NOT_MAPPED;
     return mem_bar_wanted(pdev, bar, reg);
+}
+
+/* Where the guest wants the BAR now: the same where all bridges on the way
+ * there pass it on. */
+static guint64
+bar_wanted(const PciDevice *pdev, unsigned index)
+{
+    const PciBar *bar = &pdev->bars[index];
+    guint64 addr = bar_told(pdev, index);
+
+    for (const PciBus *bus = pdev->bus;
+         bus->bridge != NULL && addr != NOT_MAPPED; bus = bus->bridge->bus)
+        if (bus->closed ||
+            !pci_bridge_passes(bus->bridge, bar->type == PCI_BAR_IO, addr,
+                               bar->size))
+            addr = NOT_MAPPED;
+    return addr;
 }
 
 static void
@@ -417,7 +521,7 @@ update_mappings(PciDevice *pdev)
             continue;
         ret = bar_map(pdev, bar, want);
         if (ret < 0) {
-            pdev->bus->conflicts = true;
+            pdev->bus->root->conflicts = true;
             device_guest_error(
                 &pdev->dev, "BAR %u cannot be at 0x%" G_GINT64_MODIFIER "x: %s",
                 i, want, g_strerror(-ret));
@@ -429,24 +533,54 @@ update_mappings(PciDevice *pdev)
 /* A guest may swap two BARs by way of an overlap: whoever had to stay out
  * gets its place as soon as the other has left. */
 static void
-retry_conflicts(PciBus *bus)
+retry_conflicts(PciBus *root)
 {
-    bus->conflicts = false;
-    for (unsigned i = 0; i < G_N_ELEMENTS(bus->functions); i++)
-        if (bus->functions[i].pdev != NULL)
-            (void) update_mappings(bus->functions[i].pdev);
+    root->conflicts = false;
+    for (PciBus *bus = root; bus != NULL; bus = bus->next)
+        for (unsigned i = 0; i < G_N_ELEMENTS(bus->functions); i++)
+            if (bus->functions[i].pdev != NULL)
+                (void) update_mappings(bus->functions[i].pdev);
+}
+
+/* The function's own bit, and those of all bridges on the way to memory. */
+static bool
+is_master(const PciDevice *pdev)
+{
+    bool master = true;
+
+    for (; pdev != NULL; pdev = pdev->bus->bridge)
+        master = master && !pdev->bus->closed &&
+                 (pci_get16(pdev->state->config, PCI_COMMAND) &
+                  PCI_COMMAND_MASTER) != 0;
+    return master;
 }
 
 static void
 config_changed(PciDevice *pdev)
 {
-    PciBus *bus = pdev->bus;
-    guint16 command = pci_get16(pdev->state->config, PCI_COMMAND);
+    PciBus *root = pdev->bus->root;
 
-    dma_set_enabled(pdev->dma, (command & PCI_COMMAND_MASTER) != 0);
+    dma_set_enabled(pdev->dma, is_master(pdev));
     intx_sync(pdev);
-    if (update_mappings(pdev) && bus->conflicts)
-        retry_conflicts(bus);
+    if (update_mappings(pdev) && root->conflicts)
+        retry_conflicts(root);
+}
+
+void
+pci_bus_set_closed(PciBus *bus, bool closed)
+{
+    if (closed == bus->closed)
+        return;
+    bus->closed = closed;
+    pci_bus_passes_changed(bus);
+}
+
+void
+pci_bus_passes_changed(PciBus *bus)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(bus->functions); i++)
+        if (bus->functions[i].pdev != NULL)
+            config_changed(bus->functions[i].pdev);
 }
 
 static bool
@@ -472,9 +606,9 @@ pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset, unsigned size)
     for (unsigned i = 0; i < size; i++) {
         guint8 byte = pdev->state->config[offset + i];
         if (offset + i == PCI_STATUS) {
-            g_mutex_lock(&bus->intx_lock);
+            g_mutex_lock(&bus->root->intx_lock);
             byte = (guint8) (command_and_status(pdev) >> 16);
-            g_mutex_unlock(&bus->intx_lock);
+            g_mutex_unlock(&bus->root->intx_lock);
         }
         value |= (guint32) byte << (8 * i);
     }
@@ -565,12 +699,12 @@ pci_device_realize(PciDevice *pdev, DeviceEnv *env, const PciIds *ids,
     fill_standard_config(pdev, ids);
     pdev->dma = dma_new(env->mem);
     dma_set_enabled(pdev->dma, false);
-    g_mutex_lock(&bus->config_lock);
+    g_mutex_lock(pci_bus_config_lock(bus));
     f->disabled = false;
     f->driven = false;
     f->direct = false;
     f->pdev = pdev;
-    g_mutex_unlock(&bus->config_lock);
+    g_mutex_unlock(pci_bus_config_lock(bus));
     return true;
 }
 
@@ -581,16 +715,16 @@ pci_device_unrealize(PciDevice *pdev)
 
     if (bus == NULL || bus->functions[pdev->devfn & 0xff].pdev != pdev)
         return; /* never got onto the bus */
-    g_mutex_lock(&bus->config_lock);
+    g_mutex_lock(pci_bus_config_lock(bus));
     for (unsigned i = 0; i <= PCI_ROM; i++)
         bar_unmap(pdev, &pdev->bars[i]);
     pci_set_intx(pdev, false);
     if (bus->pages != NULL)
         pci_pages_clear(bus->pages, pdev->devfn);
     bus->functions[pdev->devfn].pdev = NULL;
-    if (bus->conflicts)
-        retry_conflicts(bus);
-    g_mutex_unlock(&bus->config_lock);
+    if (bus->root->conflicts)
+        retry_conflicts(bus->root);
+    g_mutex_unlock(pci_bus_config_lock(bus));
     dma_free(pdev->dma);
     pdev->dma = NULL;
     g_clear_pointer(&pdev->bars[PCI_ROM].region, io_region_free);
@@ -600,21 +734,21 @@ pci_device_unrealize(PciDevice *pdev)
 void
 pci_device_reset(PciDevice *pdev)
 {
-    g_mutex_lock(&pdev->bus->config_lock);
+    g_mutex_lock(pci_bus_config_lock(pdev->bus));
     memcpy(pdev->state->config, pdev->initial, PCI_CONFIG_SIZE);
     pci_set_intx(pdev, false);
     config_changed(pdev);
     pages_sync(pdev);
-    g_mutex_unlock(&pdev->bus->config_lock);
+    g_mutex_unlock(pci_bus_config_lock(pdev->bus));
 }
 
 void
 pci_device_restored(PciDevice *pdev)
 {
-    g_mutex_lock(&pdev->bus->config_lock);
+    g_mutex_lock(pci_bus_config_lock(pdev->bus));
     config_changed(pdev);
     pages_sync(pdev);
-    g_mutex_unlock(&pdev->bus->config_lock);
+    g_mutex_unlock(pci_bus_config_lock(pdev->bus));
 }
 
 void
@@ -651,7 +785,7 @@ pci_new_register_page(PciDevice *pdev, void **ret_bytes, GError **error)
     PciBus *bus = pdev->bus;
     guint64 at = pdev->devfn * (guint64) REGISTER_PAGE;
 
-    g_mutex_lock(&bus->config_lock);
+    g_mutex_lock(pci_bus_config_lock(bus));
     if (bus->register_pages == NULL) {
         bus->register_pages = mem_backing_new_private(
             bus->env->mem, "pci-registers",
@@ -659,7 +793,7 @@ pci_new_register_page(PciDevice *pdev, void **ret_bytes, GError **error)
         if (bus->register_pages != NULL)
             mem_backing_set_cpus_only(bus->register_pages);
     }
-    g_mutex_unlock(&bus->config_lock);
+    g_mutex_unlock(pci_bus_config_lock(bus));
     if (bus->register_pages == NULL)
         return NULL;
     *ret_bytes = (guint8 *) mem_backing_host(bus->register_pages) + at;

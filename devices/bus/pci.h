@@ -1,4 +1,4 @@
-/* devices/bus/pci.h - a conventional PCI bus and what a PCI function is.
+/* devices/bus/pci.h - PCI buses and what a PCI function is.
  *
  * PCI Local Bus Specification 2.3. A function's class embeds PciDevice first
  * (which embeds Device first) and its state struct embeds PciState first:
@@ -50,6 +50,8 @@
 #define PCI_INTERRUPT_LINE       0x3c
 #define PCI_INTERRUPT_PIN        0x3d
 
+/* A bus without a bridge above it is a root; buses behind bridges
+ * (pci-bridge.h) share its locks and its interrupt inputs. */
 typedef struct PciBus PciBus;
 typedef struct PciDevice PciDevice;
 
@@ -132,7 +134,7 @@ struct PciDevice {
     PROP_DEF_U32(S, f.devfn, "addr", 0, 0, 255, NULL, "slot * 8 + function")
 /* clang-format on */
 
-/* Raises or lowers one of the four shared PIRQ inputs, ORed by the bus. Any
+/* Raises or lowers one of the shared PIRQ inputs, ORed by the bus. Any
  * thread; called with the bus's INTx lock (L2) held. */
 typedef void (*PciSetIrq)(void *data, unsigned pirq, bool level);
 
@@ -149,7 +151,13 @@ void pci_bus_set_irq_router(PciBus *bus, PciSetIrq set_irq, void *data);
 /* After pci_bus_set_irq_router(), whose data it gets, and until the next call
  * of that. */
 void pci_bus_set_irq_route(PciBus *bus, PciRouteIrq route);
-/* Tells the router all four levels again, and the functions that their pins may
+/* The PIRQ input that pin 0..3 (INTA..D) of the root bus's slot is wired to. */
+#define PCI_MAX_PIRQS 8
+typedef unsigned (*PciMapIrq)(unsigned slot, unsigned pin);
+/* A board with another wiring, or more inputs, than four that are rotated by the
+ * slot (NULL). Before the first function that is no bridge to the router. */
+void pci_bus_set_irq_map(PciBus *bus, unsigned n_pirqs, PciMapIrq map);
+/* Tells the router all levels again, and the functions that their pins may
  * be others, after it changed its routes. Takes the INTx lock (L2). Config lock
  * held, or the machine is paused. */
 void pci_bus_refresh_irqs(PciBus *bus);
@@ -162,6 +170,9 @@ guint32 pci_bus_config_read(PciBus *bus, guint8 devfn, unsigned offset,
 void pci_bus_config_write(PciBus *bus, guint8 devfn, unsigned offset,
                           guint32 value, unsigned size);
 PciDevice *pci_bus_find(PciBus *bus, guint8 devfn); /* NULL: empty */
+/* The root itself, or the bus behind the bridge that was given this number;
+ * NULL: none was. Config lock held. */
+PciBus *pci_bus_numbered(PciBus *root, guint8 number);
 /* From now on the guest reads configuration space without an exit, at base +
  * 4096 * devfn (pci-pages.h); a region for what is written there is the
  * caller's. Before the first function; a second time, with the same base,

@@ -9,15 +9,8 @@
 
 #include <string.h>
 
+#include "devices/chipset/pci-conf1.h"
 #include "devices/chipset/piix3.h"
-#include "vmm/io/io.h"
-#include "vmm/mem/guest-mem.h"
-
-#define CONFIG_ADDRESS_PORT  0xcf8
-#define CONFIG_DATA_PORT     0xcfc
-#define CONFIG_ENABLE        0x80000000u
-#define CONFIG_RESERVED      0x7f000003u /* read as zero, section 3.1 */
-#define RESET_CONTROL        1 /* 0xCF9 lies inside the address register */
 
 #define I440FX_PAM0          0x59 /* high nibble: 0xF0000 */
 #define I440FX_PAM6          0x5f
@@ -27,30 +20,16 @@
 #define I440FX_SMRAM_D_LCK   0x10
 #define I440FX_SMRAM_WMASK   0x78
 
-#define PAM_READ_RAM         1u /* else reads go to the ROM */
-#define PAM_WRITE_RAM        2u /* else writes are dropped */
-#define PAM_UNKNOWN          0xff
-
-#define PAM_BASE             0xc0000u
-#define PAM_LEN              0x40000u
-
 typedef struct {
     PciState pci;
     guint32 config_address;
 } I440fxState;
 
 typedef struct {
-    MemSlot *ram, *rom;
-    guint8 *ram_host;
-    guint8 mode; /* what is mapped: PAM_* bits, or PAM_UNKNOWN */
-} Segment;
-
-typedef struct {
     PciDevice pci;
     I440fxState s;
-    IoRegion *address_port, *data_port;
-    IoRegion *write_through; /* under segments that read ROM, write RAM */
-    Segment segments[I440FX_N_SEGMENTS];
+    PciConf1 ports;
+    Pam pam;
 } I440fx;
 
 static const PciIds i440fx_ids = {
@@ -62,210 +41,11 @@ static const PciIds i440fx_ids = {
     .revision = 2,
 };
 
-Gpa
-i440fx_segment_base(unsigned segment)
-{
-    return PAM_BASE + (Gpa) segment * 0x4000;
-}
-
-guint32
-i440fx_segment_len(unsigned segment)
-{
-    return segment == I440FX_SEGMENT_F ? 0x10000 : 0x4000;
-}
-
-static unsigned
-segment_at(guint64 offset)
-{
-    return MIN((unsigned) (offset / 0x4000), I440FX_SEGMENT_F);
-}
-
-static guint8
-segment_mode(const I440fx *d, unsigned segment)
-{
-    const guint8 *pam = d->s.pci.config + I440FX_PAM0;
-    guint8 bits;
-
-    if (segment == I440FX_SEGMENT_F)
-        bits = pam[0] >> 4;
-    else
-        bits = pam[1 + segment / 2] >> (segment % 2 * 4);
-    return bits & (PAM_READ_RAM | PAM_WRITE_RAM);
-}
-
-static void
-segment_unmap(Segment *seg)
-{
-    mem_slot_unmap(seg->ram);
-    if (seg->rom != NULL)
-        mem_slot_unmap(seg->rom);
-}
-
-static void
-segment_map(I440fx *d, unsigned segment)
-{
-    Segment *seg = &d->segments[segment];
-    Gpa base = i440fx_segment_base(segment);
-    int ret = 0;
-
-    if ((seg->mode & PAM_READ_RAM) != 0)
-        ret = mem_slot_map(seg->ram, base,
-                           (seg->mode & PAM_WRITE_RAM) != 0 ? MEM_RW : MEM_RO);
-    else if (seg->rom != NULL)
-        ret = mem_slot_map(seg->rom, base, MEM_RO);
-    if (ret < 0)
-        device_guest_error(&d->pci.dev, "segment 0x%05x: cannot map: %s",
-                           (unsigned) base, g_strerror(-ret));
-}
-
-/* One pass over all segments, so a dword write to the map swaps each changed
- * segment once: every swap costs the CPU backend a flush. */
-static void
-update_segments(I440fx *d)
-{
-    bool changed[I440FX_N_SEGMENTS] = {false};
-    bool write_through = false;
-
-    for (unsigned i = 0; i < I440FX_N_SEGMENTS; i++) {
-        Segment *seg = &d->segments[i];
-        guint8 mode = segment_mode(d, i);
-        if (seg->ram == NULL)
-            continue;
-        write_through |= mode == PAM_WRITE_RAM;
-        changed[i] = mode != seg->mode;
-        if (!changed[i])
-            continue;
-        segment_unmap(seg);
-        seg->mode = mode;
-    }
-    for (unsigned i = 0; i < I440FX_N_SEGMENTS; i++)
-        if (changed[i])
-            segment_map(d, i);
-    if (write_through == io_region_is_mapped(d->write_through))
-        return;
-    if (write_through)
-        (void) io_map(d->pci.dev.env->mmio, d->write_through, PAM_BASE, -2);
-    else
-        io_unmap(d->pci.dev.env->mmio, d->write_through);
-}
-
-/* Reads arrive here for segments without a ROM, and for a moment while
- * another vCPU swaps a slot. */
-static guint64
-write_through_read(void *dev, guint64 offset, unsigned size)
-{
-    I440fx *d = dev;
-    guint64 value = G_MAXUINT64;
-    guint8 bytes[8];
-
-    if (guest_mem_read(d->pci.dev.env->mem, PAM_BASE + offset, bytes, size) < 0)
-        return value;
-    value = 0;
-    for (unsigned i = 0; i < size; i++)
-        value |= (guint64) bytes[i] << (8 * i);
-    return value;
-}
-
-static void
-write_through_write(void *dev, guint64 offset, guint64 value, unsigned size)
-{
-    I440fx *d = dev;
-
-    for (unsigned i = 0; i < size; i++) {
-        unsigned n = segment_at(offset + i);
-        Segment *seg = &d->segments[n];
-        guint8 byte = (guint8) (value >> (8 * i));
-        guint64 at = PAM_BASE + offset + i - i440fx_segment_base(n);
-        if (seg->mode == PAM_WRITE_RAM && seg->ram_host != NULL)
-            seg->ram_host[at] = byte;
-        else if (seg->mode == (PAM_READ_RAM | PAM_WRITE_RAM))
-            (void) guest_mem_write(d->pci.dev.env->mem, PAM_BASE + offset + i,
-                                   &byte, 1);
-    }
-}
-
-static const IoOps write_through_ops = {
-    .read = write_through_read,
-    .write = write_through_write,
-};
-
-static Device *
-isa_bridge(I440fx *d)
-{
-    PciDevice *isa = pci_bus_find(d->pci.bus, PCI_DEVFN(1, 0));
-
-    return isa != NULL && isa->dev.klass == &piix3_class ? &isa->dev : NULL;
-}
-
-static guint64
-address_read(void *dev, guint64 offset, unsigned size)
-{
-    I440fx *d = dev;
-
-    if (size == 4)
-        return d->s.config_address;
-    if (size == 1 && offset == RESET_CONTROL && isa_bridge(d) != NULL)
-        return piix3_reset_control_read(isa_bridge(d));
-    return G_MAXUINT64 >> (64 - 8 * size);
-}
-
-static void
-address_write(void *dev, guint64 offset, guint64 value, unsigned size)
-{
-    I440fx *d = dev;
-
-    /* Only a dword is the address register, section 3.1. */
-    if (size == 4)
-        d->s.config_address = (guint32) value & ~CONFIG_RESERVED;
-    else if (size == 1 && offset == RESET_CONTROL && isa_bridge(d) != NULL)
-        piix3_reset_control_write(isa_bridge(d), (guint8) value);
-}
-
-static const IoOps address_ops = {
-    .read = address_read,
-    .write = address_write,
-    .max_size = 4,
-};
-
-/* Bus 0 is all there is. */
-static bool
-selects_a_function(const I440fx *d, guint8 *ret_devfn)
-{
-    guint32 address = d->s.config_address;
-
-    *ret_devfn = (guint8) (address >> 8);
-    return (address & CONFIG_ENABLE) != 0 && (address >> 16 & 0xff) == 0;
-}
-
-static guint64
-data_read(void *dev, guint64 offset, unsigned size)
-{
-    I440fx *d = dev;
-    guint8 devfn;
-
-    if (!selects_a_function(d, &devfn))
-        return G_MAXUINT64 >> (64 - 8 * size);
-    return pci_bus_config_read(d->pci.bus, devfn,
-                               (d->s.config_address & 0xfc) + (unsigned) offset,
-                               size);
-}
-
-static void
-data_write(void *dev, guint64 offset, guint64 value, unsigned size)
-{
-    I440fx *d = dev;
-    guint8 devfn;
-
-    if (selects_a_function(d, &devfn))
-        pci_bus_config_write(d->pci.bus, devfn,
-                             (d->s.config_address & 0xfc) + (unsigned) offset,
-                             (guint32) value, size);
-}
-
-static const IoOps data_ops = {
-    .read = data_read,
-    .write = data_write,
-    .max_size = 4,
+static const PciConf1Reset reset_control = {
+    .klass = &piix3_class,
+    .devfn = PCI_DEVFN(1, 0),
+    .read = piix3_reset_control_read,
+    .write = piix3_reset_control_write,
 };
 
 static void
@@ -283,29 +63,22 @@ i440fx_config_written(PciDevice *pdev, unsigned offset, unsigned size,
             *smram &= (guint8) ~I440FX_SMRAM_D_OPEN;
     }
     if (offset <= I440FX_PAM6 && I440FX_PAM0 < offset + size)
-        update_segments(d);
+        pam_update(&d->pam, pdev->state->config + I440FX_PAM0);
 }
 
-void
-i440fx_set_segment(Device *dev, unsigned segment, MemSlot *ram,
-                   guint8 *ram_host, MemSlot *rom)
+Pam *
+i440fx_pam(Device *dev)
 {
-    I440fx *d = DEVICE_OF(I440fx, dev);
-
-    g_assert(segment < I440FX_N_SEGMENTS && ram != NULL);
-    d->segments[segment] = (Segment){
-        .ram = ram, .rom = rom, .ram_host = ram_host, .mode = PAM_UNKNOWN};
+    return &DEVICE_OF(I440fx, dev)->pam;
 }
 
 static bool
 i440fx_realize(Device *dev, DeviceEnv *env, GError **error)
 {
     I440fx *d = DEVICE_OF(I440fx, dev);
-    GMutex *lock;
 
     if (!pci_device_realize(&d->pci, env, &i440fx_ids, &d->s.pci, error))
         return false;
-    lock = pci_bus_config_lock(d->pci.bus);
     pci_put16(d->pci.initial, PCI_COMMAND, 0x0006);
     pci_put16(d->pci.initial, PCI_STATUS, 0x0280);
     /* The bridge always decodes and masters; SERR# enable alone is writable. */
@@ -317,19 +90,9 @@ i440fx_realize(Device *dev, DeviceEnv *env, GError **error)
     memset(d->pci.wmask + I440FX_PAM0, 0x33, 7);
     d->pci.config_written = i440fx_config_written;
 
-    d->address_port =
-        io_region_new("pci-config-address", &address_ops, d, lock, 4);
-    d->data_port = io_region_new("pci-config-data", &data_ops, d, lock, 4);
-    d->write_through =
-        io_region_new("pam-write", &write_through_ops, d, lock, PAM_LEN);
-    if (io_map(env->ports, d->address_port, CONFIG_ADDRESS_PORT, 0) < 0 ||
-        io_map(env->ports, d->data_port, CONFIG_DATA_PORT, 0) < 0) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
-                    "%s: ports 0xcf8..0xcff are taken by another device",
-                    dev->id);
-        return false;
-    }
-    return true;
+    pam_realize(&d->pam, dev, pci_bus_config_lock(d->pci.bus));
+    return pci_conf1_realize(&d->ports, &d->pci, &d->s.config_address,
+                             &reset_control, error);
 }
 
 static void
@@ -337,14 +100,8 @@ i440fx_unrealize(Device *dev)
 {
     I440fx *d = DEVICE_OF(I440fx, dev);
 
-    g_clear_pointer(&d->address_port, io_region_free);
-    g_clear_pointer(&d->data_port, io_region_free);
-    g_clear_pointer(&d->write_through, io_region_free);
-    for (unsigned i = 0; i < I440FX_N_SEGMENTS; i++) {
-        if (d->segments[i].ram != NULL)
-            segment_unmap(&d->segments[i]);
-        d->segments[i].ram = NULL;
-    }
+    pci_conf1_unrealize(&d->ports);
+    pam_unrealize(&d->pam);
     pci_device_unrealize(&d->pci);
 }
 
@@ -354,7 +111,7 @@ i440fx_restored(Device *dev)
     I440fx *d = DEVICE_OF(I440fx, dev);
 
     pci_device_restored(&d->pci);
-    update_segments(d);
+    pam_update(&d->pam, d->s.pci.config + I440FX_PAM0);
 }
 
 static void
@@ -366,7 +123,8 @@ i440fx_reset(Device *dev, ResetKind kind)
     if (kind == RESET_WAKE)
         return; /* what is shadowed in RAM stays there */
     pci_device_reset(&d->pci);
-    update_segments(d); /* the map is zero again: the ROM is back */
+    /* the map is zero again: the ROM is back */
+    pam_update(&d->pam, d->s.pci.config + I440FX_PAM0);
 }
 
 /* clang-format off */

@@ -2,7 +2,7 @@
  * bus's interrupt lines wired to the IOAPIC.
  *
  * PCI Express Base Specification 3.0, section 7.2.2 (enhanced configuration
- * access), for bus 0 alone: it is all there is. No ports 0xCF8 and 0xCFC: a
+ * access). The device's window is for bus 0 alone: it is all there is. No ports 0xCF8 and 0xCFC: a
  * guest that finds them uses two accesses where one does. Reads find pages of
  * the bus, writes this window's region. Extended configuration space is that of
  * functions which have one; of others it reads as absent. */
@@ -11,6 +11,7 @@
 #include "vmm/io/io.h"
 #include "vmm/irq/irq.h"
 
+#define BUS_SHIFT      20
 #define FUNCTION_SHIFT 12
 #define OFFSET_MASK    0xfffu
 #define N_PIRQS        4u
@@ -44,10 +45,10 @@ route_pirq(void *data, unsigned pirq)
     return (int) (PCI_ECAM_FIRST_GSI + pirq);
 }
 
-static guint64
-window_read(void *dev, guint64 offset, unsigned size)
+guint64
+pci_ecam_read(PciBus *root, guint64 offset, unsigned size)
 {
-    PciEcam *d = dev;
+    PciBus *bus = pci_bus_numbered(root, (guint8) (offset >> BUS_SHIFT));
     unsigned reg = (unsigned) (offset & OFFSET_MASK);
     guint8 devfn = (guint8) (offset >> FUNCTION_SHIFT);
     /* up to the end of the half that it begins in */
@@ -55,19 +56,34 @@ window_read(void *dev, guint64 offset, unsigned size)
     unsigned n = MIN(size, end - reg);
     guint64 value = G_MAXUINT64;
 
+    if (bus == NULL)
+        return value;
     value <<= 8 * n; /* what lies behind it reads as all-ones */
-    return value | pci_bus_config_read(d->bus, devfn, reg, n);
+    return value | pci_bus_config_read(bus, devfn, reg, n);
+}
+
+void
+pci_ecam_write(PciBus *root, guint64 offset, guint64 value, unsigned size)
+{
+    PciBus *bus = pci_bus_numbered(root, (guint8) (offset >> BUS_SHIFT));
+    unsigned reg = (unsigned) (offset & OFFSET_MASK);
+
+    if (bus != NULL &&
+        (reg + size <= PCI_CONFIG_SIZE || reg >= PCI_CONFIG_SIZE))
+        pci_bus_config_write(bus, (guint8) (offset >> FUNCTION_SHIFT), reg,
+                             (guint32) value, size);
+}
+
+static guint64
+window_read(void *dev, guint64 offset, unsigned size)
+{
+    return pci_ecam_read(DEVICE_OF(PciEcam, dev)->bus, offset, size);
 }
 
 static void
 window_write(void *dev, guint64 offset, guint64 value, unsigned size)
 {
-    PciEcam *d = dev;
-    unsigned reg = (unsigned) (offset & OFFSET_MASK);
-
-    if (reg + size <= PCI_CONFIG_SIZE || reg >= PCI_CONFIG_SIZE)
-        pci_bus_config_write(d->bus, (guint8) (offset >> FUNCTION_SHIFT), reg,
-                             (guint32) value, size);
+    pci_ecam_write(DEVICE_OF(PciEcam, dev)->bus, offset, value, size);
 }
 
 static const IoOps window_ops = {

@@ -10,12 +10,11 @@
 #include <string.h>
 
 #include "devices/bus/pci.h"
+#include "devices/chipset/reset-control.h"
 #include "vmm/irq/irq.h"
 
 #define PIIX3_PIRQRC     0x60 /* four bytes, section 2.3.8 */
 #define PIIX3_PIRQRC_OFF 0x80
-#define RCR_SYSTEM_RESET 0x02 /* hard reset, not only the CPU */
-#define RCR_CPU_RESET    0x04 /* 0 -> 1 starts the reset */
 #define N_PIRQS          4
 #define N_IRQS           16
 /* 3..7, 9..12, 14 and 15; the others are reserved */
@@ -101,14 +100,8 @@ void
 piix3_reset_control_write(Device *dev, guint8 value)
 {
     Piix3 *d = DEVICE_OF(Piix3, dev);
-    bool rises = (value & RCR_CPU_RESET) != 0 &&
-                 (d->s.reset_control & RCR_CPU_RESET) == 0;
 
-    d->s.reset_control = value & (RCR_SYSTEM_RESET | RCR_CPU_RESET);
-    if (rises && (value & RCR_SYSTEM_RESET) != 0)
-        device_request(dev, MACHINE_RESET_COLD, "port 0xcf9, hard reset");
-    else if (rises)
-        device_request(dev, MACHINE_RESET_WARM, "port 0xcf9, soft reset");
+    d->s.reset_control = reset_control_write(dev, d->s.reset_control, value);
 }
 
 static void

@@ -11,64 +11,37 @@
 #include <string.h>
 
 #include "devices/bus/pci.h"
+#include "devices/chipset/acpi-pm1.h"
 #include "devices/chipset/piix4-smbus.h"
 #include "vmm/io/io.h"
 #include "vmm/irq/irq.h"
-#include "vmm/loop/loop.h"
 
-#define PM_PMBA         0x40 /* configuration space, section 7.1 */
-#define PM_DEVACTB      0x58
-#define PM_APMC_EN      0x02 /* in byte 3 of DEVACTB */
-#define PM_PMREGMISC    0x80
-#define PM_SMBBA        0x90
-#define PM_SMBHSTCFG    0xd2
-#define PM_ENABLE       0x01 /* in both of these */
-#define PM_SMB_INTR     0x0e /* in SMBHSTCFG: which interrupt; IRQ 9 is 100 */
-#define PM_SMB_IRQ9     0x08
+#define PM_PMBA      0x40 /* configuration space, section 7.1 */
+#define PM_DEVACTB   0x58
+#define PM_APMC_EN   0x02 /* in byte 3 of DEVACTB */
+#define PM_PMREGMISC 0x80
+#define PM_SMBBA     0x90
+#define PM_SMBHSTCFG 0xd2
+#define PM_ENABLE    0x01 /* in both of these */
+#define PM_SMB_INTR  0x0e /* in SMBHSTCFG: which interrupt; IRQ 9 is 100 */
+#define PM_SMB_IRQ9  0x08
 
-#define PM_STS          0x00 /* I/O space, section 7.2 */
-#define PM_EN           0x02
-#define PM_CNT          0x04
-#define PM_TMR          0x08
-#define PM_PLAIN        0x0c /* what follows is storage */
-#define PM_LEN          0x40
+#define PM_PLAIN     ACPI_PM1_LEN /* what follows is storage, section 7.2 */
+#define PM_LEN       0x40
 
-#define PM_TMROF        0x0001u /* bits of PM_STS and PM_EN */
-#define PM_GBL          0x0020u
-#define PM_PWRBTN       0x0100u
-#define PM_RTC          0x0400u
-#define PM_WAK          0x8000u /* PM_STS only */
-#define PM_SOURCES      (PM_TMROF | PM_GBL | PM_PWRBTN | PM_RTC)
-
-#define PM_CNT_SCI_EN   0x0001u
-#define PM_CNT_SUS_TYP  0x1c00u
-#define PM_CNT_SUS_EN   0x2000u /* write only: reads as zero */
-#define PM_CNT_STORED   0x1c07u
-#define PM_SUS_SOFT_OFF 0
-#define PM_SUS_TO_RAM   1 /* \_S3 of the firmware's tables */
-#define PM_SUS_TO_DISK  2 /* \_S4: the guest has saved itself */
-
-#define PM_TIMER_HZ     3579545u
-#define PM_TIMER_MASK   0xffffffu
-#define PM_HALF_SHIFT   23 /* TMROF is set when bit 23 changes */
-
-#define GPE_PORT        0xafe0
-#define GPE_LEN         4
-#define APM_PORT        0xb2
-#define APM_ACPI_ON     0xf1 /* what the FADT tells the guest to write */
-#define APM_ACPI_OFF    0xf0
-
-#define SCI_IRQ         9
+#define GPE_PORT     0xafe0
+#define GPE_LEN      4
+#define APM_PORT     0xb2
+#define APM_ACPI_ON  0xf1 /* what the FADT tells the guest to write */
+#define APM_ACPI_OFF 0xf0
 
 typedef struct {
     PciState pci;
-    guint16 sts, en, cnt;
+    AcpiPm1State pm1;
     guint16 gpe_sts, gpe_en;
-    guint8 apm[2];      /* control, status */
-    guint64 timer_half; /* half periods seen when TMROF was last cleared */
+    guint8 apm[2]; /* control, status */
     guint8 plain[PM_LEN];
     Piix4SmbusState smb;
-    bool asleep; /* suspended to RAM, waits for an event */
 } Piix4PmState;
 
 typedef struct {
@@ -76,9 +49,9 @@ typedef struct {
     Piix4PmState s;
     bool s3; /* option */
     IoRegion *pm, *gpe, *apm, *smb;
-    IrqLine *sci, *smb_irq; /* the same input */
+    IrqLine *smb_irq; /* the SCI's input, too */
     SmbusBus *bus;
-    Timer *timer;
+    AcpiPm1 pm1;
 } Piix4Pm;
 
 static const PciIds piix4_pm_ids = {
@@ -91,54 +64,10 @@ static const PciIds piix4_pm_ids = {
     .interrupt_pin = 1,
 };
 
-static guint64
-pm_ticks(const Piix4Pm *d)
-{
-    gint64 now = loop_now_ns(d->pci.dev.env->loop, CLOCK_GUEST);
-
-    return (guint64) ((unsigned __int128) now * PM_TIMER_HZ / 1000000000u);
-}
-
-static gint64
-ns_of_half(guint64 half)
-{
-    unsigned __int128 ticks = (unsigned __int128) half << PM_HALF_SHIFT;
-
-    return (gint64) (ticks * 1000000000u / PM_TIMER_HZ) + 1;
-}
-
-/* The power button wakes in any case: a person stands there. */
-static void
-look_for_wake_event(Piix4Pm *d)
-{
-    const Piix4PmState *s = &d->s;
-
-    if (!s->asleep)
-        return;
-    if ((s->sts & PM_PWRBTN) != 0)
-        device_request(&d->pci.dev, MACHINE_WAKE, "power button");
-    else if ((s->sts & s->en & PM_RTC) != 0)
-        device_request(&d->pci.dev, MACHINE_WAKE, "the RTC's alarm");
-    else if ((s->gpe_sts & s->gpe_en) != 0)
-        device_request(&d->pci.dev, MACHINE_WAKE, "general-purpose event");
-}
-
-/* The one place that computes status, the interrupt line and the timer. */
 static void
 update_irq(Piix4Pm *d)
 {
-    Piix4PmState *s = &d->s;
-    bool event;
-
-    if ((pm_ticks(d) >> PM_HALF_SHIFT) > s->timer_half)
-        s->sts |= PM_TMROF;
-    event = (s->sts & s->en & PM_SOURCES) != 0 || (s->gpe_sts & s->gpe_en) != 0;
-    irq_line_set(d->sci, event && (s->cnt & PM_CNT_SCI_EN) != 0);
-    if ((s->en & PM_TMROF) != 0 && (s->sts & PM_TMROF) == 0)
-        timer_arm(d->timer, ns_of_half(s->timer_half + 1));
-    else
-        timer_arm(d->timer, -1);
-    look_for_wake_event(d);
+    acpi_pm1_update(&d->pm1, (d->s.gpe_sts & d->s.gpe_en) != 0);
 }
 
 static void
@@ -151,55 +80,17 @@ pm_timer_fired(void *data)
     g_mutex_unlock(&d->pci.dev.lock);
 }
 
-static void
-enter_sleep(Piix4Pm *d)
-{
-    unsigned type = (d->s.cnt & PM_CNT_SUS_TYP) >> 10;
-
-    if (type == PM_SUS_SOFT_OFF || type == PM_SUS_TO_DISK) {
-        device_request(&d->pci.dev, MACHINE_POWER_OFF,
-                       type == PM_SUS_SOFT_OFF ? "ACPI soft off (S5)"
-                                               : "ACPI suspend to disk (S4)");
-        return;
-    }
-    if (type == PM_SUS_TO_RAM && d->s3) {
-        d->s.asleep = true; /* until reset, with RESET_WAKE or without */
-        device_request(&d->pci.dev, MACHINE_SUSPEND,
-                       "ACPI suspend to RAM (S3)");
-        return;
-    }
-    /* A guest that polls WAK_STS goes on as after the shortest of sleeps. */
-    device_guest_error(&d->pci.dev, "sleep type %u is not supported", type);
-    d->s.sts |= PM_WAK;
-}
-
-static guint8
-pm_read_byte(const Piix4Pm *d, guint64 offset, guint32 timer)
-{
-    unsigned shift = offset % 2 * 8;
-
-    if (offset < PM_EN)
-        return (guint8) (d->s.sts >> shift);
-    if (offset < PM_CNT)
-        return (guint8) (d->s.en >> shift);
-    if (offset < PM_CNT + 2)
-        return (guint8) (d->s.cnt >> shift);
-    if (offset >= PM_TMR && offset < PM_TMR + 4)
-        return (guint8) (timer >> (8 * (offset - PM_TMR)));
-    return d->s.plain[offset];
-}
-
 static guint64
 pm_read(void *dev, guint64 offset, unsigned size)
 {
     Piix4Pm *d = dev;
-    guint32 timer = (guint32) pm_ticks(d) & PM_TIMER_MASK;
-    guint64 value = 0;
 
-    if (offset < PM_EN)
+    if (offset < ACPI_PM1_STS + 2)
         update_irq(d); /* the timer's status is computed when asked for */
+    guint64 value = acpi_pm1_read(&d->pm1, (unsigned) offset, size);
     for (unsigned i = 0; i < size; i++)
-        value |= (guint64) pm_read_byte(d, offset + i, timer) << (8 * i);
+        if (offset + i >= PM_PLAIN)
+            value |= (guint64) d->s.plain[offset + i] << (8 * i);
     return value;
 }
 
@@ -210,32 +101,17 @@ replace_byte(guint16 word, unsigned shift, guint8 byte)
 }
 
 static void
-pm_write_byte(Piix4Pm *d, guint64 offset, guint8 byte)
-{
-    unsigned shift = offset % 2 * 8;
-
-    if (offset < PM_EN) {
-        d->s.sts &= (guint16) ~(byte << shift);
-        if (offset == PM_STS && (byte & PM_TMROF) != 0)
-            d->s.timer_half = pm_ticks(d) >> PM_HALF_SHIFT;
-    } else if (offset < PM_CNT) {
-        d->s.en = replace_byte(d->s.en, shift, byte) & PM_SOURCES;
-    } else if (offset < PM_CNT + 2) {
-        d->s.cnt = replace_byte(d->s.cnt, shift, byte) & PM_CNT_STORED;
-        if ((byte << shift & PM_CNT_SUS_EN) != 0)
-            enter_sleep(d);
-    } else if (offset >= PM_PLAIN) {
-        d->s.plain[offset] = byte;
-    }
-}
-
-static void
 pm_write(void *dev, guint64 offset, guint64 value, unsigned size)
 {
     Piix4Pm *d = dev;
 
-    for (unsigned i = 0; i < size; i++)
-        pm_write_byte(d, offset + i, (guint8) (value >> (8 * i)));
+    for (unsigned i = 0; i < size; i++) {
+        guint8 byte = (guint8) (value >> (8 * i));
+        if (offset + i < PM_PLAIN)
+            acpi_pm1_write(&d->pm1, (unsigned) offset + i, byte);
+        else
+            d->s.plain[offset + i] = byte;
+    }
     update_irq(d);
 }
 
@@ -290,10 +166,8 @@ apm_write(void *dev, guint64 offset, guint64 value, unsigned size)
     d->s.apm[offset] = (guint8) value;
     if (offset != 0)
         return;
-    if (value == APM_ACPI_ON)
-        d->s.cnt |= PM_CNT_SCI_EN;
-    else if (value == APM_ACPI_OFF)
-        d->s.cnt &= (guint16) ~PM_CNT_SCI_EN;
+    if (value == APM_ACPI_ON || value == APM_ACPI_OFF)
+        acpi_pm1_set_mode(&d->pm1, value == APM_ACPI_ON);
     update_irq(d);
 }
 
@@ -380,7 +254,7 @@ piix4_pm_press_power_button(Device *dev)
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
 
     g_mutex_lock(&dev->lock);
-    d->s.sts |= PM_PWRBTN;
+    acpi_pm1_press_button(&d->pm1);
     update_irq(d);
     g_mutex_unlock(&dev->lock);
 }
@@ -392,7 +266,7 @@ piix4_pm_rtc_interrupt(void *pm)
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
 
     g_mutex_lock(&dev->lock);
-    d->s.sts |= PM_RTC;
+    acpi_pm1_ring_alarm(&d->pm1);
     update_irq(d);
     g_mutex_unlock(&dev->lock);
 }
@@ -440,10 +314,10 @@ piix4_pm_realize(Device *dev, DeviceEnv *env, GError **error)
         return false;
     fill_config(&d->pci);
     d->pci.config_written = piix4_pm_config_written;
-    d->sci = irq_line_new(env, SCI_IRQ);
-    d->smb_irq = irq_line_new(env, SCI_IRQ);
+    acpi_pm1_realize(&d->pm1, dev, &d->s.pm1, pm_timer_fired, d);
+    d->pm1.s3 = d->s3;
+    d->smb_irq = irq_line_new(env, ACPI_SCI_IRQ);
     d->bus = smbus_new();
-    d->timer = timer_new(env->loop, CLOCK_GUEST, pm_timer_fired, d);
     d->pm = io_region_new("piix4-pm", &pm_ops, d, &dev->lock, PM_LEN);
     d->smb =
         io_region_new("piix4-smbus", &smb_ops, d, &dev->lock, PIIX4_SMBUS_LEN);
@@ -468,8 +342,7 @@ piix4_pm_unrealize(Device *dev)
     g_clear_pointer(&d->smb, io_region_free);
     g_clear_pointer(&d->gpe, io_region_free);
     g_clear_pointer(&d->apm, io_region_free);
-    g_clear_pointer(&d->timer, timer_free);
-    g_clear_pointer(&d->sci, irq_line_free);
+    acpi_pm1_unrealize(&d->pm1);
     g_clear_pointer(&d->smb_irq, irq_line_free);
     g_clear_pointer(&d->bus, smbus_free);
     pci_device_unrealize(&d->pci);
@@ -479,12 +352,10 @@ static void
 piix4_pm_restored(Device *dev)
 {
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
-    bool event = (d->s.sts & d->s.en & PM_SOURCES) != 0 ||
-                 (d->s.gpe_sts & d->s.gpe_en) != 0;
 
     pci_device_restored(&d->pci);
     update_mappings(d);
-    irq_line_adopt(d->sci, event && (d->s.cnt & PM_CNT_SCI_EN) != 0);
+    acpi_pm1_restored(&d->pm1, (d->s.gpe_sts & d->s.gpe_en) != 0);
     irq_line_adopt(d->smb_irq, smb_asks(d));
     update_irq(d);
 }
@@ -495,15 +366,13 @@ piix4_pm_reset(Device *dev, ResetKind kind)
     Piix4Pm *d = DEVICE_OF(Piix4Pm, dev);
 
     if (kind == RESET_WAKE) { /* all is in the suspend well, section 11.2 */
-        d->s.asleep = false;
-        d->s.sts |= PM_WAK;
-        d->s.cnt &= (guint16) ~PM_CNT_SUS_TYP;
-        irq_line_set(d->sci, false); /* the interrupt controllers are new */
-        irq_line_set(d->smb_irq, false);
+        acpi_pm1_wake(&d->pm1);
+        irq_line_set(d->smb_irq, false); /* the controllers are new */
         update_irq(d);
         return;
     }
-    d->s = (Piix4PmState){.timer_half = pm_ticks(d) >> PM_HALF_SHIFT};
+    d->s = (Piix4PmState){0};
+    acpi_pm1_reset(&d->pm1);
     pci_device_reset(&d->pci);
     irq_line_set(d->smb_irq, false);
     update_mappings(d);
@@ -515,14 +384,12 @@ piix4_pm_check(const void *state, GError **error)
 {
     const Piix4PmState *s = state;
 
-    if ((s->en & ~PM_SOURCES) == 0 && (s->cnt & ~PM_CNT_STORED) == 0 &&
-        s->timer_half < G_GUINT64_CONSTANT(1) << 32 &&
-        s->smb.index < SMBUS_MAX_BLOCK)
-        return true;
-    g_set_error(error, CARREL_STATE_ERROR, CARREL_STATE_ERROR_INVALID,
-                "piix4-pm: reserved bits are set in 'en' or 'cnt', or "
-                "'timer_half' or 'smb_index' is out of range");
-    return false;
+    if (s->smb.index >= SMBUS_MAX_BLOCK) {
+        g_set_error(error, CARREL_STATE_ERROR, CARREL_STATE_ERROR_INVALID,
+                    "piix4-pm: 'smb_index' is out of range");
+        return false;
+    }
+    return acpi_pm1_check(&s->pm1, "piix4-pm", error);
 }
 
 /* clang-format off */
@@ -539,17 +406,17 @@ static const PropDesc piix4_pm_props[] = {
 
 static const StateField piix4_pm_fields[] = {
     STATE_SUB(Piix4PmState, pci, &pci_state_desc),
-    STATE_FIELD(Piix4PmState, sts, STATE_U16),
-    STATE_FIELD(Piix4PmState, en, STATE_U16),
-    STATE_FIELD(Piix4PmState, cnt, STATE_U16),
+    STATE_FIELD_AS(Piix4PmState, pm1.sts, "sts", STATE_U16),
+    STATE_FIELD_AS(Piix4PmState, pm1.en, "en", STATE_U16),
+    STATE_FIELD_AS(Piix4PmState, pm1.cnt, "cnt", STATE_U16),
     STATE_FIELD(Piix4PmState, gpe_sts, STATE_U16),
     STATE_FIELD(Piix4PmState, gpe_en, STATE_U16),
     STATE_BLOB(Piix4PmState, apm),
-    STATE_FIELD(Piix4PmState, timer_half, STATE_U64),
+    STATE_FIELD_AS(Piix4PmState, pm1.timer_half, "timer_half", STATE_U64),
     STATE_BLOB(Piix4PmState, plain),
     SMB_BYTES("smb", smb.reg, 1),
     SMB_BYTES("smb_block", smb.block, 2),
-    { "asleep", STATE_BOOL, G_STRUCT_OFFSET(Piix4PmState, asleep), 1, 1, 2,
+    { "asleep", STATE_BOOL, G_STRUCT_OFFSET(Piix4PmState, pm1.asleep), 1, 1, 2,
       NULL },
     { "smb_index", STATE_U8, G_STRUCT_OFFSET(Piix4PmState, smb.index), 1, 1, 2,
       NULL },

@@ -29,8 +29,10 @@ enum {
     OP_ARG0 = 0x68,
     OP_STORE = 0x70,
     OP_AND = 0x7b,
+    OP_OR = 0x7d,
     OP_NOTIFY = 0x86,
     OP_DWORD_FIELD = 0x8a,
+    OP_EQUAL = 0x93,
     OP_IF = 0xa0,
     OP_RETURN = 0xa4,
     EXT_REGION = 0x80,
@@ -274,14 +276,23 @@ aml_notify(Aml *aml, const char *path, guint8 value)
     aml_integer(aml, value);
 }
 
+/* A name, an argument of the method, or a local variable. */
+static void
+put_operand(GByteArray *out, const char *text)
+{
+    if (g_str_has_prefix(text, "Arg"))
+        put(out, OP_ARG0 + (guint8) (text[3] - '0'), 1);
+    else if (g_str_has_prefix(text, "Local"))
+        put(out, OP_LOCAL0 + (guint8) (text[5] - '0'), 1);
+    else
+        put_path(out, text);
+}
+
 void
 aml_dword_field(Aml *aml, const char *buffer, guint8 offset, const char *name)
 {
     put(aml->bytes, OP_DWORD_FIELD, 1);
-    if (strcmp(buffer, AML_ARG0) == 0)
-        put(aml->bytes, OP_ARG0, 1);
-    else
-        put_path(aml->bytes, buffer);
+    put_operand(aml->bytes, buffer);
     aml_integer(aml, offset);
     put_path(aml->bytes, name);
 }
@@ -290,8 +301,8 @@ void
 aml_store(Aml *aml, const char *from, const char *to)
 {
     put(aml->bytes, OP_STORE, 1);
-    put_path(aml->bytes, from);
-    put_path(aml->bytes, to);
+    put_operand(aml->bytes, from);
+    put_operand(aml->bytes, to);
 }
 
 void
@@ -299,23 +310,46 @@ aml_store_integer(Aml *aml, guint64 value, const char *to)
 {
     put(aml->bytes, OP_STORE, 1);
     aml_integer(aml, value);
-    put_path(aml->bytes, to);
+    put_operand(aml->bytes, to);
 }
 
 void
 aml_and(Aml *aml, const char *from, guint64 mask, const char *to)
 {
     put(aml->bytes, OP_AND, 1);
-    put_path(aml->bytes, from);
+    put_operand(aml->bytes, from);
     aml_integer(aml, mask);
-    put_path(aml->bytes, to);
+    put_operand(aml->bytes, to);
+}
+
+void
+aml_or(Aml *aml, const char *from, guint64 bits, const char *to)
+{
+    put(aml->bytes, OP_OR, 1);
+    put_operand(aml->bytes, from);
+    aml_integer(aml, bits);
+    put_operand(aml->bytes, to);
+}
+
+void
+aml_if_equals(Aml *aml, const char *buffer, const guint8 *bytes, guint8 len)
+{
+    put(aml->bytes, OP_IF, 1);
+    begin(aml);
+    put(aml->bytes, OP_EQUAL, 1);
+    put_operand(aml->bytes, buffer);
+    put(aml->bytes, OP_BUFFER, 1);
+    begin(aml);
+    aml_integer(aml, len);
+    g_byte_array_append(aml->bytes, bytes, len);
+    aml_end(aml);
 }
 
 void
 aml_return(Aml *aml, const char *path)
 {
     put(aml->bytes, OP_RETURN, 1);
-    put_path(aml->bytes, path);
+    put_operand(aml->bytes, path);
 }
 
 void

@@ -44,15 +44,20 @@ void aml_port_fields32(Aml *aml, const char *region, guint16 port, guint8 len,
 void aml_config_fields(Aml *aml, const char *region, guint8 offset, guint8 len,
                        const char *const *names);
 
-/* CreateDWordField (buffer, offset, name); the buffer is Arg0 or a path. */
+/* CreateDWordField (buffer, offset, name). Here and below, what is no number is
+ * a path, or "Arg0" and so on, or "Local0". */
 #define AML_ARG0 "Arg0"
 void aml_dword_field(Aml *aml, const char *buffer, guint8 offset,
                      const char *name);
-/* Store (from, to), Store (value, to), And (from, mask, to), Return (path). */
+/* Store (from, to), Store (value, to), And (from, mask, to), Or (from, bits, to),
+ * Return (path), If (buffer == {bytes}). */
 void aml_store(Aml *aml, const char *from, const char *to);
 void aml_store_integer(Aml *aml, guint64 value, const char *to);
 void aml_and(Aml *aml, const char *from, guint64 mask, const char *to);
+void aml_or(Aml *aml, const char *from, guint64 bits, const char *to);
 void aml_return(Aml *aml, const char *path);
+void aml_if_equals(Aml *aml, const char *buffer, const guint8 *bytes,
+                   guint8 len);
 /* The name itself, as an element of a package. */
 void aml_reference(Aml *aml, const char *path);
 

@@ -37,6 +37,9 @@ typedef struct {
 typedef struct {
     char name[FW_CFG_MAX_FILE_PATH];
     GBytes *data;
+    FwCfgMake make; /* NULL: data stays as it is */
+    void *make_data;
+    GDestroyNotify free_make_data;
 } FwCfgFile;
 
 typedef struct {
@@ -54,6 +57,8 @@ file_free(void *data)
     FwCfgFile *file = data;
 
     g_bytes_unref(file->data);
+    if (file->free_make_data != NULL)
+        file->free_make_data(file->make_data);
     g_free(file);
 }
 
@@ -66,9 +71,26 @@ current_item(FwCfg *d, gsize *ret_len)
     return item != NULL ? g_bytes_get_data(item, ret_len) : NULL;
 }
 
+/* The directory has told its size. */
+static void
+make_file(FwCfg *d, guint16 key)
+{
+    guint i = (guint) key - FW_CFG_FILE_FIRST;
+    const FwCfgFile *file = key >= FW_CFG_FILE_FIRST && i < d->files->len
+                                ? g_ptr_array_index(d->files, i)
+                                : NULL;
+
+    if (file == NULL || file->make == NULL)
+        return;
+    g_autoptr(GBytes) data = file->make(file->make_data);
+    if (g_bytes_get_size(data) == g_bytes_get_size(file->data))
+        g_hash_table_insert(d->items, GUINT_TO_POINTER(key), g_bytes_ref(data));
+}
+
 static void
 select_key(FwCfg *d, guint16 key)
 {
+    make_file(d, key);
     d->s.key = key;
     d->s.offset = 0;
 }
@@ -303,19 +325,37 @@ rebuild_directory(FwCfg *d)
     fw_cfg_add_item(&d->dev, FW_CFG_FILE_DIR, bytes);
 }
 
+static FwCfgFile *
+find_file(const FwCfg *d, const char *name)
+{
+    for (guint i = 0; i < d->files->len; i++) {
+        FwCfgFile *have = g_ptr_array_index(d->files, i);
+        if (strcmp(have->name, name) == 0)
+            return have;
+    }
+    return NULL;
+}
+
+void
+fw_cfg_set_maker(Device *dev, const char *name, FwCfgMake make, void *data,
+                 GDestroyNotify free_data)
+{
+    FwCfgFile *file = find_file(DEVICE_OF(FwCfg, dev), name);
+
+    g_assert(file != NULL && file->make == NULL);
+    file->make = make;
+    file->make_data = data;
+    file->free_make_data = free_data;
+}
+
 void
 fw_cfg_add_file(Device *dev, const char *name, GBytes *data)
 {
     FwCfg *d = DEVICE_OF(FwCfg, dev);
-    FwCfgFile *file = NULL;
 
     g_assert(d->files != NULL && strlen(name) < FW_CFG_MAX_FILE_PATH &&
              d->files->len < 4096);
-    for (guint i = 0; i < d->files->len && file == NULL; i++) {
-        FwCfgFile *have = g_ptr_array_index(d->files, i);
-        if (strcmp(have->name, name) == 0)
-            file = have;
-    }
+    FwCfgFile *file = find_file(d, name);
     if (file == NULL) {
         file = g_new0(FwCfgFile, 1);
         g_strlcpy(file->name, name, sizeof file->name);

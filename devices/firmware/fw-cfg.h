@@ -32,3 +32,11 @@ void fw_cfg_add_u64(Device *dev, guint16 key, guint64 value);
 /* A file of the directory: "etc/e820". name: at most 55 bytes. Takes a
  * reference on data. */
 void fw_cfg_add_file(Device *dev, const char *name, GBytes *data);
+
+/* The file's content is made anew, in the same size, whenever the guest selects
+ * it, as it tells where firmware has put things. make() returns a reference;
+ * vCPU thread, with the device's lock held: it takes none itself. data goes with
+ * the device. */
+typedef GBytes *(*FwCfgMake)(void *data);
+void fw_cfg_set_maker(Device *dev, const char *name, FwCfgMake make, void *data,
+                      GDestroyNotify free_data);

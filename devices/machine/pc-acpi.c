@@ -6,10 +6,9 @@
  * docs/specs/acpi_pci_hotplug for slots. Left out: sleep states but soft off,
  * SMBus, processors as devices (the MADT lists them). */
 #include "devices/chipset/piix4-pm.h"
-#include "devices/firmware/acpi.h"
-#include "devices/firmware/aml.h"
+#include "devices/chipset/q35-mch.h"
 #include "devices/firmware/fw-cfg.h"
-#include "devices/machine/pc-internal.h"
+#include "devices/machine/pc-acpi-internal.h"
 
 /* FADT, section 5.2.9: offsets in the table */
 #define FADT_REVISION    3
@@ -51,31 +50,29 @@
 #define FLAG_RTC_S4      (1u << 7)
 #define FLAG_RESET       (1u << 10)
 
-/* Where SeaBIOS and OVMF put the block that PMBA places */
-#define PM_BASE      0xb000u
-#define PM_LEN       0x40u
-#define GPE0_BASE    0xafe0u
-#define GPE0_LEN     4u
-#define HOTPLUG_BASE 0xae00u
-#define HOTPLUG_LEN  16u
-#define SCI          9u
-#define APM_COMMAND  0xb2u
-#define ACPI_ON      0xf1u
-#define ACPI_OFF     0xf0u
-#define RESET_PORT   0xcf9u
-#define RESET_HARD   0x06u
-#define RTC_CENTURY  0x32u
-#define LAPIC_BASE   0xfee00000u
-#define IOAPIC_BASE  0xfec00000u
+#define HOTPLUG_BASE     0xae00u
+#define HOTPLUG_LEN      16u
+#define SCI              9u
+#define APM_COMMAND      0xb2u
+#define RESET_PORT       0xcf9u
+#define RESET_HARD       0x06u
+#define RTC_CENTURY      0x32u
+#define LAPIC_BASE       0xfee00000u
+#define IOAPIC_BASE      0xfec00000u
 
-#define BAR_FIRST    0x80000000u /* at the lowest; the end of RAM if higher */
-#define BAR_LAST     0xfebfffffu
-#define DEFAULT_BITS 36u
+#define BAR_FIRST        0x80000000u /* at the lowest; the end of RAM if higher */
+#define BAR_LAST         0xfebfffffu
+#define DEFAULT_BITS     36u
 
-#define ROUTE_OFF    0x80u /* PIRQ route: to no interrupt */
-#define ROUTE_IRQ    0x0fu
+#define ROUTE_OFF        0x80u /* PIRQ route: to no interrupt */
+#define ROUTE_IRQ        0x0fu
 
 static const guint8 pci_irqs[] = {5, 10, 11};
+
+const char *const pc_acpi_links[8] = {
+    "\\_SB.LNKA", "\\_SB.LNKB", "\\_SB.LNKC", "\\_SB.LNKD",
+    "\\_SB.LNKE", "\\_SB.LNKF", "\\_SB.LNKG", "\\_SB.LNKH",
+};
 
 /* ---- fixed tables ---- */
 
@@ -86,11 +83,11 @@ poke_block(GByteArray *t, guint at, guint extended, guint32 port, unsigned bits)
     acpi_poke(t, at, port, 4);
     acpi_poke_gas(t, extended, ACPI_GAS_PORT, port);
     acpi_poke(t, extended + 1, bits, 1);
-    acpi_poke(t, extended + 3, bits == 32 ? 3 : 2, 1); /* access size */
+    acpi_poke(t, extended + 3, bits > 32 ? 1 : bits / 16 + 1, 1); /* access */
 }
 
 static GByteArray *
-make_fadt(Gpa facs, Gpa dsdt)
+make_fadt(const PcAcpiChips *chips, Gpa facs, Gpa dsdt)
 {
     GByteArray *t = acpi_table_new("FACP", FADT_REVISION);
 
@@ -101,16 +98,16 @@ make_fadt(Gpa facs, Gpa dsdt)
     acpi_poke(t, FADT_PROFILE, PROFILE_DESKTOP, 1);
     acpi_poke(t, FADT_SCI, SCI, 2);
     acpi_poke(t, FADT_SMI_CMD, APM_COMMAND, 4);
-    acpi_poke(t, FADT_ACPI_ON, ACPI_ON, 1);
-    acpi_poke(t, FADT_ACPI_OFF, ACPI_OFF, 1);
-    poke_block(t, FADT_PM1A_EVT, FADT_X_PM1A_EVT, PM_BASE, 32);
-    poke_block(t, FADT_PM1A_CNT, FADT_X_PM1A_CNT, PM_BASE + 4, 16);
-    poke_block(t, FADT_PM_TMR, FADT_X_PM_TMR, PM_BASE + 8, 32);
-    poke_block(t, FADT_GPE0, FADT_X_GPE0, GPE0_BASE, 32);
+    acpi_poke(t, FADT_ACPI_ON, chips->acpi_on, 1);
+    acpi_poke(t, FADT_ACPI_OFF, chips->acpi_off, 1);
+    poke_block(t, FADT_PM1A_EVT, FADT_X_PM1A_EVT, chips->pm_base, 32);
+    poke_block(t, FADT_PM1A_CNT, FADT_X_PM1A_CNT, chips->pm_base + 4, 16);
+    poke_block(t, FADT_PM_TMR, FADT_X_PM_TMR, chips->pm_base + 8, 32);
+    poke_block(t, FADT_GPE0, FADT_X_GPE0, chips->gpe_base, 8 * chips->gpe_len);
     acpi_poke(t, FADT_EVT_LEN, 4, 1);
     acpi_poke(t, FADT_CNT_LEN, 2, 1);
     acpi_poke(t, FADT_TMR_LEN, 4, 1);
-    acpi_poke(t, FADT_GPE0_LEN, GPE0_LEN, 1);
+    acpi_poke(t, FADT_GPE0_LEN, chips->gpe_len, 1);
     acpi_poke(t, FADT_C2_LATENCY, NO_C_STATE, 2);
     acpi_poke(t, FADT_C3_LATENCY, NO_C_STATE, 2);
     acpi_poke(t, FADT_CENTURY, RTC_CENTURY, 1);
@@ -135,7 +132,7 @@ put_override(GByteArray *t, unsigned irq, unsigned gsi, unsigned flags)
 }
 
 static GByteArray *
-make_madt(unsigned cpus)
+make_madt(const PcAcpiChips *chips, unsigned cpus)
 {
     const unsigned level = 0x0d; /* active high, level */
     GByteArray *t = acpi_table_new("APIC", 3);
@@ -154,7 +151,7 @@ make_madt(unsigned cpus)
     acpi_put(t, 0, 4); /* its first GSI */
     put_override(t, 0, 2, 0);
     put_override(t, SCI, SCI, level);
-    for (unsigned i = 0; i < G_N_ELEMENTS(pci_irqs); i++)
+    for (unsigned i = 0; !chips->own_pins && i < G_N_ELEMENTS(pci_irqs); i++)
         put_override(t, pci_irqs[i], pci_irqs[i], level);
     acpi_put(t, 4 | 6 << 8, 2);
     acpi_put(t, 0xff, 1); /* all processors */
@@ -165,41 +162,53 @@ make_madt(unsigned cpus)
 
 /* ---- DSDT ---- */
 
-static void
-name_resources(Aml *aml, GByteArray *res)
+void
+pc_acpi_name_resources(Aml *aml, GByteArray *res)
 {
     aml_name_resources(aml, res);
     g_byte_array_unref(res);
 }
 
-static void
-add_host_windows(Aml *aml, const PcSpec *spec)
+/* Buses, ports, the display's memory. */
+void
+pc_acpi_first_windows(GByteArray *res)
 {
-    const guint64 gib = G_GUINT64_CONSTANT(1) << 30;
-    guint64 low = MAX(pc_low_memory(spec->memory), BAR_FIRST);
-    guint64 high = PC_HIGH_MEMORY + pc_high_memory(spec->memory);
-    unsigned bits = spec->address_bits ? spec->address_bits : DEFAULT_BITS;
-    GByteArray *res = g_byte_array_new();
-
     aml_res_bus_window(res, 0, 0xff);
     aml_res_port(res, 0xcf8, 8);
     aml_res_port_window(res, 0, 0xcf7);
     aml_res_port_window(res, 0xd00, 0xffff);
     aml_res_memory_window(res, 0xa0000, 0xbffff);
-    aml_res_memory_window(res, (guint32) low, BAR_LAST);
+}
+
+/* Behind the RAM, up to the last address that the processor has. */
+void
+pc_acpi_high_window(GByteArray *res, const PcSpec *spec)
+{
+    const guint64 gib = G_GUINT64_CONSTANT(1) << 30;
+    guint64 high = PC_HIGH_MEMORY + pc_high_memory(spec);
+    unsigned bits = spec->address_bits ? spec->address_bits : DEFAULT_BITS;
+
     high = (high + gib - 1) & ~(gib - 1);
     if (high >> bits == 0)
         aml_res_memory64_window(res, high, (G_GUINT64_CONSTANT(1) << bits) - 1);
-    name_resources(aml, res);
+}
+
+static void
+add_host_windows(Aml *aml, const PcSpec *spec)
+{
+    guint64 low = MAX(pc_low_memory(spec), BAR_FIRST);
+    GByteArray *res = g_byte_array_new();
+
+    pc_acpi_first_windows(res);
+    aml_res_memory_window(res, (guint32) low, BAR_LAST);
+    pc_acpi_high_window(res, spec);
+    pc_acpi_name_resources(aml, res);
 }
 
 /* Pin p of slot n reaches link (n + p - 1) mod 4, as the board has it wired. */
 static void
 add_prt(Aml *aml)
 {
-    static const char *const links[] = {"\\_SB.LNKA", "\\_SB.LNKB",
-                                        "\\_SB.LNKC", "\\_SB.LNKD"};
-
     aml_name(aml, "_PRT");
     aml_package(aml, 31 * 4);
     for (unsigned slot = 1; slot < 32; slot++) {
@@ -207,7 +216,7 @@ add_prt(Aml *aml)
             aml_package(aml, 4);
             aml_integer(aml, (guint64) slot << 16 | 0xffff);
             aml_integer(aml, pin);
-            aml_reference(aml, links[(slot + pin + 3) % 4]);
+            aml_reference(aml, pc_acpi_links[(slot + pin + 3) % 4]);
             aml_integer(aml, 0);
             aml_end(aml);
         }
@@ -239,7 +248,7 @@ add_isa_device(Aml *aml, const IsaDevice *d, unsigned uid)
         aml_res_interrupt(res, d->irq, false);
     if (d->dma >= 0)
         aml_res_dma8(res, (unsigned) d->dma);
-    name_resources(aml, res);
+    pc_acpi_name_resources(aml, res);
     aml_end(aml);
 }
 
@@ -269,14 +278,18 @@ add_isa_devices(Aml *aml, const PcSpec *spec)
 }
 
 /* The bridge's router is what the links set. */
-static void
-add_isa(Aml *aml, const PcSpec *spec)
+void
+pc_acpi_add_isa(Aml *aml, const PcSpec *spec, const PcAcpiChips *chips)
 {
     static const char *const routes[] = {"PRQA", "PRQB", "PRQC", "PRQD", NULL};
+    static const char *const more[] = {"PRQE", "PRQF", "PRQG", "PRQH", NULL};
+    unsigned devfn = pc_board(spec)->isa_devfn;
 
     aml_device(aml, "ISA");
-    aml_name_integer(aml, "_ADR", 1 << 16);
+    aml_name_integer(aml, "_ADR", (devfn >> 3) << 16 | (devfn & 7));
     aml_config_fields(aml, "PIRQ", 0x60, 4, routes);
+    if (chips->links > 4)
+        aml_config_fields(aml, "PIR2", 0x68, 4, more);
     add_isa_devices(aml, spec);
     aml_end(aml);
 }
@@ -307,7 +320,8 @@ add_slots(Aml *aml)
 }
 
 static void
-add_pci_host(Aml *aml, const PcSpec *spec)
+add_pci_host(Aml *aml, const PcSpec *spec, const PcAcpiChips *chips,
+             guint32 ecam)
 {
     aml_device(aml, "PCI0");
     aml_name_eisa(aml, "_HID", "PNP0A03");
@@ -315,24 +329,25 @@ add_pci_host(Aml *aml, const PcSpec *spec)
     aml_name_integer(aml, "_UID", 0);
     add_host_windows(aml, spec);
     add_prt(aml);
-    add_isa(aml, spec);
+    pc_acpi_add_isa(aml, spec, chips);
     add_slots(aml);
     aml_end(aml);
 }
 
 /* Ports that no bar may take. */
 static void
-add_reserved(Aml *aml)
+add_reserved(Aml *aml, const PcAcpiChips *chips, guint32 ecam)
 {
     GByteArray *res = g_byte_array_new();
 
     aml_device(aml, "MBRD");
     aml_name_eisa(aml, "_HID", "PNP0C02");
     aml_name_integer(aml, "_UID", 0);
-    aml_res_port(res, HOTPLUG_BASE, HOTPLUG_LEN);
-    aml_res_port(res, GPE0_BASE, GPE0_LEN);
-    aml_res_port(res, PM_BASE, PM_LEN);
-    name_resources(aml, res);
+    for (unsigned i = 0; chips->ports[i].len > 0; i++)
+        aml_res_port(res, chips->ports[i].first, chips->ports[i].len);
+    if (ecam != 0)
+        aml_res_memory_fixed(res, ecam, Q35_ECAM_LEN);
+    pc_acpi_name_resources(aml, res);
     aml_end(aml);
 }
 
@@ -372,12 +387,13 @@ add_link(Aml *aml, unsigned n)
 }
 
 static void
-add_system_bus(Aml *aml, const PcSpec *spec)
+add_system_bus(Aml *aml, const PcSpec *spec, const PcAcpiChips *chips,
+               guint32 ecam)
 {
     aml_scope(aml, "\\_SB");
-    add_pci_host(aml, spec);
-    add_reserved(aml);
-    for (unsigned i = 0; i < 4; i++)
+    chips->add_host(aml, spec, chips, ecam);
+    add_reserved(aml, chips, ecam);
+    for (unsigned i = 0; i < chips->links; i++)
         add_link(aml, i);
     aml_end(aml);
 }
@@ -418,42 +434,73 @@ add_soft_off(Aml *aml)
     aml_end(aml);
 }
 
+static const PcAcpiChips i440fx_chips = {
+    .pm_base = 0xb000, /* where SeaBIOS and OVMF put the block */
+    .gpe_base = 0xafe0,
+    .gpe_len = 4,
+    .acpi_on = 0xf1,
+    .acpi_off = 0xf0,
+    .links = 4,
+    .ports = {{HOTPLUG_BASE, HOTPLUG_LEN}, {0xafe0, 4}, {0xb000, 0x40}},
+    .add_host = add_pci_host,
+    .add_events = add_events,
+};
+
 static GByteArray *
-make_dsdt(const PcSpec *spec)
+make_dsdt(const PcSpec *spec, const PcAcpiChips *chips, guint32 ecam)
 {
     GByteArray *t = acpi_table_new("DSDT", 2);
     Aml *aml = aml_new();
     gsize len;
 
     add_soft_off(aml);
-    add_system_bus(aml, spec);
-    add_events(aml);
+    add_system_bus(aml, spec, chips, ecam);
+    chips->add_events(aml);
     g_autoptr(GBytes) code = aml_free_to_bytes(aml);
     const guint8 *data = g_bytes_get_data(code, &len);
     g_byte_array_append(t, data, (guint) len);
     return t;
 }
 
-void
-pc_make_acpi(const PcSpec *spec, AcpiFiles *ret)
+/* PCI Firmware Specification 3.2, section 4.1.2. */
+static GByteArray *
+make_mcfg(guint32 ecam)
 {
+    GByteArray *t = acpi_table_new("MCFG", 1);
+
+    acpi_put(t, 0, 8);
+    acpi_put(t, ecam, 8);
+    acpi_put(t, 0, 2); /* segment */
+    acpi_put(t, 0, 1); /* first and last bus */
+    acpi_put(t, (Q35_ECAM_LEN >> 20) - 1, 1);
+    acpi_put(t, 0, 4);
+    return t;
+}
+
+void
+pc_make_acpi(const PcSpec *spec, guint32 ecam, AcpiFiles *ret)
+{
+    bool q35 = spec->board == PC_BOARD_Q35;
+    const PcAcpiChips *chips = q35 ? &pc_q35_acpi_chips : &i440fx_chips;
     AcpiSet *set = acpi_set_new(0);
     Gpa facs = acpi_set_add_facs(set);
-    Gpa dsdt = acpi_set_add(set, make_dsdt(spec), false);
-    Gpa fadt = acpi_set_add(set, make_fadt(facs, dsdt), true);
+    Gpa dsdt = acpi_set_add(set, make_dsdt(spec, chips, ecam), false);
+    Gpa fadt = acpi_set_add(set, make_fadt(chips, facs, dsdt), true);
 
     acpi_set_point(set, fadt + FADT_FACS, 4);
     acpi_set_point(set, fadt + FADT_DSDT, 4);
-    acpi_set_add(set, make_madt(spec->cpus), true);
+    acpi_set_add(set, make_madt(chips, spec->cpus), true);
+    if (ecam != 0)
+        acpi_set_add(set, make_mcfg(ecam), true);
     acpi_set_finish_files(set, ret);
 }
 
 void
-pc_offer_acpi(const PcSpec *spec, Device *fw_cfg)
+pc_offer_acpi(const PcSpec *spec, guint32 ecam, Device *fw_cfg)
 {
     AcpiFiles files;
 
-    pc_make_acpi(spec, &files);
+    pc_make_acpi(spec, ecam, &files);
     fw_cfg_add_file(fw_cfg, ACPI_FILE_TABLES, files.tables);
     fw_cfg_add_file(fw_cfg, ACPI_FILE_RSDP, files.rsdp);
     fw_cfg_add_file(fw_cfg, ACPI_FILE_SCRIPT, files.script);

@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 
+#include "devices/chipset/pcie-root-port.h"
+
 void
 pc_cards_add_function(PcCards *cards, Device *dev, unsigned slot,
                       unsigned function)
@@ -53,21 +55,25 @@ pc_cards_last_slot(const PcCards *cards)
 }
 
 static bool
-place(const PcCard *card, Device *dev, PciBus *bus, GError **error)
+place(const PcCard *card, Device *dev, PciBus *bus, Device *port,
+      GError **error)
 {
+    unsigned slot = port != NULL ? 0 : card->slot;
+
     if (card->slot == PC_ISA)
         return true;
-    device_set_link(dev, "bus", bus);
-    return device_set_u64(dev, "addr", PCI_DEVFN(card->slot, card->function),
-                          error);
+    device_set_link(dev, "bus", port != NULL ? pcie_root_port_bus(port) : bus);
+    return device_set_u64(dev, "addr", PCI_DEVFN(slot, card->function), error);
 }
 
 bool
-pc_cards_plug(PcCards *cards, Vm *vm, PciBus *bus, GError **error)
+pc_cards_plug(PcCards *cards, Vm *vm, PciBus *bus, Device *const *ports,
+              GError **error)
 {
     for (unsigned i = 0; i < cards->n_cards; i++) {
         Device *dev = g_steal_pointer(&cards->cards[i].dev);
-        if (!place(&cards->cards[i], dev, bus, error)) {
+        Device *port = ports != NULL ? ports[cards->cards[i].slot] : NULL;
+        if (!place(&cards->cards[i], dev, bus, port, error)) {
             device_free(dev);
             return false;
         }

@@ -11,6 +11,7 @@
 #define PC_BOARD_SLOT     1u /* the PIIX3's, whose function 2 is a card here */
 #define PC_BOARD_USB      2u
 #define PC_ISA            0u
+#define PC_SLOTS          32u
 #define PC_MAX_BOOT_UNITS 32
 
 typedef enum {
@@ -58,8 +59,10 @@ void pc_cards_add_boot(PcCards *cards, PcBoot kind, unsigned number,
                        const char *fmt, ...) G_GNUC_PRINTF(4, 5);
 /* Highest slot in use; 0: none. */
 unsigned pc_cards_last_slot(const PcCards *cards);
-/* Gives all to the machine, in order. False and error set: the rest is still
- * in cards. */
-bool pc_cards_plug(PcCards *cards, Vm *vm, PciBus *bus, GError **error);
+/* Gives all to the machine, in order. ports: by slot, the root port that a card
+ * of that slot is behind; NULL: on the bus itself, in that slot; or NULL: there
+ * are none. False and error set: the rest is still in cards. */
+bool pc_cards_plug(PcCards *cards, Vm *vm, PciBus *bus, Device *const *ports,
+                   GError **error);
 /* Frees what no machine took. */
 void pc_cards_clear(PcCards *cards);

@@ -1,4 +1,5 @@
-/* devices/machine/pc-i440fx.c - which chips a PC of 1996 has, wired where.
+/* devices/machine/pc-i440fx.c - which chips a PC of 1996 has, wired where, and
+ * what it has in common with later ones.
  *
  *   00:00.0 i440FX   00:01.0 PIIX3 ISA   00:01.1 IDE   00:01.3 PIIX4 PM
  *   00:02.0 VGA      ISA: fw_cfg, RTC, 8237, FDC, i8042, serial ports
@@ -6,6 +7,7 @@
  * Interrupt controllers and the interval timer belong to the CPU backend. */
 #include "devices/machine/pc-i440fx.h"
 
+#include "devices/chipset/i440fx.h"
 #include "devices/chipset/piix4-pm.h"
 #include "devices/firmware/pflash.h"
 #include "devices/legacy/mc146818.h"
@@ -14,20 +16,17 @@
 #include "devices/machine/pc-modules.h"
 #include "devices/registry.h"
 
+/* RAM below the PCI hole ends here at the latest; SeaBIOS puts the hole at
+ * 2 GiB, 3 GiB or the end of RAM. */
+#define LOW_MEMORY_MAX (G_GUINT64_CONSTANT(3) << 30)
+
 static const struct {
     guint16 port;
     guint8 irq;
 } com_ports[PC_SERIALS] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
 
-typedef struct {
-    MachineBuild build;
-    const PcSpec *spec;
-    PcDevices *out;
-    Device *bridge, *rtc, *dma, *fw_cfg;
-} PcBuild;
-
-static Device *
-create_pci(PcBuild *b, const char *class_name, const char *id, guint8 devfn)
+Device *
+pc_create_pci(PcBuild *b, const char *class_name, const char *id, guint8 devfn)
 {
     Device *dev = device_create(class_name, id);
 
@@ -42,7 +41,7 @@ build_power(PcBuild *b)
 {
     if (!b->spec->acpi)
         return;
-    Device *pm = create_pci(b, "piix4-pm", "pm", PCI_DEVFN(1, 3));
+    Device *pm = pc_create_pci(b, "piix4-pm", "pm", PCI_DEVFN(1, 3));
     machine_set_u64(&b->build, pm, "s3", pc_can_suspend(b->spec));
     b->out->pm = machine_add(&b->build, pm);
     if (b->out->pm != NULL)
@@ -55,11 +54,14 @@ build_power(PcBuild *b)
 static void
 build_chipset(PcBuild *b)
 {
+    const PcBoard *board = b->board;
+
     b->out->pci = pci_bus_new(vm_env(b->build.vm));
-    b->bridge = machine_add(&b->build,
-                            create_pci(b, "i440fx", "bridge", PCI_DEVFN(0, 0)));
-    machine_add(&b->build, create_pci(b, "piix3", "isa", PCI_DEVFN(1, 0)));
-    build_power(b);
+    b->bridge = machine_add(
+        &b->build, pc_create_pci(b, board->bridge, "bridge", PCI_DEVFN(0, 0)));
+    b->isa = machine_add(&b->build,
+                         pc_create_pci(b, board->isa, "isa", board->isa_devfn));
+    board->build_power(b);
     if (!b->build.failed &&
         !pc_map_memory(b->build.vm, b->spec, b->bridge, b->build.error))
         b->build.failed = true;
@@ -90,7 +92,7 @@ build_legacy(PcBuild *b)
     machine_set_u64(&b->build, rtc, "local-time", b->spec->local_time);
     b->rtc = machine_add(&b->build, rtc);
     if (b->rtc != NULL && b->out->pm != NULL)
-        rtc_set_hook(b->rtc, piix4_pm_rtc_interrupt, b->out->pm);
+        rtc_set_hook(b->rtc, b->board->ring_alarm, b->out->pm);
     if (b->spec->hpet) {
         Device *hpet = device_create("hpet", "hpet");
         device_set_link(hpet, "rtc", b->rtc);
@@ -156,7 +158,7 @@ build_floppy(PcBuild *b)
 static void
 build_ide(PcBuild *b)
 {
-    Device *ide = create_pci(b, "piix3-ide", "ide", PCI_DEVFN(1, 1));
+    Device *ide = pc_create_pci(b, "piix3-ide", "ide", PCI_DEVFN(1, 1));
 
     /* OVMF leaves the decode bits alone, and waits 35 s for BSY of each of four
      * drives to clear where there is no port at all */
@@ -180,8 +182,9 @@ build_ide(PcBuild *b)
 static void
 build_cards(PcBuild *b)
 {
-    if (!b->build.failed && !pc_cards_plug(b->spec->cards, b->build.vm,
-                                           b->out->pci, b->build.error))
+    if (!b->build.failed &&
+        !pc_cards_plug(b->spec->cards, b->build.vm, b->out->pci, b->out->ports,
+                       b->build.error))
         b->build.failed = true;
 }
 
@@ -190,8 +193,8 @@ build_display(PcBuild *b)
 {
     if (!b->spec->display)
         return;
-    Device *vga = create_pci(b, b->spec->cirrus ? "cirrus" : "vga", "vga",
-                             PCI_DEVFN(2, 0));
+    Device *vga = pc_create_pci(b, b->spec->cirrus ? "cirrus" : "vga", "vga",
+                                PCI_DEVFN(2, 0));
     machine_set_u64(&b->build, vga, "vram", b->spec->vram_mib);
     if (b->spec->xres != 0) {
         machine_set_u64(&b->build, vga, "xres", b->spec->xres);
@@ -206,6 +209,30 @@ press_power(void *pm)
     piix4_pm_press_power_button(pm);
 }
 
+static guint64
+low_memory(guint64 memory)
+{
+    return MIN(memory, LOW_MEMORY_MAX);
+}
+
+static const PcBoard board_i440fx = {
+    .bridge = "i440fx",
+    .isa = "piix3",
+    .isa_devfn = PCI_DEVFN(1, 0),
+    .segments = i440fx_pam,
+    .low_memory = low_memory,
+    .build_power = build_power,
+    .build_storage = build_ide,
+    .press_power = press_power,
+    .ring_alarm = piix4_pm_rtc_interrupt,
+};
+
+const PcBoard *
+pc_board(const PcSpec *spec)
+{
+    return spec->board == PC_BOARD_Q35 ? &pc_board_q35 : &board_i440fx;
+}
+
 static void
 build_devices(void *data)
 {
@@ -216,16 +243,19 @@ build_devices(void *data)
     build_legacy(b);
     build_serial(b);
     build_floppy(b);
-    build_ide(b);
+    if (b->board->build_storage != NULL)
+        b->board->build_storage(b);
     build_display(b);
     build_cards(b);
 }
 
 bool
-pc_i440fx_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
-                GError **error)
+pc_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices, GError **error)
 {
-    PcBuild b = {.build = {vm, error, false}, .spec = spec, .out = ret_devices};
+    PcBuild b = {.build = {vm, error, false},
+                 .spec = spec,
+                 .board = pc_board(spec),
+                 .out = ret_devices};
 
     *ret_devices = (PcDevices){NULL};
     machine_build_on_loop(vm, build_devices, &b);
@@ -233,7 +263,9 @@ pc_i440fx_build(Vm *vm, const PcSpec *spec, PcDevices *ret_devices,
         return false;
     pc_fill_cmos(spec, b.rtc, b.out->fdc);
     pc_fill_fw_cfg(spec, b.fw_cfg);
+    if (b.board->fill_tables != NULL)
+        b.board->fill_tables(&b);
     if (b.out->pm != NULL)
-        vm_set_power_button(vm, press_power, b.out->pm);
+        vm_set_power_button(vm, b.board->press_power, b.out->pm);
     return true;
 }

@@ -3,29 +3,27 @@
  *   0 - 9FFFF         RAM
  *   A0000 - BFFFF     the display's window
  *   C0000 - FFFFF     thirteen segments, RAM or ROM as the bridge's PAM says
- *   1 MiB - 3 GiB     RAM, at most
+ *   1 MiB - 3 GiB     RAM, at most; Q35: 2.75 GiB
  *   4 GiB - size      BIOS or a UEFI's code, read only; its last 128 KiB also
  *                     at E0000; right below a UEFI's variables (pflash)
  *   4 GiB and up      the rest of the RAM */
 #include <string.h>
 
-#include "devices/chipset/i440fx.h"
 #include "devices/machine/pc-internal.h"
 #include "vmm/mem/guest-mem.h"
 
-#define PC_SEGMENTS 13u
-#define MIB         (G_GUINT64_CONSTANT(1) << 20)
+#define MIB (G_GUINT64_CONSTANT(1) << 20)
 
 guint64
-pc_low_memory(guint64 memory)
+pc_low_memory(const PcSpec *spec)
 {
-    return MIN(memory, PC_LOW_MEMORY_MAX);
+    return pc_board(spec)->low_memory(spec->memory);
 }
 
 guint64
-pc_high_memory(guint64 memory)
+pc_high_memory(const PcSpec *spec)
 {
-    return memory - pc_low_memory(memory);
+    return spec->memory - pc_low_memory(spec);
 }
 
 bool
@@ -50,9 +48,9 @@ map_slot(Vm *vm, const char *name, MemBacking *backing, guint64 offset,
 }
 
 static bool
-map_ram(Vm *vm, MemBacking *ram, guint64 memory, GError **error)
+map_ram(Vm *vm, MemBacking *ram, const PcSpec *spec, GError **error)
 {
-    guint64 low = pc_low_memory(memory), high = pc_high_memory(memory);
+    guint64 low = pc_low_memory(spec), high = pc_high_memory(spec);
 
     return map_slot(vm, "ram-640k", ram, 0, 0xa0000, 0, MEM_RW, error) &&
            (low <= MIB ||
@@ -63,9 +61,9 @@ map_ram(Vm *vm, MemBacking *ram, guint64 memory, GError **error)
 
 /* Behind the display's window there is RAM that nothing reaches. */
 static void
-note_ram(GuestMem *mem, MemBacking *ram, guint64 memory)
+note_ram(GuestMem *mem, MemBacking *ram, const PcSpec *spec)
 {
-    guint64 low = pc_low_memory(memory), high = pc_high_memory(memory);
+    guint64 low = pc_low_memory(spec), high = pc_high_memory(spec);
 
     guest_mem_add_ram(mem, 0, ram, 0, 0xa0000);
     guest_mem_add_ram(mem, 0xc0000, ram, 0xc0000, low - 0xc0000);
@@ -108,16 +106,15 @@ segment_rom(Vm *vm, MemBacking *rom, Gpa base, guint32 len)
 }
 
 static void
-connect_segments(Vm *vm, Device *bridge, MemBacking *ram, MemBacking *rom)
+connect_segments(Vm *vm, Pam *pam, MemBacking *ram, MemBacking *rom)
 {
-    for (unsigned i = 0; i < PC_SEGMENTS; i++) {
-        Gpa base = i440fx_segment_base(i);
-        guint32 len = i440fx_segment_len(i);
+    for (unsigned i = 0; i < PAM_SEGMENTS; i++) {
+        Gpa base = pam_segment_base(i);
+        guint32 len = pam_segment_len(i);
         MemSlot *shadow =
             mem_slot_new(vm_env(vm)->mem, "ram-segment", ram, base, len);
-        i440fx_set_segment(bridge, i, shadow,
-                           (guint8 *) mem_backing_host(ram) + base,
-                           segment_rom(vm, rom, base, len));
+        pam_set_segment(pam, i, shadow, (guint8 *) mem_backing_host(ram) + base,
+                        segment_rom(vm, rom, base, len));
     }
 }
 
@@ -128,13 +125,13 @@ pc_map_memory(Vm *vm, const PcSpec *spec, Device *bridge, GError **error)
                                           spec->pages, error);
     MemBacking *rom = ram ? load_bios(vm, spec, error) : NULL;
 
-    if (rom == NULL || !map_ram(vm, ram, spec->memory, error))
+    if (rom == NULL || !map_ram(vm, ram, spec, error))
         return false;
     mem_backing_allow_discard(ram);
-    note_ram(vm_env(vm)->mem, ram, spec->memory);
+    note_ram(vm_env(vm)->mem, ram, spec);
     guint64 len = mem_backing_len(rom);
     if (!map_slot(vm, "bios", rom, 0, len, PC_HIGH_MEMORY - len, MEM_RO, error))
         return false;
-    connect_segments(vm, bridge, ram, rom);
+    connect_segments(vm, pc_board(spec)->segments(bridge), ram, rom);
     return true;
 }

@@ -29,8 +29,8 @@ cmos16(Device *rtc, guint8 low, guint64 value)
 static void
 cmos_memory(const PcSpec *spec, Device *rtc)
 {
-    guint64 low = pc_low_memory(spec->memory);
-    guint64 high = pc_high_memory(spec->memory) / (64 * KIB);
+    guint64 low = pc_low_memory(spec);
+    guint64 high = pc_high_memory(spec) / (64 * KIB);
     guint64 extended = low > MIB ? (low - MIB) / KIB : 0;
     guint64 above_16m = low > 16 * MIB ? (low - 16 * MIB) / (64 * KIB) : 0;
 
@@ -139,10 +139,9 @@ enum { E820_RAM = 1, E820_RESERVED = 2 };
 static void
 add_e820(const PcSpec *spec, Device *fw_cfg)
 {
-    guint64 high = pc_high_memory(spec->memory);
+    guint64 high = pc_high_memory(spec);
     E820Entry table[] = {
-        {0, GUINT64_TO_LE(pc_low_memory(spec->memory)),
-         GUINT32_TO_LE(E820_RAM)},
+        {0, GUINT64_TO_LE(pc_low_memory(spec)), GUINT32_TO_LE(E820_RAM)},
         {GUINT64_TO_LE(PC_RESERVED_BASE), GUINT64_TO_LE(PC_RESERVED_LEN),
          GUINT32_TO_LE(E820_RESERVED)},
         {GUINT64_TO_LE(PC_HIGH_MEMORY), GUINT64_TO_LE(high),
@@ -178,8 +177,9 @@ append_boot_paths(const PcSpec *spec, PcBoot kind, GString *out)
     if (kind == PC_BOOT_FLOPPY) {
         for (unsigned i = 0; i < PC_FLOPPIES; i++)
             if (spec->floppy[i].present)
-                g_string_append_printf(
-                    out, "/pci@i0cf8/isa@1/fdc@03f0/floppy@%u\n", i);
+                g_string_append_printf(out,
+                                       "/pci@i0cf8/isa@%x/fdc@03f0/floppy@%u\n",
+                                       pc_board(spec)->isa_devfn >> 3, i);
         return;
     }
     for (unsigned n = 0; n < PC_MAX_BOOT_UNITS; n++)
@@ -210,7 +210,7 @@ add_smbios(const PcSpec *spec, Device *fw_cfg)
     g_autoptr(GBytes) anchor = NULL;
     g_autoptr(GBytes) tables = NULL;
 
-    smbios_make(smbios, pc_low_memory(spec->memory), 0, &anchor, &tables);
+    smbios_make(smbios, pc_low_memory(spec), 0, &anchor, &tables);
     fw_cfg_add_item(fw_cfg, FW_CFG_UUID, uuid);
     fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-anchor", anchor);
     fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-tables", tables);
@@ -219,7 +219,8 @@ add_smbios(const PcSpec *spec, Device *fw_cfg)
 bool
 pc_can_suspend(const PcSpec *spec)
 {
-    return spec->s3 && spec->acpi && !pc_is_uefi(spec);
+    return spec->s3 && spec->acpi && !pc_is_uefi(spec) &&
+           spec->board == PC_BOARD_I440FX;
 }
 
 /* A byte for each of S0 to S5: bit 7, there is such a state; below, the value
@@ -249,8 +250,8 @@ pc_fill_fw_cfg(const PcSpec *spec, Device *fw_cfg)
     add_sleep_states(spec, fw_cfg);
     if (spec->smbios != NULL)
         add_smbios(spec, fw_cfg);
-    if (pc_is_uefi(spec) && spec->acpi)
-        pc_offer_acpi(spec, fw_cfg);
+    if (pc_is_uefi(spec) && spec->acpi && spec->board == PC_BOARD_I440FX)
+        pc_offer_acpi(spec, 0, fw_cfg);
     if (spec->display && spec->vga_bios != NULL)
         fw_cfg_add_file(fw_cfg,
                         spec->cirrus ? "pci1013,00b8.rom" : "pci1234,1111.rom",

@@ -139,8 +139,8 @@ build_pci(Build *b)
     device_set_link(host, "bus", b->pci);
     machine_set_u64(&b->build, host, "base", PCV_ECAM);
     machine_add(&b->build, host);
-    if (!b->build.failed &&
-        !pc_cards_plug(b->spec->cards, b->build.vm, b->pci, b->build.error))
+    if (!b->build.failed && !pc_cards_plug(b->spec->cards, b->build.vm, b->pci,
+                                           NULL, b->build.error))
         b->build.failed = true;
 }
 

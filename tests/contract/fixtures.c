@@ -10,6 +10,7 @@
 #include "devices/chipset/i440fx.h"
 #include "devices/chipset/pci-hotplug.h"
 #include "devices/chipset/piix4-pm.h"
+#include "devices/chipset/q35-mch.h"
 #include "devices/firmware/fw-cfg.h"
 #include "devices/legacy/i8237.h"
 #include "devices/usb/xhci.h"
@@ -233,23 +234,35 @@ connect_links(Rig *rig)
 /* --- what the machine does between realize and reset ---------------------- */
 
 static void
-prepare_i440fx(Rig *rig)
+prepare_segments(Rig *rig, Pam *pam)
 {
     GuestMem *mem = rig->vm->env.mem;
     MemBacking *shadow = mem_backing_new(mem, "shadow", 0x40000, NULL);
     MemBacking *rom = mem_backing_new(mem, "rom", 0x40000, NULL);
 
-    for (unsigned i = 0; i < I440FX_N_SEGMENTS; i++) {
-        guint64 at = i440fx_segment_base(i) - 0xc0000;
-        guint32 len = i440fx_segment_len(i);
+    for (unsigned i = 0; i < PAM_SEGMENTS; i++) {
+        guint64 at = pam_segment_base(i) - 0xc0000;
+        guint32 len = pam_segment_len(i);
         MemSlot *ram_slot = mem_slot_new(mem, "shadow", shadow, at, len);
         MemSlot *rom_slot = mem_slot_new(mem, "rom", rom, at, len);
 
         g_ptr_array_add(rig->mem_slots, ram_slot);
         g_ptr_array_add(rig->mem_slots, rom_slot);
-        i440fx_set_segment(rig->dev, i, ram_slot,
-                           (guint8 *) mem_backing_host(shadow) + at, rom_slot);
+        pam_set_segment(pam, i, ram_slot,
+                        (guint8 *) mem_backing_host(shadow) + at, rom_slot);
     }
+}
+
+static void
+prepare_i440fx(Rig *rig)
+{
+    prepare_segments(rig, i440fx_pam(rig->dev));
+}
+
+static void
+prepare_q35_mch(Rig *rig)
+{
+    prepare_segments(rig, q35_mch_pam(rig->dev));
 }
 
 static void
@@ -269,6 +282,7 @@ static const struct {
 } preparations[] = {
     { "i440fx", prepare_i440fx },
     { "fw-cfg", prepare_fw_cfg },
+    { "q35-mch", prepare_q35_mch },
 };
 /* clang-format on */
 

@@ -35,7 +35,7 @@ typedef struct {
     Device *fdc, *ide, *pm;
     Block *disk, *disc, *floppy;
     CharLink *serial, *log;
-    MemSlot *segments[2 * I440FX_N_SEGMENTS];
+    MemSlot *segments[2 * PAM_SEGMENTS];
     Viewer *viewer;
 } Pc;
 
@@ -85,14 +85,14 @@ connect_segments(Pc *pc, Device *bridge)
     MemBacking *shadow = mem_backing_new(mem, "shadow", 0x40000, NULL);
     MemBacking *rom = mem_backing_new(mem, "rom", 0x40000, NULL);
 
-    for (unsigned i = 0; i < I440FX_N_SEGMENTS; i++) {
-        guint64 at = i440fx_segment_base(i) - 0xc0000;
-        guint32 len = i440fx_segment_len(i);
+    for (unsigned i = 0; i < PAM_SEGMENTS; i++) {
+        guint64 at = pam_segment_base(i) - 0xc0000;
+        guint32 len = pam_segment_len(i);
         MemSlot *ram_slot = mem_slot_new(mem, "shadow", shadow, at, len);
         MemSlot *rom_slot = mem_slot_new(mem, "rom", rom, at, len);
 
-        i440fx_set_segment(bridge, i, ram_slot,
-                           (guint8 *) mem_backing_host(shadow) + at, rom_slot);
+        pam_set_segment(i440fx_pam(bridge), i, ram_slot,
+                        (guint8 *) mem_backing_host(shadow) + at, rom_slot);
         pc->segments[2 * i] = ram_slot;
         pc->segments[2 * i + 1] = rom_slot;
     }

@@ -24,12 +24,13 @@ add_segments(FakeVm *vm, Device *host)
     MemBacking *ram = mem_backing_new(mem, "shadow", 0x40000, NULL);
     MemBacking *rom = mem_backing_new(mem, "rom", 0x40000, NULL);
 
-    for (unsigned i = 0; i < I440FX_N_SEGMENTS; i++) {
-        guint64 at = i440fx_segment_base(i) - 0xc0000;
-        guint32 len = i440fx_segment_len(i);
-        i440fx_set_segment(host, i, mem_slot_new(mem, "shadow", ram, at, len),
-                           (guint8 *) mem_backing_host(ram) + at,
-                           mem_slot_new(mem, "rom", rom, at, len));
+    for (unsigned i = 0; i < PAM_SEGMENTS; i++) {
+        guint64 at = pam_segment_base(i) - 0xc0000;
+        guint32 len = pam_segment_len(i);
+        pam_set_segment(i440fx_pam(host), i,
+                        mem_slot_new(mem, "shadow", ram, at, len),
+                        (guint8 *) mem_backing_host(ram) + at,
+                        mem_slot_new(mem, "rom", rom, at, len));
     }
     device_reset(host, RESET_COLD);
 }

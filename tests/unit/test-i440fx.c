@@ -27,14 +27,14 @@ setup(Fixture *f)
     f->dev = device_new(&i440fx_class, "host");
     device_set_link(f->dev, "bus", f->bus);
     CU_ASSERT_TRUE_FATAL(device_realize(f->dev, &f->vm->env, NULL));
-    for (unsigned i = 0; i < I440FX_N_SEGMENTS; i++) {
-        guint64 at = i440fx_segment_base(i) - 0xc0000;
-        guint32 len = i440fx_segment_len(i);
+    for (unsigned i = 0; i < PAM_SEGMENTS; i++) {
+        guint64 at = pam_segment_base(i) - 0xc0000;
+        guint32 len = pam_segment_len(i);
         MemSlot *ram_slot = mem_slot_new(mem, "shadow", ram, at, len);
         MemSlot *rom_slot = mem_slot_new(mem, "rom", rom, at, len);
         /* 0xC0000..0xDFFFF has no ROM behind it */
-        i440fx_set_segment(f->dev, i, ram_slot, f->ram + at,
-                           i < 8 ? NULL : rom_slot);
+        pam_set_segment(i440fx_pam(f->dev), i, ram_slot, f->ram + at,
+                        i < 8 ? NULL : rom_slot);
     }
     device_reset(f->dev, RESET_COLD);
 }

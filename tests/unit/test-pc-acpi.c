@@ -11,6 +11,7 @@
 #define GIB         (G_GUINT64_CONSTANT(1) << 30)
 #define TABLES_AT   0x7fe0040u
 #define RSDP_AT     0xf5500u
+#define ECAM        0xe0000000u /* where new OVMF has it */
 #define COMMAND_LEN 128u
 #define MAX_TARGETS 16u
 
@@ -77,7 +78,7 @@ run(Firmware *f, const PcSpec *spec)
     AcpiFiles files;
     gsize len;
 
-    pc_make_acpi(spec, &files);
+    pc_make_acpi(spec, spec->board == PC_BOARD_Q35 ? ECAM : 0, &files);
     f->tables = copy(files.tables);
     f->rsdp = copy(files.rsdp);
     const guint8 *script = g_bytes_get_data(files.script, &len);
@@ -261,13 +262,78 @@ test_windows(void)
     done(&full);
 }
 
-static bool
-run_acpica(const char *program, const char *options, char **ret_output)
+static PcSpec
+some_q35(void)
 {
-    const PcSpec spec = some_pc();
+    PcSpec spec = some_pc();
+
+    spec.board = PC_BOARD_Q35;
+    return spec;
+}
+
+/* ICH9 data sheet, 13.8.3, and what ich9-pm.c answers. */
+static void
+test_q35_hardware(void)
+{
+    const PcSpec spec = some_q35();
     Firmware f = {NULL};
 
     run(&f, &spec);
+    CU_ASSERT_EQUAL(f.n_bad, 0);
+    const guint8 *fadt = listed(&f, "FACP");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(fadt);
+    CU_ASSERT_EQUAL(fadt[52], 2);
+    CU_ASSERT_EQUAL(fadt[53], 3);
+    CU_ASSERT_EQUAL(boot_rig_get(fadt + 56, 4), 0x600);
+    CU_ASSERT_EQUAL(boot_rig_get(fadt + 80, 4), 0x620);
+    CU_ASSERT_EQUAL(fadt[92], 16);
+    CU_ASSERT_EQUAL(fadt[221], 128); /* bits of the event block */
+    const guint8 *madt = listed(&f, "APIC");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(madt);
+    CU_ASSERT_EQUAL(boot_rig_get(madt + 4, 4), 44 + 3 * 8 + 12 + 2 * 10 + 6);
+    done(&f);
+}
+
+static void
+test_q35_mcfg(void)
+{
+    const PcSpec spec = some_q35();
+    Firmware f = {NULL};
+
+    run(&f, &spec);
+    const guint8 *mcfg = listed(&f, "MCFG");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mcfg);
+    CU_ASSERT_EQUAL(boot_rig_get(mcfg + 4, 4), 60);
+    CU_ASSERT_EQUAL(boot_rig_get(mcfg + 44, 8), ECAM);
+    CU_ASSERT_EQUAL(mcfg[54], 0);
+    CU_ASSERT_EQUAL(mcfg[55], 255);
+    CU_ASSERT_TRUE(has_window(&f, 0x87, 256 << 20, ECAM - 1));
+    CU_ASSERT_TRUE(has_window(&f, 0x87, 0xf0000000, 0xfebfffff));
+    CU_ASSERT_TRUE(has_window(&f, 0x8a, 4 * GIB, 1024 * GIB - 1));
+    done(&f);
+}
+
+/* Below 2,816 MiB it is all below 4 GiB, above it 2 GiB are. */
+static void
+test_q35_memory(void)
+{
+    PcSpec spec = some_q35();
+
+    spec.memory = 0xaff00000;
+    CU_ASSERT_EQUAL(pc_low_memory(&spec), 0xaff00000);
+    CU_ASSERT_EQUAL(pc_high_memory(&spec), 0);
+    spec.memory = 0xb0000000;
+    CU_ASSERT_EQUAL(pc_low_memory(&spec), 0x80000000);
+    CU_ASSERT_EQUAL(pc_high_memory(&spec), 0x30000000);
+}
+
+static bool
+run_acpica_for(const PcSpec *spec, const char *program, const char *options,
+               char **ret_output)
+{
+    Firmware f = {NULL};
+
+    run(&f, spec);
     const guint8 *fadt = listed(&f, "FACP");
     const guint8 *dsdt =
         f.tables->data + (boot_rig_get(fadt + 40, 4) - TABLES_AT);
@@ -275,6 +341,14 @@ run_acpica(const char *program, const char *options, char **ret_output)
                           ret_output);
     done(&f);
     return ran;
+}
+
+static bool
+run_acpica(const char *program, const char *options, char **ret_output)
+{
+    const PcSpec spec = some_pc();
+
+    return run_acpica_for(&spec, program, options, ret_output);
 }
 
 static void
@@ -319,9 +393,63 @@ test_acpiexec_runs_it(void)
     CU_ASSERT_PTR_NULL(strstr(text, "AE_"));
 }
 
+static void
+test_iasl_reads_the_q35(void)
+{
+    const PcSpec spec = some_q35();
+    g_autofree char *text = NULL;
+
+    if (!run_acpica_for(&spec, "iasl", "-d", &text)) {
+        CU_PASS("no iasl here");
+        return;
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "EisaId (\"PNP0A08\")"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "Device (LNKH)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "OperationRegion (PIR2, PCI_Config, "
+                                        "0x68, 0x04)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "Method (_OSC, 4"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "Method (\\_PIC, 1"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "_ADR, 0x001F0000"));
+    CU_ASSERT_PTR_NULL(strstr(text, "_EJ0"));
+    CU_ASSERT_PTR_NULL(strstr(text, "Error"));
+    CU_ASSERT_PTR_NULL(strstr(text, "Unknown"));
+}
+
+/* All controls asked for: of 0x1f, hot-plug, PME and the capability are given
+ * (0x15), and bit 4 of the first dword says that some were not. Then a link to
+ * interrupt 10, and the routes by IOAPIC: slot 1 pin A is 21. */
+static void
+test_acpiexec_runs_the_q35(void)
+{
+    const PcSpec spec = some_q35();
+    g_autofree char *text = NULL;
+
+    if (!run_acpica_for(
+            &spec, "acpiexec",
+            "-b \"evaluate \\_SB.PCI0._OSC "
+            "(5B 4D DB 33 F7 1F 1C 40 96 57 74 41 C0 3D D7 66) 1 3 "
+            "(00 00 00 00 00 00 00 00 1F 00 00 00); "
+            "evaluate \\_SB.LNKF._SRS (89 06 00 09 01 0A 00 00 00 79 00); "
+            "evaluate \\_SB.LNKF._CRS; evaluate \\_PIC 1; "
+            "evaluate \\_SB.PCI0._PRT; quit\"",
+            &text)) {
+        CU_PASS("no acpiexec here");
+        return;
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "10 00 00 00 00 00 00 00 15 00 00 00"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "89 06 00 09 01 0A 00 00"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "0000000000000015")); /* 21 */
+    CU_ASSERT_PTR_NULL(strstr(text, "AE_"));
+}
+
 CU_MAIN("pc-acpi", {"firmware_finds_all_from_the_root_pointer", test_script},
         {"the_fixed_hardware_is_where_the_chips_have_it", test_fixed_hardware},
         {"each_processor_and_override_is_listed", test_processors},
         {"windows_leave_the_ram_out", test_windows},
         {"iasl_disassembles_the_dsdt", test_iasl_reads_it},
-        {"acpiexec_evaluates_the_dsdt", test_acpiexec_runs_it})
+        {"acpiexec_evaluates_the_dsdt", test_acpiexec_runs_it},
+        {"a_q35_has_the_fixed_hardware_of_an_ich9", test_q35_hardware},
+        {"a_q35_says_where_configuration_space_is", test_q35_mcfg},
+        {"a_q35_has_its_ram_below_configuration_space", test_q35_memory},
+        {"iasl_disassembles_the_dsdt_of_a_q35", test_iasl_reads_the_q35},
+        {"acpiexec_evaluates_the_dsdt_of_a_q35", test_acpiexec_runs_the_q35})

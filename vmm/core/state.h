@@ -34,6 +34,9 @@ struct StateDesc {
 /* Scalar field f of struct S, of StateType T. */
 #define STATE_FIELD(S, f, T) \
     { #f, T, G_STRUCT_OFFSET(S, f), 1, sizeof(((S *) 0)->f), 1, NULL }
+/* The same for one inside a struct, under a name of its own. */
+#define STATE_FIELD_AS(S, f, name, T) \
+    { name, T, G_STRUCT_OFFSET(S, f), 1, sizeof(((S *) 0)->f), 1, NULL }
 /* Array of integers: guint16 f[8] is STATE_ARRAY(S, f, STATE_U16). */
 #define STATE_ARRAY(S, f, T) \
     { #f, T, G_STRUCT_OFFSET(S, f), G_N_ELEMENTS(((S *) 0)->f), \
