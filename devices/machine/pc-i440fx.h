@@ -43,10 +43,10 @@ typedef struct {
     bool display, cirrus;  /* with a display: that card, not "vga" */
     guint32 vram_mib, xres, yres; /* 0: what the card's monitor prefers */
     PcDrive floppy[PC_FLOPPIES];
-    PcDrive ide[PC_IDE]; /* primary master, slave, secondary master, slave;
+    PcDrive ide[PC_IDE];      /* primary master, slave, secondary master, slave;
                           * a Q35 has none */
-    PcCards *cards;      /* emptied by the machine */
-    const SmbiosSpec *smbios;     /* NULL: the firmware's own tables */
+    PcCards *cards;           /* emptied by the machine */
+    const SmbiosSpec *smbios; /* NULL: the firmware's own tables */
     CharLink *serial[PC_SERIALS]; /* NULL: no such port */
     CharLink *firmware_log;
     /* In order, ends early with PC_BOOT_NONE. */
