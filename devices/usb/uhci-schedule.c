@@ -192,7 +192,8 @@ may_follow(const Td *first, const Td *next)
 
 /* A device of the host takes a millisecond or two for each transfer, so TDs of
  * full packets, which cannot be anything but a transfer's middle, go to it
- * together, up to one that wants an interrupt. */
+ * together, up to one that wants an interrupt. Those that the guest puts behind a
+ * group that is under way are not of it. */
 static void
 gather(Uhci *u, Group *g)
 {
@@ -204,7 +205,10 @@ gather(Uhci *u, Group *g)
         (first->token >> 15 & 15) == 0 || (first->control & TD_IOS) != 0 ||
         (pid != USB_PID_IN && pid != USB_PID_OUT))
         return;
-    while (g->n < MAX_GROUP) {
+    guint8 ep = (guint8) ((first->token >> 15 & 15) |
+                          (pid == USB_PID_IN ? USB_DIR_IN : 0));
+    guint32 len = usb_pipes_under_way(&u->pipes, dev, ep, g->tds[0].at);
+    while (g->n < MAX_GROUP && (len == 0 || g->len < len)) {
         const Td *last = &g->tds[g->n - 1].td;
         PlacedTd *next = &g->tds[g->n];
         next->at = LINK_AT(last->link);

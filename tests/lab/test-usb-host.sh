@@ -99,7 +99,9 @@ if [ "$usb" != xhci ]; then
         asks own 'for i in 1 2 3 4 5 6 7 8 9; do grep -q "USB Tablet" /proc/bus/input/devices || sleep 1; done; d=$(dirname $(grep -l "QEMU USB Tablet" /sys/bus/usb/devices/*/product)); echo "speed $(cat $d/speed);"' \
             'speed 480;' "the guest has it at high speed"
     fi
-    check "one of USB 3 is attached" "$carrel" usb attach own 46f4:0001
+    check "the stick is detached" "$carrel" usb detach own "$stick"
+    stick=$(basename "$(dirname "$(grep -lx LABSTICK1 /sys/bus/usb/devices/*/serial)")")
+    check "one of USB 3 is attached" "$carrel" usb attach own "$stick"
     check "and told to be for another controller" \
         within 10 bash -c "'$carrel' logs own | grep -q 'needs a port of machine.usb=xhci'"
     "$carrel" logs own | tail -n 5 | sed 's/^/# /'
