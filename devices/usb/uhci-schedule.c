@@ -376,6 +376,18 @@ run_group(Uhci *u, Walk *w, Group *g, guint32 at, guint32 *element)
 
 /* ---- queues ---- */
 
+/* 3.2.2: one that has ended before interrupts all the same, by which drivers ask
+ * for an interrupt at the end of a frame. */
+static bool
+is_over(Walk *w, const Td *td)
+{
+    if ((td->control & TD_ACTIVE) != 0)
+        return false;
+    if ((td->control & TD_IOC) != 0)
+        w->causes |= INTR_IOC;
+    return true;
+}
+
 /* The link that comes after it. */
 static guint32
 run_queue(Uhci *u, Walk *w, guint32 at)
@@ -395,7 +407,7 @@ run_queue(Uhci *u, Walk *w, guint32 at)
         first->at = LINK_AT(qh[1]);
         if (!load(u, first->at, &first->td.link, 4))
             return LINK_T;
-        if ((first->td.control & TD_ACTIVE) == 0)
+        if (is_over(w, &first->td))
             break;
         g.n = 1;
         g.len = TOKEN_LEN(first->td.token);
@@ -422,7 +434,7 @@ run_single(Uhci *u, Walk *w, guint32 at)
     if (!load(u, at, &p->td.link, 4))
         return LINK_T;
     g.len = TOKEN_LEN(p->td.token);
-    if ((p->td.control & TD_ACTIVE) == 0)
+    if (is_over(w, &p->td))
         return p->td.link;
     if (*w->tds_left == 0 || !transact(u, &g, &result, &actual))
         return LINK_T;

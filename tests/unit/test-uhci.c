@@ -377,6 +377,27 @@ test_pulled(void)
 }
 
 static void
+test_inactive_td_interrupts(void)
+{
+    UhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    ur_td(&r, 0, USB_PID_IN, 0, 1, 8, UR_LAST);
+    ur_put32(&r, UR_TD(0) + 4, 0);
+    ur_queue(&r, 0);
+    ur_frames(&r, 2);
+    CU_ASSERT_EQUAL(ur_read(&r, UHCI_USBSTS), 0);
+    ur_put32(&r, UR_TD(0) + 4, UR_IOC);
+    ur_frames(&r, 1);
+    CU_ASSERT_EQUAL(ur_read(&r, UHCI_USBSTS), STS_USBINT);
+    CU_ASSERT_TRUE(r.irq);
+    CU_ASSERT_EQUAL(f->n_submits, 0);
+    CU_ASSERT_EQUAL(ur_status(&r, 0), UR_IOC);
+    end(&r, f);
+}
+
+static void
 test_rings_end(void)
 {
     UhciRig r;
@@ -597,6 +618,8 @@ CU_MAIN("uhci", {"it_is_function_2_of_a_piix3", test_identity},
         {"full_packets_go_to_a_slow_device_together",
          test_full_packets_go_together},
         {"a_pulled_device_answers_nothing", test_pulled},
+        {"a_td_that_has_ended_interrupts_when_asked",
+         test_inactive_td_interrupts},
         {"rings_of_queues_and_tds_end", test_rings_end},
         {"what_cannot_be_stops_the_controller", test_wild},
         {"an_idle_schedule_is_looked_at_seldom", test_sleeps},
