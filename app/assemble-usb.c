@@ -202,10 +202,11 @@ static const char *const classes[][2] = {
 static UsbBus *
 bus_of_controller(const Machine *m)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(controllers); i++)
-        if (strcmp(m->usb->klass->name, controllers[i].class_name) == 0)
-            return controllers[i].bus(m->usb);
-    return NULL;
+    gsize i = 0;
+
+    while (strcmp(m->usb->klass->name, controllers[i].class_name) != 0)
+        i++; /* it was made of one of them */
+    return controllers[i].bus(m->usb);
 }
 
 static Device *
@@ -216,15 +217,23 @@ find_hub(const Machine *m, const char *section)
     return dev != NULL && strcmp(dev->klass->name, "usb-hub") == 0 ? dev : NULL;
 }
 
-/* NULL and error set: there is no such hub. */
+/* NULL and error set: there is no such port or hub. */
 static UsbBus *
 bus_of_section(const Machine *m, const Profile *p, const char *section,
                unsigned *ret_port, GError **error)
 {
     char hub[8];
 
-    if (!is_behind_hub(p, section, hub, ret_port))
-        return bus_of_controller(m);
+    if (!is_behind_hub(p, section, hub, ret_port)) {
+        UsbBus *bus = bus_of_controller(m);
+        if (*ret_port < bus->n_ports)
+            return bus;
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                    "%s: the USB controller has %u ports; put a hub into one, "
+                    "and this into it by %s.port",
+                    section, bus->n_ports, section);
+        return NULL;
+    }
     Device *dev = find_hub(m, hub);
     if (dev != NULL)
         return usb_hub_bus(dev);

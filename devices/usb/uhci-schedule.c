@@ -192,7 +192,8 @@ may_follow(const Td *first, const Td *next)
 
 /* A device of the host takes a millisecond or two for each transfer, so TDs of
  * full packets, which cannot be anything but a transfer's middle, go to it
- * together, up to one that wants an interrupt. */
+ * together, up to one that wants an interrupt. Those that the guest puts behind a
+ * group that is under way are not of it. */
 static void
 gather(Uhci *u, Group *g)
 {
@@ -204,7 +205,10 @@ gather(Uhci *u, Group *g)
         (first->token >> 15 & 15) == 0 || (first->control & TD_IOS) != 0 ||
         (pid != USB_PID_IN && pid != USB_PID_OUT))
         return;
-    while (g->n < MAX_GROUP) {
+    guint8 ep = (guint8) ((first->token >> 15 & 15) |
+                          (pid == USB_PID_IN ? USB_DIR_IN : 0));
+    guint32 len = usb_pipes_under_way(&u->pipes, dev, ep, g->tds[0].at);
+    while (g->n < MAX_GROUP && (len == 0 || g->len < len)) {
         const Td *last = &g->tds[g->n - 1].td;
         PlacedTd *next = &g->tds[g->n];
         next->at = LINK_AT(last->link);
@@ -372,6 +376,18 @@ run_group(Uhci *u, Walk *w, Group *g, guint32 at, guint32 *element)
 
 /* ---- queues ---- */
 
+/* 3.2.2: one that has ended before interrupts all the same, by which drivers ask
+ * for an interrupt at the end of a frame. */
+static bool
+is_over(Walk *w, const Td *td)
+{
+    if ((td->control & TD_ACTIVE) != 0)
+        return false;
+    if ((td->control & TD_IOC) != 0)
+        w->causes |= INTR_IOC;
+    return true;
+}
+
 /* The link that comes after it. */
 static guint32
 run_queue(Uhci *u, Walk *w, guint32 at)
@@ -391,7 +407,7 @@ run_queue(Uhci *u, Walk *w, guint32 at)
         first->at = LINK_AT(qh[1]);
         if (!load(u, first->at, &first->td.link, 4))
             return LINK_T;
-        if ((first->td.control & TD_ACTIVE) == 0)
+        if (is_over(w, &first->td))
             break;
         g.n = 1;
         g.len = TOKEN_LEN(first->td.token);
@@ -418,7 +434,7 @@ run_single(Uhci *u, Walk *w, guint32 at)
     if (!load(u, at, &p->td.link, 4))
         return LINK_T;
     g.len = TOKEN_LEN(p->td.token);
-    if ((p->td.control & TD_ACTIVE) == 0)
+    if (is_over(w, &p->td))
         return p->td.link;
     if (*w->tds_left == 0 || !transact(u, &g, &result, &actual))
         return LINK_T;

@@ -232,6 +232,14 @@ find_pipe(UsbPipes *ps, const UsbDevice *dev, guint8 ep)
     return at;
 }
 
+guint32
+usb_pipes_under_way(UsbPipes *ps, const UsbDevice *dev, guint8 ep, guint64 key)
+{
+    const UsbPipe *pipe = *find_pipe(ps, dev, ep);
+
+    return pipe != NULL && pipe->key == key ? pipe->packet.len : 0;
+}
+
 static void
 remove_pipe(UsbPipe **at)
 {

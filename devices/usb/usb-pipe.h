@@ -60,6 +60,10 @@ typedef struct {
 } UsbToken;
 
 void usb_pipes_init(UsbPipes *pipes, UsbControlState *states);
+/* Bytes of what an endpoint (with its direction) has under way by that key; 0:
+ * nothing. */
+guint32 usb_pipes_under_way(UsbPipes *pipes, const UsbDevice *dev, guint8 ep,
+                            guint64 key);
 /* Not USB_ASYNC. */
 UsbResult usb_pipes_run(UsbPipes *pipes, UsbToken *token);
 /* Of usb_packet_done(). */

@@ -17,8 +17,9 @@ answers() { # NAME
     check "$1: a word that no command has" \
         "$carrel" send "$1" text --cps 8 $'$a-two-$grub_cpu\n'
     sees "$1" 'one-two-i386' 120 "$1: GRUB answers with its expansion"
-    check "$1: it stops" "$carrel" stop "$1" --force
 }
+
+stops() { check "$1: it stops" "$carrel" stop "$1" --force; }
 
 # The image ends with its last used sector; a floppy has all of them.
 cp $images/grub-rescue-floppy.img "$home/floppy.img"
@@ -28,6 +29,7 @@ case ${3:-} in
 floppy)
     starts floppy --memory 64M "floppy=$home/floppy.img"
     answers floppy
+    stops floppy
     ;;
 cd | cd-ahci)
     model=${3#cd}
@@ -35,16 +37,20 @@ cd | cd-ahci)
     starts cd --memory 64M --set cd0.model="${model#-}" \
         "cd=$images/grub-rescue-cdrom.iso"
     answers cd
+    stops cd
     ;;
 usb-*)
     # a drive must be there, and firmware goes to the stick before it
     truncate -s 1440K "$home/blank.img"
     cp $images/grub-rescue-usb.img "$home/stick.img"
     starts usb --memory 64M --set machine.usb="${3#usb-}" \
-        --set usb0.model=tablet --set usb1.model=storage \
+        --set usb0.model=keyboard --set usb1.model=storage \
         --set "usb1.path=$home/stick.img" --set machine.boot=disk \
         "floppy=$home/blank.img"
     answers usb
+    check "usb: the keys came by USB" bash -c "'$carrel' logs usb -s firmware |
+        grep 'USB keyboard initialized'"
+    stops usb
     ;;
 esac
 finish

@@ -15,7 +15,8 @@ cp "$(command -v busybox)" "$root/bin/busybox"
 for name in $(busybox --list); do
     [ -e "$root/bin/$name" ] || ln -s busybox "$root/bin/$name"
 done
-modprobe -S "$version" --all --show-depends xhci-pci usbhid hid-generic evdev \
+modprobe -S "$version" --all --show-depends uhci-hcd ehci-pci xhci-pci usbhid \
+    hid-generic evdev \
     usb-storage sd_mod ext4 button |
     while read -r verb file _; do
         [ "$verb" = insmod ] || continue

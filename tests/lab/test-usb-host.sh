@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# USB in a Debian guest that is started directly: the controller, keyboard,
-# tablet and stick of ours, and the lab's own stick and tablet passed to it,
-# pulled, put back and given back. Wants the lab with its devices (--topology
-# clean). Argument: CPUS-MEMORY.
+# USB devices of this computer in a Debian guest that is started directly. On xhci:
+# the lab's stick and tablet passed to it, pulled, put back and given back. On uhci
+# and ehci: a stick and a tablet of full speed, and on ehci one of high speed. Wants
+# the lab with its devices (--topology clean). Arguments: CPUS-MEMORY-uhci|ehci|xhci.
 . "$(dirname "$0")/lib.sh"
-cpus=${3%-*} memory=${3#*-}
+IFS=- read -r cpus memory usb <<<"$3"
 export PATH=$PATH:/usr/sbin:/sbin
 grep -qs LABSTICK1 /sys/bus/usb/devices/*/serial ||
     skip_all "this lab has no USB stick"
@@ -17,7 +17,7 @@ boots() {
     local name=$1
     shift
     starts "$name" --memory "$memory" --cpus "$cpus" \
-        --set machine.chipset=pc-virtio --set machine.usb=xhci \
+        --set machine.chipset=pc-virtio --set machine.usb="$usb" \
         --set serial0.kind=pane "$@" \
         --initrd "$home/guest.gz" --append 'console=ttyS0 rdinit=/init quiet' "kernel=$kernel"
     check "$name: a shell" "$carrel" expect "$name" 'guest# ' --serial \
@@ -58,31 +58,63 @@ appears() {
     return 1
 }
 
-# ---- our own devices
+# port_of PRODUCT - the port that the host's device is in, once it is there.
+port_of() {
+    local file i
+    for ((i = 0; i < 100; i++)); do
+        file=$(grep -lx "$1" /sys/bus/usb/devices/*-*/product 2>/dev/null) &&
+            basename "$(dirname "$file")" && return
+        sleep 0.1
+    done
+    return 1
+}
 
-head -c 8M /dev/urandom >"$home/stick.img"
-sum=$(sha256sum <"$home/stick.img" | cut -c 1-64)
-boots own --set usb0.model=tablet --set usb1.model=keyboard \
-    --set usb2.model=storage --set "usb2.path=$home/stick.img"
-asks own 'for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/sda ] || sleep 1; done; sha256sum /dev/sda' \
-    "$sum" "our stick's 8 MiB arrive"
-asks own 'echo written-to-stick | dd of=/dev/sda bs=512 seek=100 conv=sync 2>/dev/null; sync; echo done-$((6*7))' \
-    'done-42' "the guest writes to it"
-check "the image has it" bash -c \
-    "dd if='$home/stick.img' bs=512 skip=100 count=1 status=none |
-        grep -q written-to-stick"
-asks own 'ev() { for d in /sys/class/input/event*; do grep -q "$1" $d/device/name && echo /dev/input/${d##*/}; done; }; cat $(ev "USB keyboard") >/keys & cat $(ev "USB tablet") >/tablet & sleep 1; echo reading-$((6*7))' \
-    'reading-42' "the guest reads keyboard and tablet"
-check "keys are typed" "$carrel" send own keys a
-check "the pointer moves" "$carrel" send own mouse to 12345 23456
-sleep 1
-# an event is two longs of time, then type, code and value: 0x1e is A
-asks own 'hexdump -v -e "1/1 \"%02x\"" /keys | grep -c 01001e0001000000.*01001e0000000000' \
-    '\n1\r?\n' "the keyboard's A went down and up"
-asks own 'hexdump -v -e "1/1 \"%02x\"" /tablet | grep -c 0300000039300000.*03000100a05b0000' \
-    '\n1\r?\n' "the tablet is where the pointer is"
+# ---- devices of full speed, and a controller that is not for USB 3
+
+if [ "$usb" != xhci ]; then
+    # QEMU's hub is of full speed, and so is what is behind it
+    {
+        echo 'device_add usb-wacom-tablet,id=wacom,bus=xhci.0,port=3'
+        echo 'device_add usb-hub,id=hub,bus=xhci.0,port=4'
+        echo 'drive_add 0 if=none,id=slow,driver=null-co,size=524288,read-zeroes=on'
+        echo 'device_add usb-storage,id=slowstick,bus=xhci.0,port=4.1,drive=slow,serial=SLOW'
+    } >"$LAB_MON"
+    wacom=$(port_of 'QEMU PenPartner Tablet')
+    for ((i = 0; i < 100; i++)); do
+        grep -qsx SLOW /sys/bus/usb/devices/*/serial && break
+        sleep 0.1
+    done
+    stick=$(basename "$(dirname "$(grep -lx SLOW /sys/bus/usb/devices/*/serial)")")
+    echo "# wacom at $wacom, stick at $stick, $(cat "/sys/bus/usb/devices/$stick/speed") Mbit/s"
+    boots own --set usb0.model=host --set "usb0.host=$wacom"
+    asks own 'for i in 1 2 3 4 5 6 7 8 9; do grep -q PenPartner /proc/bus/input/devices || sleep 1; done; grep -c PenPartner /proc/bus/input/devices' \
+        '\n1\r?\n' "a tablet of full speed is there from the start"
+    check "a stick of full speed is attached" "$carrel" usb attach own "$stick"
+    asks own 'for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/sda ] || sleep 1; done; time sha256sum /dev/sda' \
+        "$(head -c 524288 /dev/zero | sha256sum | cut -c 1-64)" \
+        "all of it arrives"
+    if [ "$usb" = ehci ]; then
+        check "a tablet of high speed is attached" \
+            "$carrel" usb attach own "$(port_of 'QEMU USB Tablet')"
+        asks own 'for i in 1 2 3 4 5 6 7 8 9; do grep -q "USB Tablet" /proc/bus/input/devices || sleep 1; done; d=$(dirname $(grep -l "QEMU USB Tablet" /sys/bus/usb/devices/*/product)); echo "speed $(cat $d/speed);"' \
+            'speed 480;' "the guest has it at high speed"
+    fi
+    check "the stick is detached" "$carrel" usb detach own "$stick"
+    stick=$(basename "$(dirname "$(grep -lx LABSTICK1 /sys/bus/usb/devices/*/serial)")")
+    check "one of USB 3 is attached" "$carrel" usb attach own "$stick"
+    check "and told to be for another controller" \
+        within 10 bash -c "'$carrel' logs own | grep -q 'needs a port of machine.usb=xhci'"
+    "$carrel" logs own | tail -n 5 | sed 's/^/# /'
+    off own
+    finish
+fi
 
 # ---- the host's stick, while the guest runs
+
+head -c 1M /dev/zero >"$home/stick.img"
+boots own --set usb2.model=storage --set "usb2.path=$home/stick.img"
+asks own 'for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/sda ] || sleep 1; done; [ -b /dev/sda ] && echo there-$((6*7))' \
+    'there-42' "our stick is there"
 
 check "usb list shows it" bash -c \
     "'$carrel' usb list | grep -q '46f4:0001.*driver: usb-storage'"

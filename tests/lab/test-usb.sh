@@ -30,10 +30,15 @@ mke2fs -q -t ext2 -d "$home/files" "$home/stick.img" 4M
 head -c 256K /dev/urandom >"$home/late.img"
 late=$(sha256sum <"$home/late.img" | cut -c 1-64)
 
+# What is not of high speed is with a companion of the EHCI.
+case $usb in
+uhci) pointers=(--set usb2.model=tablet) hid=2 second='USB tablet' ;;
+*) pointers=(--set usb2.model=mouse --set usb5.model=tablet) hid=3 second='USB mouse' ;;
+esac
 starts own --memory "$memory" --cpus "$cpus" \
     --set machine.chipset=pc-virtio --set machine.usb="$usb" \
     --set serial0.kind=pane --set usb0.model=hub --set usb1.model=storage \
-    --set "usb1.path=$home/stick.img" --set usb2.model=tablet --set usb2.port=0.2 \
+    --set "usb1.path=$home/stick.img" "${pointers[@]}" --set usb2.port=0.2 \
     --set usb3.model=keyboard --set usb3.port=0.4 \
     --initrd "$home/guest.gz" --append 'console=ttyS0 rdinit=/init quiet' \
     "kernel=$kernel"
@@ -42,11 +47,14 @@ check "a shell" "$carrel" expect own 'up: ready=42' --serial --timeout 300 ||
 asks 'set +o emacs; n() { ls -d /sys/bus/$1/drivers/$2/*:* 2>/dev/null | wc -l; }; echo "functions: $(n pci uhci_hcd) $(n pci ehci-pci) $(n pci xhci_hcd);"' \
     "functions: $(case $usb in uhci) echo 1 0 0 ;; ehci) echo 4 1 0 ;; xhci) echo 0 0 1 ;; esac);" \
     "the guest's drivers have the controllers"
-until_guest '$(n usb usbhid) = 2 -a $(n usb usb-storage) = 1 -a -b /dev/sda' \
+until_guest "\$(n usb usbhid) = $hid -a \$(n usb usb-storage) = 1 -a -b /dev/sda" \
     bound "hub, keyboard, tablet and stick are bound" || finish
 asks 'grep -h . /sys/bus/usb/devices/*/product /sys/bus/usb/devices/*-*/speed | tr "\n" ","; for d in /sys/bus/usb/devices/*-*.*; do case $d in *:*) ;; *) echo "behind ${d##*.} $(cat $d/product) at $(cat $d/speed);" ;; esac; done' \
-    'behind 2 USB tablet at 12;[^b]*behind 4 USB keyboard at 12;' \
-    "tablet and keyboard are behind the hub"
+    "behind 2 $second at 12;[^b]*behind 4 USB keyboard at 12;" \
+    "$second and keyboard are behind the hub"
+[ "$usb" != ehci ] ||
+    asks 'd=$(dirname $(grep -l "USB tablet" /sys/bus/usb/devices/*/product)); echo "it is at: $(cat /sys/bus/usb/devices/usb$(cat $d/busnum)/product);"' \
+        'it is at: UHCI' "the tablet is with a companion"
 
 # ---- the stick
 asks 'mkdir /mnt; mount -t ext4 /dev/sda /mnt && sha256sum /mnt/data' "$sum" \

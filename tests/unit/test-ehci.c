@@ -376,6 +376,90 @@ test_wild(void)
     end(&r, f);
 }
 
+static void
+restore(Device *dev, GBytes *bytes)
+{
+    g_autoptr(GError) error = NULL;
+    void *state = (guint8 *) dev + dev->klass->state_offset;
+
+    CU_ASSERT_TRUE(state_decode(dev->klass->state, bytes, state, &error));
+    dev->klass->restored(dev);
+}
+
+static GBytes *
+save(Device *dev)
+{
+    GByteArray *bytes = g_byte_array_new();
+
+    state_encode(dev->klass->state, (guint8 *) dev + dev->klass->state_offset,
+                 bytes);
+    return g_byte_array_free_to_bytes(bytes);
+}
+
+static void
+test_restore(void)
+{
+    EhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    FakeUsb *full = plug_fake(&r, USB_SPEED_FULL, 1);
+    er_write(&r, ER_PORTSC(1), 0x3000 | PORT_CSC); /* to the companion */
+    fake_out16(r.vm, UHCI_PORT0 + 2, 0x0002);
+    guint32 mine = er_read(&r, ER_PORTSC(0));
+    guint16 theirs = fake_in16(r.vm, UHCI_PORT0 + 2);
+    CU_ASSERT_EQUAL(mine, 0x1005);
+    CU_ASSERT_EQUAL(theirs, 0x0091);
+    f->result = USB_ASYNC; /* on its way when it is saved */
+    er_qtd(&r, 0, ER_IN, 8, ER_LAST);
+    er_queue(&r, 0, 1, 0);
+    er_frames(&r, 2);
+    CU_ASSERT_EQUAL(f->n_submits, 1);
+    r.dev->klass->quiesce(r.dev);
+    CU_ASSERT_FALSE(r.dev->klass->is_quiet(r.dev));
+    GBytes *ehci = save(r.dev), *uhci = save(r.companion);
+    r.dev->klass->resume(r.dev);
+    /* another machine: all ports are with companions at first */
+    device_reset(r.dev, RESET_COLD);
+    device_reset(r.companion, RESET_COLD);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(f->n_cancels, 1);
+    restore(r.companion, uhci);
+    restore(r.dev, ehci);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(er_read(&r, ER_PORTSC(0)), mine);
+    CU_ASSERT_EQUAL(fake_in16(r.vm, UHCI_PORT0 + 2), theirs);
+    CU_ASSERT_EQUAL(fake_in16(r.vm, UHCI_PORT0), 0x0082); /* as it was */
+    CU_ASSERT_EQUAL(f->n_submits, 2); /* it is asked again */
+    f->last[0]->actual = 8;
+    f->last[0]->result = USB_OK;
+    f->n_async = 0;
+    usb_packet_done(f->last[0]);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(er_token(&r, 0) & 0xff, 0);
+    g_bytes_unref(ehci);
+    g_bytes_unref(uhci);
+    device_free(&full->usb.dev);
+    end(&r, f);
+}
+
+/* What was there when it was saved is not there any more. */
+static void
+test_restore_without(void)
+{
+    EhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    GBytes *ehci = save(r.dev);
+    usb_device_detach(&f->usb);
+    restore(r.dev, ehci);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(er_read(&r, ER_PORTSC(0)), 0x100a);
+    g_bytes_unref(ehci);
+    end(&r, f);
+}
+
 CU_MAIN("ehci", {"it_is_function_7_of_an_ich5", test_identity},
         {"a_high_speed_device_is_its_own", test_high_speed_port},
         {"a_full_speed_device_is_a_companion_s", test_companion},
@@ -389,4 +473,6 @@ CU_MAIN("ehci", {"it_is_function_7_of_an_ich5", test_identity},
         {"isochronous_packets_are_sent", test_isochronous_out},
         {"an_idle_controller_sleeps_until_the_rollover",
          test_rollover_and_sleep},
+        {"ports_and_packets_are_as_they_were_when_restored", test_restore},
+        {"a_device_that_is_gone_when_restored_is_pulled", test_restore_without},
         {"what_cannot_be_is_bounded", test_wild})

@@ -323,12 +323,29 @@ test_full_packets_go_together(void)
     CU_ASSERT_EQUAL(ur_get32(&r, UR_BUF(2) + 8), 0x8b8a8988);
     CU_ASSERT_EQUAL(ur_get32(&r, UR_QH + 4), UR_TD(2) | 4);
     CU_ASSERT_TRUE(r.irq);
+    /* what is put behind it meanwhile is another transfer */
+    ur_td(&r, 0, USB_PID_IN, 0, 1, 64, UR_LAST);
+    ur_queue(&r, 0);
+    ur_frames(&r, 2);
+    CU_ASSERT_EQUAL(f->last[0]->len, 64);
+    ur_td(&r, 1, USB_PID_IN, 0, 1, 64, UR_LAST);
+    ur_put32(&r, UR_TD(0), UR_TD(1) | 4);
+    ur_frames(&r, 2);
+    CU_ASSERT_EQUAL(f->n_submits, 2);
+    CU_ASSERT_EQUAL(f->n_cancels, 0);
+    p = f->last[0];
+    p->actual = 64;
+    p->result = USB_OK;
+    f->n_async = 0;
+    usb_packet_done(p);
+    CU_ASSERT_EQUAL(ur_status(&r, 0) & UR_ACTIVE, 0);
+    CU_ASSERT_EQUAL(f->n_submits, 3);
     /* out, and it stalls after the first */
     queue_five(&r, USB_PID_OUT);
     ur_put32(&r, UR_BUF(0), 0x04030201);
     ur_frames(&r, 2);
-    CU_ASSERT_EQUAL(f->n_submits, 2);
-    p = f->last[0];
+    CU_ASSERT_EQUAL(f->n_submits, 4);
+    p = f->last[f->n_async - 1];
     CU_ASSERT_EQUAL(p->len, 4 * 64 + 10);
     CU_ASSERT_EQUAL(p->data[3], 4);
     p->actual = 64;
@@ -356,6 +373,27 @@ test_pulled(void)
     CU_ASSERT_EQUAL(f->n_cancels, 1);
     ur_frames(&r, 1);
     CU_ASSERT_EQUAL(ur_status(&r, 0), 0x004407ff);
+    end(&r, f);
+}
+
+static void
+test_inactive_td_interrupts(void)
+{
+    UhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    ur_td(&r, 0, USB_PID_IN, 0, 1, 8, UR_LAST);
+    ur_put32(&r, UR_TD(0) + 4, 0);
+    ur_queue(&r, 0);
+    ur_frames(&r, 2);
+    CU_ASSERT_EQUAL(ur_read(&r, UHCI_USBSTS), 0);
+    ur_put32(&r, UR_TD(0) + 4, UR_IOC);
+    ur_frames(&r, 1);
+    CU_ASSERT_EQUAL(ur_read(&r, UHCI_USBSTS), STS_USBINT);
+    CU_ASSERT_TRUE(r.irq);
+    CU_ASSERT_EQUAL(f->n_submits, 0);
+    CU_ASSERT_EQUAL(ur_status(&r, 0), UR_IOC);
     end(&r, f);
 }
 
@@ -580,6 +618,8 @@ CU_MAIN("uhci", {"it_is_function_2_of_a_piix3", test_identity},
         {"full_packets_go_to_a_slow_device_together",
          test_full_packets_go_together},
         {"a_pulled_device_answers_nothing", test_pulled},
+        {"a_td_that_has_ended_interrupts_when_asked",
+         test_inactive_td_interrupts},
         {"rings_of_queues_and_tds_end", test_rings_end},
         {"what_cannot_be_stops_the_controller", test_wild},
         {"an_idle_schedule_is_looked_at_seldom", test_sleeps},
