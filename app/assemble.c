@@ -455,6 +455,17 @@ set_speed(Machine *m, const char *text)
         vm_set_speed(m->vm, share);
 }
 
+/* Loop thread. */
+static void
+wake_by_key(void *data)
+{
+    Vm *vm = data;
+    DeviceEnv *env = vm_env(vm);
+
+    if (vm_state(vm) == VM_SUSPENDED)
+        env->request(env, MACHINE_WAKE, "key");
+}
+
 static bool
 create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
           GError **error)
@@ -494,6 +505,7 @@ create_vm(Machine *m, const Profile *p, const VmEvents *events, void *data,
     m->pages = read_pages(p);
     set_speed(m, profile_get_string(p, "machine.speed"));
     m->input = input_new(vm_loop(m->vm));
+    input_set_key_hook(m->input, wake_by_key, m->vm);
     if (!machine_is_minimal(p) &&
         strcmp(profile_get_string(p, "display.model"), "none") != 0)
         m->display = display_new();

@@ -51,12 +51,14 @@ typedef struct {
     guint largest; /* bytes of one with its strings */
 } Writer;
 
+/* Little-endian; bytes beyond the value's eight are zero. */
 static void
 put(Writer *w, guint64 value, unsigned n_bytes)
 {
     for (unsigned i = 0; i < n_bytes; i++) {
-        guint8 byte = (guint8) (value >> (8 * i));
+        guint8 byte = (guint8) value;
         g_byte_array_append(w->out, &byte, 1);
+        value >>= 8;
     }
 }
 

@@ -240,8 +240,6 @@ kbd_event(void *dev, const InputEvent *ev)
     d->kbd_blocked |= !taken;
     update(d);
     g_mutex_unlock(&d->dev.lock);
-    if (ev->value != 0) /* a guest that is not suspended does not notice */
-        device_request(&d->dev, MACHINE_WAKE, "key");
     return taken;
 }
 

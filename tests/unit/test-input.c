@@ -235,6 +235,30 @@ test_removed_sink(void)
     teardown(&f);
 }
 
+static void
+count(void *data)
+{
+    ++*(unsigned *) data;
+}
+
+static void
+test_key_hook(void)
+{
+    Fixture f;
+    unsigned pressed = 0;
+
+    setup(&f);
+    input_set_key_hook(f.in, count, &pressed);
+    guint a = input_new_source(f.in);
+    f.kbd.full = true; /* it sleeps */
+    post(&f, a, INPUT_REL, 0, 5);
+    CU_ASSERT_EQUAL(pressed, 0);
+    post(&f, a, INPUT_KEY, 30, 1);
+    post(&f, a, INPUT_KEY, 30, 0);
+    CU_ASSERT_EQUAL(pressed, 1);
+    teardown(&f);
+}
+
 CU_MAIN("input", {"a_key_goes_up_with_its_last_viewer", test_two_viewers},
         {"disconnect_releases_only_its_own", test_disconnect},
         {"stray_and_unknown_events_are_ignored", test_stray_release},
@@ -242,5 +266,6 @@ CU_MAIN("input", {"a_key_goes_up_with_its_last_viewer", test_two_viewers},
         {"full_sink_waits_alone", test_full_sink_waits},
         {"waiting_motion_merges", test_motion_merges},
         {"flood_is_bounded_and_releases_arrive", test_flood},
+        {"the_hook_hears_of_keys_that_go_down", test_key_hook},
         {"leds_are_kept", test_leds},
         {"removed_sink_is_not_called", test_removed_sink})

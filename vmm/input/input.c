@@ -53,7 +53,9 @@ struct Input {
     GPtrArray *sinks;
     guint64 next_rank;
 
-    gint leds, absolute; /* atomic */
+    gint leds, absolute;         /* atomic */
+    void (*pressed)(void *data); /* set-up, then constant; NULL: nobody asks */
+    void *pressed_data;
 };
 
 static void
@@ -97,6 +99,13 @@ input_free(Input *in)
 {
     if (in != NULL)
         input_unref(in);
+}
+
+void
+input_set_key_hook(Input *in, void (*pressed)(void *data), void *data)
+{
+    in->pressed = pressed;
+    in->pressed_data = data;
 }
 
 /* ---- sinks ---- */
@@ -196,6 +205,8 @@ route(Input *in, const InputEvent *ev)
 {
     Sink *sink = newest_sink(in, ev->type);
 
+    if (ev->type == INPUT_KEY && ev->value != 0 && in->pressed != NULL)
+        in->pressed(in->pressed_data);
     if (sink == NULL || !deliver(sink, ev))
         return false;
     sink->needs_sync = true;

@@ -27,6 +27,9 @@ typedef struct {
 
 Input *input_new(Loop *loop);
 void input_free(Input *in);
+/* Set-up thread: pressed is called on the loop for each key that goes down,
+ * whether a keyboard takes it or not. */
+void input_set_key_hook(Input *in, void (*pressed)(void *data), void *data);
 
 /* Front ends, any thread: posts a batch that ends in INPUT_SYNC. source
  * separates two viewers, so one's disconnect releases only its own keys. */
