@@ -99,6 +99,51 @@ say_forgetful(Machine *m, const char *code)
     env->log(env, "machine", line);
 }
 
+/* What variables are made from. */
+static const char *
+choose_template(const UefiFiles *files, bool secure, GError **error)
+{
+    if (!secure)
+        return files->vars;
+    if (files->keys == NULL)
+        g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_MISSING,
+                    "no variables with Microsoft's keys are beside '%s' (a "
+                    "file with VARS for CODE and .ms.fd at its end, as Debian "
+                    "and Ubuntu have it); set secure-boot=false, or name such "
+                    "a code image as machine.firmware",
+                    files->code);
+    return files->keys;
+}
+
+/* Variables that were made without keys stay without them. */
+static bool
+check_keys(const Machine *m, const Profile *p, GError **error)
+{
+    g_autofree char *path = profile_get_path(p, "machine.uefi-vars");
+
+    if (uefi_vars_have_key(m->uefi_vars))
+        return true;
+    g_set_error(error, CARREL_FIRMWARE_ERROR, CARREL_FIRMWARE_ERROR_INVALID,
+                "'%s' holds no platform key, so that Secure Boot is off: move "
+                "the file away to start with Microsoft's keys, or set "
+                "secure-boot=false",
+                path);
+    return false;
+}
+
+static bool
+load_nvram(Machine *m, const Profile *p, const UefiFiles *files, GError **error)
+{
+    bool secure = profile_get_bool(p, "machine.secure-boot");
+    const char *template = choose_template(files, secure, error);
+
+    if (template == NULL)
+        return !secure || machine_blame(error, "machine", "secure-boot");
+    return load_vars(m, p, template, error) &&
+           (!secure || check_keys(m, p, error) ||
+            machine_blame(error, "machine", "secure-boot"));
+}
+
 bool
 machine_load_uefi(Machine *m, const Profile *p, GError **error)
 {
@@ -111,7 +156,7 @@ machine_load_uefi(Machine *m, const Profile *p, GError **error)
     bool ok = m->bios != NULL || machine_blame(error, "machine", "firmware");
     if (ok && files.vars == NULL)
         say_forgetful(m, files.code);
-    ok = ok && (files.vars == NULL || load_vars(m, p, files.vars, error));
+    ok = ok && load_nvram(m, p, &files, error);
     uefi_files_clear(&files);
     return ok;
 }

@@ -321,6 +321,7 @@ static const SchemaKey keys[] = {
     { "machine", "kernel-unpack", SCHEMA_BOOL, 0, 0, 0, BOOLS, "true", NULL, "0.2", "unpack a bzImage on the host and keep the result in the cache folder; false: it unpacks itself in the guest, at an address of its own choice (KASLR)", NULL },
     { "machine", "firmware", SCHEMA_FILE, 0, 1, MAX_PATH, NULL, "bios-256k.bin", NULL, "0.1", "BIOS: a name looked up in the firmware folders, or a path; uefi is the distribution's UEFI for PCs", NULL },
     { "machine", "uefi-vars", SCHEMA_PATH, 0, 1, MAX_PATH, NULL, "uefi-vars.fd", NULL, "0.2", "firmware=uefi: the file of its variables, made at the first start", NULL },
+    { "machine", "secure-boot", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.2", "firmware=uefi: make its variables with Microsoft's keys, so that only signed systems start; a system that runs can change them, as there is no system management mode", NULL },
     { "machine", "vga-firmware", SCHEMA_FILE, 0, 0, MAX_PATH, NULL, "vgabios-stdvga.bin", NULL, "0.1", "BIOS of the graphics card: a name or a path; vgabios-cirrus.bin when that is the card and nothing is said", NULL },
     { "machine", "boot", SCHEMA_LIST, 0, 1, 0, BOOT_FROM, "floppy,cd,disk", NULL, "0.1", "what to start from, in order; net is the network cards (PXE)", NULL },
     { "machine", "boot-menu", SCHEMA_BOOL, 0, 0, 0, BOOLS, "false", NULL, "0.1", "let the BIOS offer a choice of drives at start (Esc)", NULL },

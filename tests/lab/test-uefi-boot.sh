@@ -54,4 +54,18 @@ check "the CD is to come first, then it is in another drive" "$carrel" set box \
 check "it starts again" "$carrel" start box || finish
 in_order "the CD first, then disks" cd virtio ahci ide scsi
 off box
+
+# Nobody signed the applications.
+[ -r /usr/share/OVMF/OVMF_VARS_4M.ms.fd ] || finish
+check "Secure Boot is asked for" "$carrel" set box machine.secure-boot=true
+check "variables without keys are refused" bash -c \
+    "'$carrel' start box 2>&1 | grep -F 'holds no platform key'"
+check "others are named" "$carrel" set box machine.uefi-vars=secure.fd
+check "it starts with Microsoft's keys" "$carrel" start box || finish
+check "UEFI refuses an application" "$carrel" expect box \
+    'Access Denied|Security Violation' --serial --timeout 800 ||
+    "$carrel" logs box --source serial0 --lines 60 | tr -d '\033\r' | sed 's/^/# /'
+check "none has run" bash -c \
+    "! '$carrel' logs box --source serial0 --lines 400 | grep 'started from'"
+off box
 finish

@@ -201,10 +201,61 @@ test_uefi_files(void)
     remove_dir(dir, "OVMF_CODE_4M.fd");
 }
 
+static void
+test_uefi_keys(void)
+{
+    char *dir = make_dir();
+    g_autofree char *code = g_build_filename(dir, "OVMF_CODE.fd", NULL);
+    g_autofree char *vars = g_build_filename(dir, "OVMF_VARS.fd", NULL);
+    g_autofree char *keys = g_build_filename(dir, "OVMF_VARS.ms.fd", NULL);
+    UefiFiles files;
+
+    g_file_set_contents(code, "code", 4, NULL);
+    g_file_set_contents(vars, "vars", 4, NULL);
+    CU_ASSERT_TRUE(uefi_find(code, &files, NULL));
+    CU_ASSERT_PTR_NULL(files.keys);
+    uefi_files_clear(&files);
+    g_file_set_contents(keys, "keys", 4, NULL);
+    CU_ASSERT_TRUE(uefi_find(code, &files, NULL));
+    CU_ASSERT_STRING_EQUAL(files.keys, keys);
+    uefi_files_clear(&files);
+    g_unlink(vars);
+    g_unlink(keys);
+    remove_dir(dir, "OVMF_CODE.fd");
+}
+
+/* A variable as it stands in the flash: its name begins at byte 60. */
+static void
+test_platform_key(void)
+{
+    static const guint8 header[] = {
+        0xaa, 0x55, 0x3f, 0,    0x27, 0,    0,    0,    0,    0,    0,
+        0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+        0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+        0,    0,    0,    6,    0,    0,    0,    0xed, 3,    0,    0,
+        0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0,
+        0xe0, 0x98, 0x03, 0x2b, 0x8c, 'P',  0,    'K',  0,    0,    0};
+    guint8 flash[300] = {0};
+    g_autoptr(GBytes) vars = g_bytes_new_static(flash, sizeof flash);
+    g_autoptr(GBytes) cut = g_bytes_new_static(flash, 100 + 65);
+
+    CU_ASSERT_FALSE(uefi_vars_have_key(vars));
+    memcpy(flash + 100, header, sizeof header);
+    CU_ASSERT_TRUE(uefi_vars_have_key(vars));
+    CU_ASSERT_FALSE(uefi_vars_have_key(cut));
+    flash[102] = 0x3d; /* deleted */
+    CU_ASSERT_FALSE(uefi_vars_have_key(vars));
+    flash[102] = 0x3f;
+    flash[162] = 'X'; /* another variable */
+    CU_ASSERT_FALSE(uefi_vars_have_key(vars));
+}
+
 CU_MAIN("firmware",
         {"a_descriptor_says_what_a_uefi_needs", test_descriptor_uefi},
         {"a_descriptor_says_what_is_not_raw", test_descriptor_format},
         {"uefi_code_and_variables_are_found_together", test_uefi_files},
+        {"uefi_variables_with_keys_are_found_beside_them", test_uefi_keys},
+        {"a_platform_key_counts_while_it_is_valid", test_platform_key},
         {"descriptor_names_a_memory_image", test_descriptor_memory},
         {"descriptor_names_a_flash_image", test_descriptor_flash},
         {"broken_descriptors_say_why", test_descriptor_bad},

@@ -21,6 +21,7 @@ uefi_files_clear(UefiFiles *files)
 {
     g_clear_pointer(&files->code, g_free);
     g_clear_pointer(&files->vars, g_free);
+    g_clear_pointer(&files->keys, g_free);
 }
 
 static bool
@@ -49,6 +50,18 @@ vars_beside(const char *code)
     return NULL;
 }
 
+/* ".../OVMF_VARS_4M.fd" to ".../OVMF_VARS_4M.ms.fd", as Debian and Ubuntu call
+ * those with Microsoft's keys, if that is there. */
+static char *
+keys_beside(const char *vars)
+{
+    if (vars == NULL || !g_str_has_suffix(vars, ".fd"))
+        return NULL;
+    g_autofree char *path =
+        g_strdup_printf("%.*s.ms.fd", (int) strlen(vars) - 3, vars);
+    return is_file(path) ? g_steal_pointer(&path) : NULL;
+}
+
 static bool
 take(const char *code, UefiFiles *ret)
 {
@@ -56,6 +69,7 @@ take(const char *code, UefiFiles *ret)
         return false;
     ret->code = g_strdup(code);
     ret->vars = vars_beside(code);
+    ret->keys = keys_beside(ret->vars);
     return true;
 }
 
@@ -83,6 +97,7 @@ is_for_us(void *data, Descriptor *d)
         return false;
     ret->code = g_steal_pointer(&d->image);
     ret->vars = g_steal_pointer(&d->nvram);
+    ret->keys = keys_beside(ret->vars);
     return true;
 }
 
@@ -112,4 +127,43 @@ uefi_find(const char *name, UefiFiles *ret, GError **error)
                     "folder in CARREL_FIRMWARE_PATH, or its code image as "
                     "machine.firmware");
     return found;
+}
+
+/* A variable's header, as MdeModulePkg's VariableFormat.h has it where variables
+ * are authenticated; what is deleted keeps its bytes and loses state bits. */
+#define VAR_START     0x55aau
+#define VAR_STATE     2u
+#define VAR_ADDED     0x3fu
+#define VAR_DATA_SIZE 40u
+#define VAR_GUID      44u
+
+/* EFI_GLOBAL_VARIABLE's GUID as bytes, then "PK" in UTF-16. */
+static const guint8 platform_key[] = {
+    0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00,
+    0xe0, 0x98, 0x03, 0x2b, 0x8c, 'P',  0,    'K',  0,    0,    0};
+
+static bool
+is_valid_variable(const guint8 *header)
+{
+    guint16 start;
+    guint32 size;
+
+    memcpy(&start, header, sizeof start);
+    memcpy(&size, header + VAR_DATA_SIZE, sizeof size);
+    return GUINT16_FROM_LE(start) == VAR_START &&
+           header[VAR_STATE] == VAR_ADDED && size != 0;
+}
+
+bool
+uefi_vars_have_key(GBytes *vars)
+{
+    gsize len;
+    const guint8 *data = g_bytes_get_data(vars, &len);
+
+    for (gsize at = VAR_GUID; at + sizeof platform_key <= len; at++)
+        if (data[at] == platform_key[0] &&
+            memcmp(data + at, platform_key, sizeof platform_key) == 0 &&
+            is_valid_variable(data + at - VAR_GUID))
+            return true;
+    return false;
 }

@@ -10,6 +10,7 @@
 
 typedef struct {
     char *code, *vars; /* paths; vars NULL: the code keeps none */
+    char *keys;        /* the same with keys for Secure Boot; NULL: none */
 } UefiFiles;
 
 /* name: "uefi", or a code image as firmware_find() takes it; its variables are
@@ -17,3 +18,7 @@ typedef struct {
  * (CARREL_FIRMWARE_ERROR_MISSING): names packages and paths. */
 bool uefi_find(const char *name, UefiFiles *ret, GError **error);
 void uefi_files_clear(UefiFiles *files);
+
+/* Whether these variables hold a platform key: without one there is no Secure
+ * Boot. */
+bool uefi_vars_have_key(GBytes *vars);
