@@ -52,6 +52,7 @@ on_eject(void *data, unsigned slot)
 /* ---- what the host wants back ---- */
 
 #define RETURN_WAIT_MS 2000 /* for the guest's answers */
+#define BUTTON_WAIT_MS 8000 /* it first waits whether it is pressed again */
 #define RETURN_STEP_MS 50
 
 /* The guest is asked for all before any is waited for: the host waits for each
@@ -59,6 +60,7 @@ on_eject(void *data, unsigned slot)
 static guint32
 ask_for_cards(Machine *m, guint32 slots)
 {
+    unsigned most = m->pc.hotplug != NULL ? RETURN_WAIT_MS : BUTTON_WAIT_MS;
     bool asked = false;
 
     for (unsigned slot = 1; slot < 32; slot++) {
@@ -67,7 +69,7 @@ ask_for_cards(Machine *m, guint32 slots)
         pc_slot_request_removal(&m->pc, slot);
         asked = true;
     }
-    for (unsigned waited = 0; asked && waited < RETURN_WAIT_MS &&
+    for (unsigned waited = 0; asked && waited < most &&
                               (slots = machine_slots_in_use(m, slots)) != 0;
          waited += RETURN_STEP_MS)
         g_usleep(RETURN_STEP_MS * 1000);

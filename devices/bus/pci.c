@@ -1,7 +1,7 @@
 /* devices/bus/pci.c - conventional PCI: configuration space, BARs, INTx.
  *
  * PCI Local Bus Specification 2.3, chapter 6; buses behind bridges by
- * pci-bridge.h. No parity errors. An expansion ROM is read by exits, as firmware copies it once. */
+ * pci-bridge.h, expansion ROMs by pci-rom.c. No parity errors. */
 #include "devices/bus/pci.h"
 
 #include <errno.h>
@@ -22,7 +22,6 @@
 #define BAR_MEM64     0x4u
 #define BAR_PREFETCH  0x8u
 #define IO_LIMIT      0x10000u
-#define ROM_MIN       0x800u /* the register's lowest address bit is 11 */
 #define PHYS_LIMIT    (G_GUINT64_CONSTANT(1) << 52)
 
 #define REGISTER_PAGE 4096u
@@ -799,86 +798,6 @@ pci_new_register_page(PciDevice *pdev, void **ret_bytes, GError **error)
     *ret_bytes = (guint8 *) mem_backing_host(bus->register_pages) + at;
     return mem_slot_new(bus->env->mem, "pci-registers", bus->register_pages, at,
                         REGISTER_PAGE);
-}
-
-/* ---- the expansion ROM ---- */
-
-static guint64
-rom_read(void *dev, guint64 offset, unsigned size)
-{
-    const PciDevice *pdev = dev;
-    gsize len;
-    const guint8 *bytes = g_bytes_get_data(pdev->rom, &len);
-    guint64 value = G_MAXUINT64; /* what an empty cell reads as */
-
-    if (offset < len)
-        memcpy(&value, bytes + offset, MIN(size, len - offset));
-    return GUINT64_FROM_LE(value);
-}
-
-static void
-rom_write(void *dev, guint64 offset, guint64 value, unsigned size)
-{
-}
-
-static const IoOps rom_ops = {.read = rom_read, .write = rom_write};
-
-/* Section 6.3.1.1: the signature, then at 0x18 where "PCIR" is. */
-static bool
-is_rom(const guint8 *bytes, gsize len)
-{
-    gsize at = len >= 0x1a ? pci_get16(bytes, 0x18) : len;
-
-    return len >= 0x1a && bytes[0] == 0x55 && bytes[1] == 0xaa &&
-           at + 0x18 <= len && memcmp(bytes + at, "PCIR", 4) == 0;
-}
-
-/* One program serves a chip under several numbers (a virtio card has an old and
- * a new one), and firmware runs it only under the one that is written in it. So
- * it is told the card's; the byte behind the entry's jump evens out the sum of
- * all bytes, which has to stay 0. */
-static GBytes *
-adapt_rom(const PciDevice *pdev, const guint8 *bytes, gsize len)
-{
-    guint8 *copy = g_memdup2(bytes, len);
-    gsize at = pci_get16(bytes, 0x18);
-    guint16 id = pci_get16(bytes, (unsigned) at + 6);
-
-    if (pci_get16(bytes, (unsigned) at + 4) == pdev->ids->vendor) {
-        guint16 ours = pdev->ids->device;
-        pci_put16(copy, (unsigned) at + 6, ours);
-        copy[6] = (guint8) (copy[6] + (id & 0xff) + (id >> 8) - (ours & 0xff) -
-                            (ours >> 8));
-    }
-    return g_bytes_new_take(copy, len);
-}
-
-bool
-pci_add_rom(PciDevice *pdev, GBytes *image, GError **error)
-{
-    gsize len;
-    const guint8 *bytes = g_bytes_get_data(image, &len);
-    guint32 size = ROM_MIN;
-
-    if (len > PCI_ROM_MAX || !is_rom(bytes, len)) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "%s: its boot ROM is no PCI expansion ROM of at most %u "
-                    "KiB; take another file",
-                    pdev->dev.id, PCI_ROM_MAX >> 10);
-        return false;
-    }
-    while (size < len)
-        size *= 2;
-    pdev->rom = adapt_rom(pdev, bytes, len);
-    pdev->bars[PCI_ROM] = (PciBar){
-        .type = PCI_BAR_ROM,
-        .size = size,
-        .region =
-            io_region_new("pci-rom", &rom_ops, pdev, &pdev->dev.lock, size),
-        .mapped_at = NOT_MAPPED,
-    };
-    pci_put32(pdev->wmask, PCI_ROM_ADDRESS, ~(size - 1) | PCI_ROM_ENABLE);
-    return true;
 }
 
 unsigned

@@ -28,7 +28,7 @@
 #define TICK_NS        10
 #define TICK_FS        G_GUINT64_CONSTANT(10000000)
 /* 64 bits, legacy replacement, three timers, revision 1 */
-#define GCAP_ID         (TICK_FS << 32 | 0x8086a201u)
+#define GCAP_ID         (TICK_FS << 32 | HPET_ID)
 
 #define GEN_ENABLE      0x1u
 #define GEN_LEGACY      0x2u

@@ -201,27 +201,32 @@ tell_owner(void *data)
 
 /* ---- what the owner says ---- */
 
-static void
-change_presence(Device *dev, bool present)
+/* A person presses the button of a slot that has no power, having put a card in;
+ * a system need not listen to presence where there is a button, and Linux (6.1)
+ * does not. */
+void
+pcie_root_port_inserted(Device *dev)
 {
     RootPort *d = DEVICE_OF(RootPort, dev);
+    bool off;
 
     g_mutex_lock(lock_of(d));
-    set_present(d, present);
+    off = (reg(d, EXP_SLOT_CONTROL) & CONTROL_POWER_OFF) != 0;
+    set_present(d, true);
+    add_events(d, off ? EVENT_BUTTON : 0);
     update_irq(d);
     g_mutex_unlock(lock_of(d));
 }
 
 void
-pcie_root_port_inserted(Device *dev)
-{
-    change_presence(dev, true);
-}
-
-void
 pcie_root_port_removed(Device *dev)
 {
-    change_presence(dev, false);
+    RootPort *d = DEVICE_OF(RootPort, dev);
+
+    g_mutex_lock(lock_of(d));
+    set_present(d, false);
+    update_irq(d);
+    g_mutex_unlock(lock_of(d));
 }
 
 /* Pressed again while the power indicator blinks, the button would take the

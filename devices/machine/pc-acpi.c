@@ -5,6 +5,7 @@
  * 82371SB (PIIX3), section 2.3.8, for the interrupt router; QEMU's
  * docs/specs/acpi_pci_hotplug for slots. Left out: sleep states but soft off,
  * SMBus, processors as devices (the MADT lists them). */
+#include "devices/chipset/hpet.h"
 #include "devices/chipset/piix4-pm.h"
 #include "devices/chipset/q35-mch.h"
 #include "devices/firmware/fw-cfg.h"
@@ -477,6 +478,21 @@ make_mcfg(guint32 ecam)
     return t;
 }
 
+/* IA-PC HPET specification 1.0a, section 3.2.4. */
+static GByteArray *
+make_hpet(void)
+{
+    GByteArray *t = acpi_table_new("HPET", 1);
+
+    acpi_put(t, HPET_ID, 4);
+    acpi_put(t, 64 << 8, 4); /* memory, 64 bits wide */
+    acpi_put(t, HPET_BASE, 8);
+    acpi_put(t, 0, 1); /* the first of its kind */
+    acpi_put(t, HPET_MIN_TICK, 2);
+    acpi_put(t, 0, 1); /* no promise about the rest of the page */
+    return t;
+}
+
 void
 pc_make_acpi(const PcSpec *spec, guint32 ecam, AcpiFiles *ret)
 {
@@ -492,6 +508,8 @@ pc_make_acpi(const PcSpec *spec, guint32 ecam, AcpiFiles *ret)
     acpi_set_add(set, make_madt(chips, spec->cpus), true);
     if (ecam != 0)
         acpi_set_add(set, make_mcfg(ecam), true);
+    if (spec->hpet)
+        acpi_set_add(set, make_hpet(), true);
     acpi_set_finish_files(set, ret);
 }
 

@@ -10,6 +10,7 @@
  * mapped BAR of a device whose decoding is off would get a bus error. */
 #include <string.h>
 
+#include "devices/bus/pci-bridge.h"
 #include "devices/vfio/vfio-internal.h"
 
 #define CAP_PM              0x01u
@@ -33,6 +34,7 @@
 #define EXP_TYPE_LEGACY     0x0010u
 #define EXP_TYPE_INTEGRATED 0x0090u /* root complex integrated endpoint */
 #define EXP_LINK            0x0cu   /* link and slot and root registers */
+#define EXP_LINK_CONTROL    0x10u
 #define EXP_DEVICE2         0x24u
 #define EXP_LINK2           0x2cu
 #define EXP_V1_LEN          0x14u
@@ -145,8 +147,9 @@ fill_msix(VfioPci *d, unsigned at)
     return true;
 }
 
-/* There is no link on this bus, so the guest sees a device that is part of its
- * chip set. Device control is the device's own: the kernel carries out function
+/* Behind a root port the guest sees an endpoint, whose link is as it was when the
+ * machine started: it is the host's to change. Else there is no link, and the
+ * guest sees a device that is part of its chip set. Device control is the device's own: the kernel carries out function
  * level resets and keeps what must be kept. */
 static bool
 fill_exp(VfioPci *d, unsigned at)
@@ -161,6 +164,13 @@ fill_exp(VfioPci *d, unsigned at)
     d->is_express = true;
     if (type != EXP_TYPE_ENDPOINT && type != EXP_TYPE_LEGACY)
         return true;
+    if (pci_bus_bridge(d->pci.bus) != NULL) {
+        own(d, at + EXP_LINK, MIN(end, at + EXP_DEVICE2) - (at + EXP_LINK));
+        pci_put16(c, at + EXP_LINK_CONTROL, 0);
+        if (v2 && end > at + EXP_LINK2)
+            own(d, at + EXP_LINK2, end - (at + EXP_LINK2));
+        return true;
+    }
     pci_put16(c, at + EXP_FLAGS,
               (guint16) ((flags & ~EXP_TYPE) | EXP_TYPE_INTEGRATED));
     hide(d, at + EXP_LINK, MIN(end, at + EXP_DEVICE2) - (at + EXP_LINK));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Debian's GRUB rescue images from floppy, from CD on IDE and SATA, and from a USB
-# stick on each controller: a prompt that answers.
+# Debian's GRUB rescue images from floppy, from CD on IDE and SATA, on either
+# board, and from a USB stick on each controller: a prompt that answers.
 . "$(dirname "$0")/lib.sh"
 need_kvm
 need_processor
@@ -26,10 +26,18 @@ cp $images/grub-rescue-floppy.img "$home/floppy.img"
 chmod u+w "$home/floppy.img"
 truncate -s 1474560 "$home/floppy.img"
 case ${3:-} in
-floppy)
-    starts floppy --memory 64M "floppy=$home/floppy.img"
+floppy | floppy-q35)
+    board=()
+    [ "$3" = floppy ] || board=(--set machine.chipset=pc-q35)
+    starts floppy --memory 64M "${board[@]}" "floppy=$home/floppy.img"
     answers floppy
     stops floppy
+    ;;
+cd-q35)
+    starts cd --memory 64M --set machine.chipset=pc-q35 \
+        "cd=$images/grub-rescue-cdrom.iso"
+    answers cd
+    stops cd
     ;;
 cd | cd-ahci)
     model=${3#cd}

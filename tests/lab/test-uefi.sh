@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A machine with the distribution's UEFI: its shell runs a script from a disk,
 # a variable that was set survives power off, and Debian's kernel starts by its
-# EFI stub. Argument: CPUS-MEMORY.
+# EFI stub. Argument: CPUS-MEMORY[-q35].
 . "$(dirname "$0")/lib.sh"
-cpus=${3%-*} memory=${3#*-}
+IFS=- read -r cpus memory board <<<"$3"
 export PATH=$PATH:/usr/sbin:/sbin
 command -v mformat >/dev/null || skip_all "the package mtools is missing"
 "$carrel" info | grep -q '^uefi .*/' || skip_all "the package ovmf is missing"
@@ -48,7 +48,7 @@ tells() {
 check "a machine is made" "$carrel" new box --from pc \
     --disk "$home/root.img" --disk "$home/esp.img" machine.firmware=uefi \
     machine.cpus="$cpus" machine.memory="$memory" disk0.model=virtio-blk \
-    disk1.model=virtio-blk
+    disk1.model=virtio-blk machine.chipset="pc-${board:-i440fx}"
 vars=$XDG_DATA_HOME/carrel/machines/box/uefi-vars.fd
 check "it starts" "$carrel" start box || finish
 check "its variables are in its folder" test -s "$vars"

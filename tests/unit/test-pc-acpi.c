@@ -313,6 +313,27 @@ test_q35_mcfg(void)
     done(&f);
 }
 
+static void
+test_hpet(void)
+{
+    PcSpec spec = some_q35();
+    Firmware f = {NULL};
+
+    run(&f, &spec);
+    CU_ASSERT_PTR_NULL(listed(&f, "HPET"));
+    done(&f);
+    f = (Firmware){NULL};
+    spec.hpet = true;
+    run(&f, &spec);
+    const guint8 *hpet = listed(&f, "HPET");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(hpet);
+    CU_ASSERT_EQUAL(boot_rig_get(hpet + 4, 4), 56);
+    CU_ASSERT_EQUAL(boot_rig_get(hpet + 36, 4), 0x8086a201);
+    CU_ASSERT_EQUAL(boot_rig_get(hpet + 40, 4), 0x4000); /* memory, 64 bits */
+    CU_ASSERT_EQUAL(boot_rig_get(hpet + 44, 8), 0xfed00000);
+    done(&f);
+}
+
 /* Below 2,816 MiB it is all below 4 GiB, above it 2 GiB are. */
 static void
 test_q35_memory(void)
@@ -450,6 +471,7 @@ CU_MAIN("pc-acpi", {"firmware_finds_all_from_the_root_pointer", test_script},
         {"acpiexec_evaluates_the_dsdt", test_acpiexec_runs_it},
         {"a_q35_has_the_fixed_hardware_of_an_ich9", test_q35_hardware},
         {"a_q35_says_where_configuration_space_is", test_q35_mcfg},
+        {"event_timers_are_listed_where_there_are_some", test_hpet},
         {"a_q35_has_its_ram_below_configuration_space", test_q35_memory},
         {"iasl_disassembles_the_dsdt_of_a_q35", test_iasl_reads_the_q35},
         {"acpiexec_evaluates_the_dsdt_of_a_q35", test_acpiexec_runs_the_q35})

@@ -273,16 +273,32 @@ test_comes(void)
     CU_ASSERT_EQUAL(pirq, 99);
     put_card_in(&f);
     pcie_root_port_inserted(f.dev);
-    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0x0048);
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0x0049); /* and the button */
     CU_ASSERT_EQUAL(pirq, 3);
     CU_ASSERT_EQUAL(card_word(&f, 0), 0xffffffff);
-    put(&f, SLOT_STATUS, 0x0008, 2);
+    put(&f, SLOT_STATUS, 0x0009, 2);
     CU_ASSERT_EQUAL(pirq, 99);
     put(&f, SLOT_CONTROL, ALL_EVENTS | ON, 2);
     CU_ASSERT_EQUAL(get(&f, LINK_STATUS, 2), 0x2011);
     CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0x0150); /* link, command */
     CU_ASSERT_EQUAL(card_word(&f, 0), 0x56781234);
     pci_bus_set_irq_router(f.bus, NULL, NULL);
+    teardown(&f);
+}
+
+/* The button would ask for it back. */
+static void
+test_comes_to_power(void)
+{
+    Fixture f;
+
+    setup(&f);
+    set_up(&f);
+    put(&f, SLOT_CONTROL, ON, 2);
+    put_card_in(&f);
+    pcie_root_port_inserted(f.dev);
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0x0158);
+    CU_ASSERT_EQUAL(card_word(&f, 0), 0x56781234);
     teardown(&f);
 }
 
@@ -392,6 +408,8 @@ CU_MAIN("pcie-root-port", {"it_is_a_bridge_with_a_slot", test_header},
         {"a_cards_pin_is_the_ports", test_intx},
         {"a_card_that_is_there_has_power", test_filled_at_start},
         {"a_card_that_comes_is_told_and_has_a_link_with_power", test_comes},
+        {"a_card_that_comes_to_a_slot_with_power_has_a_link",
+         test_comes_to_power},
         {"a_card_goes_when_the_guest_turns_it_off", test_goes},
         {"a_card_that_is_pulled_is_told", test_pulled},
         {"a_reset_lets_go_what_was_asked_for", test_reset_ejects},

@@ -761,6 +761,31 @@ pins_are_one_for_each_processor(void)
     CU_ASSERT_FALSE(complains("[machine]\ncpus=4\n[cpu]\npin=0, 4-6\n", "/"));
 }
 
+/* Where a drive is that names no model follows from the board. */
+static void
+a_q35_has_its_drives_on_sata(void)
+{
+    g_autoptr(Profile) p =
+        parse("[machine]\nchipset=pc-q35\n"
+              "[disk0]\npath=/d\n[cd0]\nmodel=virtio-scsi\n");
+
+    CU_ASSERT_STRING_EQUAL(profile_get_string(p, "disk0.model"), "ahci");
+    CU_ASSERT_STRING_EQUAL(profile_get_string(p, "cd1.model"), "ahci");
+    CU_ASSERT_STRING_EQUAL(profile_get_string(p, "cd0.model"), "virtio-scsi");
+    CU_ASSERT_TRUE(complains("[machine]\nchipset=pc-q35\n"
+                             "[disk0]\npath=/d\nmodel=ide\n",
+                             "/m/machine.ini:3: disk0.model: chipset=pc-q35 "
+                             "has no IDE controller"));
+}
+
+static void
+a_q35_is_not_without_acpi(void)
+{
+    CU_ASSERT_TRUE(complains("[machine]\nchipset=pc-q35\nacpi=false\n",
+                             "/m/machine.ini:3: machine.acpi: "));
+    CU_ASSERT_FALSE(complains("[machine]\nacpi=false\n", "/"));
+}
+
 CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(a_balloon_and_a_device_of_the_host_exclude_each_other),
         CASE(an_empty_profile_has_every_default),
@@ -796,6 +821,7 @@ CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(every_key_with_every_bad_form_is_handled),
         CASE(hyper_v_that_nobody_sees_is_a_warning),
         CASE(the_minimal_machine_needs_the_hypervisor_s_clock),
+        CASE(a_q35_has_its_drives_on_sata), CASE(a_q35_is_not_without_acpi),
         CASE(sockets_and_threads_divide_the_processors),
         CASE(pins_are_one_for_each_processor),
         CASE(a_usb_device_has_a_port_that_is_there),

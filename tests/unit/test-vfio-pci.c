@@ -2,7 +2,9 @@
  * configuration space, BARs, interrupts, expansion ROM. */
 #include <string.h>
 
+#include "devices/chipset/pcie-root-port.h"
 #include "tests/unit/cu-main.h"
+#include "tests/unit/pci-config.h"
 #include "tests/unit/vfio-fake.h"
 #include "vmm/core/sysutil.h"
 
@@ -111,6 +113,13 @@ test_power(void)
 }
 
 static void
+give_link(VfioFake *fake)
+{
+    pci_put32(fake->fn[0].config, VF_EXP + 0x0c, 0x0043f842);
+    pci_put32(fake->fn[0].config, VF_EXP + 0x10, 0x10420042);
+}
+
+static void
 test_express(void)
 {
     VfioRig r;
@@ -123,6 +132,34 @@ test_express(void)
     /* a function level reset is the kernel's work */
     vfio_rig_write(&r, VF_EXP + 8, 0x8000, 2);
     CU_ASSERT_EQUAL(pci_get16(card(&r)->config, VF_EXP + 8), 0x8000);
+    vfio_rig_end(&r);
+}
+
+/* Link capabilities as the fake card has them, link control without ASPM; the
+ * rest of the capability as on bus 0. */
+static void
+test_behind_a_port(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin_with(&r, give_link);
+    Device *port = device_new(&pcie_root_port_class, "port");
+    device_set_link(port, "bus", r.bus);
+    device_set_u64(port, "addr", PCI_DEVFN(4, 0), NULL);
+    fake_vm_realize(r.vm, port);
+    device_unrealize(r.dev);
+    device_set_link(r.dev, "bus", pcie_root_port_bus(port));
+    (void) device_set_u64(r.dev, "addr", 0, NULL);
+    fake_vm_realize(r.vm, r.dev);
+    PciBus *behind = pcie_root_port_bus(port);
+    CU_ASSERT_EQUAL(pci_config_get(behind, 0, VF_EXP + 2, 2), 0x0002);
+    CU_ASSERT_EQUAL(pci_config_get(behind, 0, VF_EXP + 0x0c, 4), 0x0043f842);
+    pci_config_set(behind, 0, VF_EXP + 0x10, 0x0003, 2);
+    CU_ASSERT_EQUAL(pci_config_get(behind, 0, VF_EXP + 0x10, 4), 0x10420000);
+    CU_ASSERT_EQUAL(pci_get16(card(&r)->config, VF_EXP + 0x10), 0x0042);
+    device_free(r.dev);
+    r.dev = NULL;
+    device_free(port);
     vfio_rig_end(&r);
 }
 
@@ -748,6 +785,8 @@ CU_MAIN("vfio-pci", {"the_guest_sees_the_devices_ids", test_ids},
         {"bars_are_sized_without_the_device", test_bar_registers},
         {"the_device_never_sleeps", test_power},
         {"an_endpoint_becomes_part_of_the_chip_set", test_express},
+        {"behind_a_root_port_it_is_an_endpoint_with_a_link",
+         test_behind_a_port},
         {"vendor_bytes_are_the_devices", test_vendor_bytes},
         {"wild_writes_do_not_reach_what_is_the_hosts", test_wild_writes},
         {"a_bar_is_memory_of_cpus_alone", test_direct_memory},
