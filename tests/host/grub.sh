@@ -56,7 +56,9 @@ usb-*)
         --set "usb1.path=$home/stick.img" --set machine.boot=disk \
         "floppy=$home/blank.img"
     answers usb
-    check "usb: the keys came by USB" bash -c "'$carrel' logs usb -s firmware |
+    # SeaBIOS looks at an EHCI's companions for 0.1 s, of which the EHCI takes half
+    # to find out that the keyboard is not its own: a slow machine misses it
+    [ "$3" = usb-ehci ] || check "usb: the keys came by USB" bash -c "'$carrel' logs usb -s firmware |
         grep 'USB keyboard initialized'"
     stops usb
     ;;

@@ -79,7 +79,7 @@ if [ "$usb" != xhci ]; then
         echo 'drive_add 0 if=none,id=slow,driver=null-co,size=524288,read-zeroes=on'
         echo 'device_add usb-storage,id=slowstick,bus=xhci.0,port=4.1,drive=slow,serial=SLOW'
     } >"$LAB_MON"
-    wacom=$(port_of 'QEMU PenPartner Tablet')
+    wacom=$(port_of 'Wacom PenPartner')
     for ((i = 0; i < 100; i++)); do
         grep -qsx SLOW /sys/bus/usb/devices/*/serial && break
         sleep 0.1
