@@ -84,9 +84,10 @@ asks 'dmesg | grep -E "ACPI (BIOS )?(Error|Warning|Exception)|AE_[A-Z]"; echo "s
     'said-1' "the tables are without fault"
 until_guest '-b /dev/vda' after "the disk is there after the restart"
 until_guest '-e /sys/class/net/eth0' net "and the network"
+check "the guest lets the network go" "$carrel" detach q35 net1 --timeout 60
+# Linux (6.1) then waits for ever for the card's answer, and empties no other slot.
 check "it is pulled out" "$carrel" detach q35 disk1 --force
 until_guest '! -e /dev/vda' pulled "the guest notices"
-check "the guest lets the network go" "$carrel" detach q35 net1 --timeout 60
 asks 'dmesg -r | grep "^<[0-3]>"; echo "quiet-$((6*7))"' 'quiet-42' "the kernel's errors after that"
 "$carrel" logs q35 -s serial0 -n 400 | sed 's/^/# /'
 check "the power button ends it" "$carrel" stop q35 --timeout 60
