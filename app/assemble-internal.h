@@ -205,6 +205,9 @@ bool machine_plug_usb(Machine *m, const Profile *p, GError **error);
 bool machine_add_usb(Machine *m, const Profile *p, const char *section,
                      GError **error);
 bool machine_remove_usb(Machine *m, const char *section, GError **error);
+/* What belongs into the hub of that section, there or away; NULL: nothing, or it
+ * is none. Loop, or while no device comes or goes. */
+const Device *machine_in_hub(Vm *vm, const char *section);
 
 /* assemble-direct.c: bits of a guest's physical addresses: the host's; 0: not
  * known. */

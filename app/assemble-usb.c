@@ -210,9 +210,9 @@ bus_of_controller(const Machine *m)
 }
 
 static Device *
-find_hub(const Machine *m, const char *section)
+find_hub(Vm *vm, const char *section)
 {
-    Device *dev = vm_find_device(m->vm, section);
+    Device *dev = vm_find_device(vm, section);
 
     return dev != NULL && strcmp(dev->klass->name, "usb-hub") == 0 ? dev : NULL;
 }
@@ -234,7 +234,7 @@ bus_of_section(const Machine *m, const Profile *p, const char *section,
                     section, bus->n_ports, section);
         return NULL;
     }
-    Device *dev = find_hub(m, hub);
+    Device *dev = find_hub(m->vm, hub);
     if (dev != NULL)
         return usb_hub_bus(dev);
     g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
@@ -310,7 +310,8 @@ machine_plug_usb(Machine *m, const Profile *p, GError **error)
         g_autofree char *section = g_strdup_printf("usb%u", i);
         char hub[8];
         if ((done & 1u << i) != 0 || !profile_has_section(p, section) ||
-            (is_behind_hub(p, section, hub, &port) && find_hub(m, hub) == NULL))
+            (is_behind_hub(p, section, hub, &port) &&
+             find_hub(m->vm, hub) == NULL))
             continue;
         if (!plug_section(m, p, section, i, error))
             return false;
@@ -355,39 +356,53 @@ machine_add_usb(Machine *m, const Profile *p, const char *section,
     return true;
 }
 
+/* Also one that is not attached: a device of the host that is away comes back to
+ * that bus. */
+const Device *
+machine_in_hub(Vm *vm, const char *section)
+{
+    Device *hub = find_hub(vm, section);
+
+    for (unsigned i = 0; hub != NULL && i < USB_PORTS; i++) {
+        g_autofree char *id = g_strdup_printf("usb%u", i);
+        const Device *dev = vm_find_device(vm, id);
+        if (dev != NULL && ((const UsbDevice *) dev)->bus == usb_hub_bus(hub))
+            return dev;
+    }
+    return NULL;
+}
+
+typedef struct {
+    const char *section;
+    GError *error;
+} Removal;
+
+/* Here and not before: what is in a hub comes and goes on the loop. */
 static void
 remove_paused(Vm *vm, void *data)
 {
-    Device *dev = vm_find_device(vm, data);
+    Removal *r = data;
+    Device *dev = vm_find_device(vm, r->section);
+    const Device *inside = machine_in_hub(vm, r->section);
 
-    if (dev != NULL)
-        vm_remove_device(vm, dev);
-}
-
-/* Loop thread, paused or not, changes nothing there; under media_lock. */
-static bool
-is_empty(const Machine *m, const char *section, GError **error)
-{
-    Device *hub = find_hub(m, section);
-
-    for (unsigned i = 0; hub != NULL && i < USB_HUB_PORTS; i++) {
-        const UsbDevice *dev = usb_hub_bus(hub)->ports[i].dev;
-        if (dev == NULL)
-            continue;
-        g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
+    if (inside != NULL)
+        g_set_error(&r->error, CARREL_ERROR, CARREL_ERROR_BUSY,
                     "%s: %s is plugged into this hub; detach that first",
-                    section, dev->dev.id);
-        return false;
-    }
-    return true;
+                    r->section, inside->id);
+    else if (dev != NULL)
+        vm_remove_device(vm, dev);
 }
 
 bool
 machine_remove_usb(Machine *m, const char *section, GError **error)
 {
     g_autofree char *id = g_strdup(section);
+    Removal r = {.section = id};
 
-    if (!is_empty(m, section, error))
+    if (!vm_with_paused(m->vm, remove_paused, &r, error))
         return false;
-    return vm_with_paused(m->vm, remove_paused, id, error);
+    if (r.error == NULL)
+        return true;
+    g_propagate_error(error, r.error);
+    return false;
 }

@@ -1,0 +1,126 @@
+/* tests/unit/test-machine-usb.c - hubs and devices of the host as a machine has
+ * them, without a guest. The machine is a loop and nothing else. */
+#include "app/assemble-internal.h"
+#include "devices/usb/usb-hub.h"
+#include "tests/unit/cu-main.h"
+#include "vmm/loop/loop.h"
+
+extern const DeviceClass usb_hub_class, usb_host_class;
+
+/* ---- a CPU backend that is never run ---- */
+
+struct CpuBackend {
+    int unused;
+};
+
+static CpuBackend *
+idle_open(const CpuConfig *config, IoSpace *ports, IoSpace *mmio,
+          GError **error)
+{
+    return g_new0(CpuBackend, 1);
+}
+
+static void
+idle_close(CpuBackend *b)
+{
+    g_free(b);
+}
+
+static const MemBackendOps no_memory;
+static const IrqBackendOps no_lines;
+static const IoBackendOps no_doorbells;
+static const CpuBackendOps idle_ops = {
+    .name = "idle",
+    .open = idle_open,
+    .close = idle_close,
+    .mem = &no_memory,
+    .irq = &no_lines,
+    .io = &no_doorbells,
+};
+
+/* ---- a controller that does nothing ---- */
+
+static void
+on_plug(void *owner, unsigned port, UsbDevice *dev)
+{
+}
+
+static void
+on_wake(void *owner, unsigned port)
+{
+}
+
+static void
+on_gone(void *owner, UsbDevice *dev)
+{
+}
+
+static void
+on_ready(void *owner, UsbDevice *dev, guint8 ep)
+{
+}
+
+static const UsbBusOps deaf_ops = {.attached = on_plug,
+                                   .detached = on_plug,
+                                   .wake = on_wake,
+                                   .gone = on_gone,
+                                   .ready = on_ready};
+
+/* ---- the machine ---- */
+
+typedef struct {
+    Machine m;
+    UsbBus bus;
+} Fixture;
+
+static void
+add(Fixture *f, const DeviceClass *klass, const char *id, UsbBus *bus)
+{
+    Device *dev = device_new(klass, id);
+
+    device_set_link(dev, "usb", bus);
+    CU_ASSERT_TRUE(vm_add_device(f->m.vm, dev, NULL));
+}
+
+/* A hub of full speed as usb0. */
+static void
+begin(Fixture *f)
+{
+    static const VmEvents events;
+    const VmConfig config = {.name = "usb",
+                             .cpu = {.model = "host", .n_vcpus = 1},
+                             .backend = &idle_ops};
+
+    *f = (Fixture){.m = {.name = (char *) "usb"}};
+    f->m.vm = vm_new(&config, &events, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f->m.vm);
+    usb_bus_init(&f->bus, 2, USB_SPEEDS_1, &deaf_ops, f);
+    add(f, &usb_hub_class, "usb0", &f->bus);
+}
+
+static void
+end(Fixture *f)
+{
+    machine_close_usbs(&f->m);
+    vm_free(f->m.vm);
+}
+
+/* It has no process, so it is away. */
+static void
+a_hub_is_not_empty_while_a_host_device_is_away(void)
+{
+    Fixture f;
+
+    begin(&f);
+    CU_ASSERT_PTR_NULL(machine_in_hub(f.m.vm, "usb0"));
+    Device *hub = vm_find_device(f.m.vm, "usb0");
+    add(&f, &usb_host_class, "usb3", usb_hub_bus(hub));
+    CU_ASSERT_PTR_NULL(usb_hub_bus(hub)->ports[0].dev);
+    CU_ASSERT_PTR_EQUAL(machine_in_hub(f.m.vm, "usb0"),
+                        vm_find_device(f.m.vm, "usb3"));
+    CU_ASSERT_PTR_NULL(machine_in_hub(f.m.vm, "usb3")); /* is no hub */
+    end(&f);
+}
+
+CU_MAIN("machine-usb", {"a_hub_is_not_empty_while_a_host_device_is_away",
+                        a_hub_is_not_empty_while_a_host_device_is_away})
