@@ -86,7 +86,7 @@ typedef struct {
 
 /* A look at the schedule. */
 typedef struct {
-    unsigned left; /* transactions */
+    unsigned left; /* transactions, and what was asked in vain */
     bool any;      /* one has ended */
     guint32 status;
 } EhciLook;
@@ -122,4 +122,4 @@ guint32 ehci_run_interrupt(Ehci *e, EhciLook *look, guint32 at);
 /* ehci-itd.c: an iTD whose frame is over, whose link is returned; those that are
  * soon due. Loop. */
 guint32 ehci_run_itd(Ehci *e, EhciLook *look, guint32 at);
-guint32 ehci_prepare_itd(Ehci *e, guint32 at);
+guint32 ehci_prepare_itd(Ehci *e, unsigned *left, guint32 at);

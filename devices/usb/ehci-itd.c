@@ -63,7 +63,7 @@ begin(Ehci *e, guint32 at, const guint32 *itd, unsigned number)
     UsbDevice *dev = ehci_find_device(e, ADDRESS_OF(itd[9]));
     guint8 ep = (guint8) (EP_OF(itd[9]) | (is_in(itd) ? USB_DIR_IN : 0));
 
-    if (have != NULL || dev == NULL ||
+    if (have != NULL || dev == NULL || !usb_isos_have_room(&e->isos) ||
         (!is_in(itd) && !copy(e, itd, tx, len, true)) ||
         !usb_isos_begin(&e->isos, &key, dev, ep, e->data, len))
         return have;
@@ -96,10 +96,11 @@ ehci_run_itd(Ehci *e, EhciLook *look, guint32 at)
 
     if (!ehci_load(e, at, itd, ITD_DWORDS))
         return LINK_T;
-    for (unsigned i = 0; i < N_MICROFRAMES; i++) {
+    for (unsigned i = 0; i < N_MICROFRAMES && look->left > 0; i++) {
         guint32 tx = itd[1 + i];
         if ((tx & TX_ACTIVE) == 0)
             continue;
+        look->left--;
         tx = end(e, itd, tx, begin(e, at, itd, i));
         if (!ehci_store(e, at + 4 * (1 + i), &tx, 1))
             return LINK_T;
@@ -111,14 +112,16 @@ ehci_run_itd(Ehci *e, EhciLook *look, guint32 at)
 }
 
 guint32
-ehci_prepare_itd(Ehci *e, guint32 at)
+ehci_prepare_itd(Ehci *e, unsigned *left, guint32 at)
 {
     guint32 itd[ITD_DWORDS];
 
     if (!ehci_load(e, at, itd, ITD_DWORDS))
         return LINK_T;
-    for (unsigned i = 0; i < N_MICROFRAMES; i++)
-        if ((itd[1 + i] & TX_ACTIVE) != 0)
+    for (unsigned i = 0; i<N_MICROFRAMES && * left> 0; i++)
+        if ((itd[1 + i] & TX_ACTIVE) != 0) {
+            *left -= 1;
             (void) begin(e, at, itd, i);
+        }
     return itd[0];
 }

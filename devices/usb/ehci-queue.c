@@ -185,11 +185,14 @@ ehci_run_interrupt(Ehci *e, EhciLook *look, guint32 at)
 
     if (!ehci_load(e, at, qh, QH_DWORDS))
         return LINK_T;
-    if ((qh[QH_CAPS] & CAPS_SMASK) == 0)
+    if ((qh[QH_CAPS] & CAPS_SMASK) == 0 || look->left == 0)
         return qh[QH_LINK];
+    unsigned before = look->left;
     for (unsigned i = 0; i < MAX_STEPS && look->left > 0; i++)
         if (!step(e, look, at, qh, USB_INTERRUPT))
             break;
+    if (look->left == before)
+        look->left--; /* to ask in vain costs as much */
     return qh[QH_LINK];
 }
 

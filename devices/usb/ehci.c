@@ -37,7 +37,7 @@
 #define FRAME_NS     NSEC_PER_MSEC
 #define MAX_FRAMES   32u  /* at a look; those before are skipped */
 #define MAX_LINKS    256u /* of a frame */
-#define MAX_TDS      256u /* at a look */
+#define MAX_TDS      256u /* of each list at a look, and begun early */
 #define BUSY_FRAMES  64u  /* after something happened, each is looked at */
 #define REST_FRAMES  512u
 #define SLOW_MS      4u
@@ -181,7 +181,8 @@ run_frame(Ehci *e, EhciLook *look, guint32 frame)
 {
     guint32 link = list_entry(e, frame);
 
-    for (unsigned i = 0; (link & LINK_T) == 0 && i < MAX_LINKS; i++) {
+    for (unsigned i = 0;
+         (link & LINK_T) == 0 && i < MAX_LINKS && look->left > 0; i++) {
         if (LINK_TYPE(link) == LINK_QH)
             link = ehci_run_interrupt(e, look, LINK_AT(link));
         else if (LINK_TYPE(link) == LINK_ITD)
@@ -193,27 +194,28 @@ run_frame(Ehci *e, EhciLook *look, guint32 frame)
 
 /* iTDs come first in a frame, so the rest need not be looked at. */
 static void
-prepare_frame(Ehci *e, guint32 frame)
+prepare_frame(Ehci *e, unsigned *left, guint32 frame)
 {
     guint32 link = list_entry(e, frame);
 
-    for (unsigned i = 0;
-         (link & LINK_T) == 0 && LINK_TYPE(link) == LINK_ITD && i < MAX_LINKS;
+    for (unsigned i = 0; (link & LINK_T) == 0 && LINK_TYPE(link) == LINK_ITD &&
+                         i<MAX_LINKS && * left> 0;
          i++)
-        link = ehci_prepare_itd(e, LINK_AT(link));
+        link = ehci_prepare_itd(e, left, LINK_AT(link));
 }
 
 static void
 run_periodic(Ehci *e, EhciLook *look, unsigned n)
 {
     guint32 frame = e->s.frindex / 8;
+    unsigned early = MAX_TDS;
 
     if (n == 0) /* woken amid a frame */
         run_frame(e, look, frame);
-    for (unsigned i = n; i-- > 0 && ehci_is_running(e);)
+    for (unsigned i = n; i-- > 0 && ehci_is_running(e) && look->left > 0;)
         run_frame(e, look, frame - i);
     for (unsigned i = 1; i <= USB_ISO_FRAMES && ehci_is_running(e); i++)
-        prepare_frame(e, frame + i);
+        prepare_frame(e, &early, frame + i);
 }
 
 /* 4.8.2: what the guest took out of the list is forgotten. */
@@ -251,6 +253,7 @@ run_lists(Ehci *e)
     e->found_active = false;
     if ((e->s.usbsts & STS_PERIODIC) != 0)
         run_periodic(e, &look, n);
+    look.left = MAX_TDS; /* the periodic list does not starve this one */
     if ((e->s.usbsts & STS_ASYNC) != 0)
         ehci_run_async(e, &look);
     answer_doorbell(e, &look);

@@ -46,12 +46,18 @@ usb_isos_find(UsbIsos *isos, const UsbIsoKey *key)
 }
 
 bool
+usb_isos_have_room(const UsbIsos *isos)
+{
+    return isos->n < MAX_ISO;
+}
+
+bool
 usb_isos_begin(UsbIsos *isos, const UsbIsoKey *key, UsbDevice *dev, guint8 ep,
                const guint8 *out, guint32 len)
 {
     UsbIso **end = &isos->first;
 
-    if (isos->n >= MAX_ISO)
+    if (!usb_isos_have_room(isos))
         return false;
     UsbIso *iso = g_malloc0(sizeof *iso + len);
     iso->key = *key;

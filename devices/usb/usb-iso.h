@@ -29,6 +29,8 @@ typedef struct {
 /* What has been begun for it; one with another `what` is given up. NULL: it is to
  * be begun. */
 UsbIso *usb_isos_find(UsbIsos *isos, const UsbIsoKey *key);
+/* False: there are as many as there may be. */
+bool usb_isos_have_room(const UsbIsos *isos);
 /* Begins one; out: its data, len bytes. False: there are too many. */
 bool usb_isos_begin(UsbIsos *isos, const UsbIsoKey *key, UsbDevice *dev,
                     guint8 ep, const guint8 *out, guint32 len);

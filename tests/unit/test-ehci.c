@@ -301,6 +301,82 @@ test_isochronous(void)
     end(&r, f);
 }
 
+/* 100 iTDs of eight packets each, chained. */
+static void
+put_many_itds(EhciRig *r)
+{
+    for (unsigned n = 0; n < 100; n++) {
+        guint32 at = ER_ITD + 64 * n;
+        er_put32(r, at, n == 99 ? LINK_T : at + 64);
+        for (unsigned i = 0; i < 8; i++)
+            er_put32(r, at + 4 + 4 * i, 0x80000000 | 64u << 16);
+        er_put32(r, at + 36, ER_BUF(0) | 1 << 8);
+        er_put32(r, at + 40, ER_BUF(1));
+    }
+}
+
+static unsigned
+count_ended(EhciRig *r)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < 800; i++)
+        n += (er_get32(r, ER_ITD + 64 * (i / 8) + 4 + 4 * (i % 8)) >> 31) == 0;
+    return n;
+}
+
+static void
+test_isochronous_is_bounded(void)
+{
+    EhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    put_many_itds(&r);
+    guint32 frame = er_read(&r, ER_OP + 0xc) / 8;
+    er_put32(&r, ER_PERIODIC + 4 * (frame + 17), ER_ITD);
+    er_frames(&r, 1);
+    CU_ASSERT_EQUAL(f->n_submits, 256); /* begun early at one look */
+    er_frames(&r, 15);
+    CU_ASSERT_EQUAL(count_ended(&r), 0);
+    er_frames(&r, 1);
+    CU_ASSERT_EQUAL(count_ended(&r), 256); /* the rest is late for ever */
+    end(&r, f);
+}
+
+static void
+test_interrupt_naks_are_bounded(void)
+{
+    EhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    f->result = USB_NAK;
+    er_put32(&r, ER_HEAD, ER_HEAD | 2);
+    er_qtd(&r, 0, ER_IN, 8, ER_LAST);
+    er_queue(&r, 0, 1, 0);
+    er_put32(&r, ER_QH + 8, 1 << 30 | 1);
+    er_put32(&r, ER_QH, ER_QH | 2); /* 256 links in a frame are this one */
+    for (unsigned i = 0; i < 1024; i++)
+        er_put32(&r, ER_PERIODIC + 4 * i, ER_QH | 2);
+    er_frames(&r, 100); /* idle: each look is at four frames */
+    unsigned before = f->n_submits;
+    er_frames(&r, 4);
+    CU_ASSERT_EQUAL(f->n_submits - before, 256);
+    /* and the other list has its share all the same */
+    er_put32(&r, ER_HEAD, (ER_QH + 0x80) | 2);
+    er_put32(&r, ER_QH + 0x80, ER_HEAD | 2);
+    er_put32(&r, ER_QH + 0x84, 2 << 8 | 2 << 12 | 512 << 16);
+    er_put32(&r, ER_QH + 0x90, ER_QTD(1));
+    er_put32(&r, ER_QH + 0x94, LINK_T);
+    er_put32(&r, ER_QH + 0x98, 0);
+    er_qtd(&r, 1, ER_IN, 8, ER_LAST);
+    f->result = USB_OK;
+    er_frames(&r, 4);
+    CU_ASSERT_EQUAL(er_token(&r, 1) & 0xff, 0);
+    end(&r, f);
+}
+
 static void
 test_isochronous_out(void)
 {
@@ -470,6 +546,10 @@ CU_MAIN("ehci", {"it_is_function_7_of_an_ich5", test_identity},
         {"the_doorbell_is_answered_when_it_is_forgotten", test_doorbell},
         {"interrupt_queues_run_in_their_frames", test_interrupt_queue},
         {"isochronous_packets_are_asked_for_early", test_isochronous},
+        {"isochronous_packets_of_a_look_are_bounded",
+         test_isochronous_is_bounded},
+        {"queues_that_are_asked_in_vain_are_bounded",
+         test_interrupt_naks_are_bounded},
         {"isochronous_packets_are_sent", test_isochronous_out},
         {"an_idle_controller_sleeps_until_the_rollover",
          test_rollover_and_sleep},
