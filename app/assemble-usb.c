@@ -94,9 +94,10 @@ machine_usb_path(const Profile *p, const char *section)
 
 /* ---- what is behind a section ---- */
 
-/* The first answer of the process, see usb-role.h. */
+/* The first answer of the process, see usb-role.h. *ret_speed: Mbit/s; 0: not
+ * known. */
 static bool
-hear(int fd, GError **error)
+hear(int fd, double *ret_speed, GError **error)
 {
     struct pollfd p = {fd, POLLIN, 0};
     char text[512];
@@ -104,16 +105,19 @@ hear(int fd, GError **error)
                    ? SYS_RETRY(recv(fd, text, sizeof text - 1, 0))
                    : -1;
 
-    if (n > 0 && text[0] == 'O')
-        return true;
     text[MAX(n, 0)] = '\0';
+    if (n > 0 && text[0] == 'O') {
+        *ret_speed = g_ascii_strtod(text + 1, NULL);
+        return true;
+    }
     g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "%s",
                 n > 1 ? text + 1 : "the process that opens it does not answer");
     return false;
 }
 
 static bool
-open_host(Machine *m, const char *device, unsigned number, GError **error)
+open_host(Machine *m, const char *device, unsigned number, double *ret_speed,
+          GError **error)
 {
     const char *const argv[] = {"/proc/self/exe", "carrel", "__usb", device,
                                 NULL};
@@ -130,18 +134,7 @@ open_host(Machine *m, const char *device, unsigned number, GError **error)
     m->usb_channel[number] = ends[0];
     bool ok = spawn(argv, &ends[1], 1, error);
     sys_close(&ends[1]);
-    return ok && hear(ends[0], error);
-}
-
-bool
-machine_open_usb(Machine *m, const Profile *p, const char *section,
-                 unsigned number, GError **error)
-{
-    if (strcmp(get(p, section, "model"), "storage") == 0)
-        return machine_open_drive(m, p, section, DRIVE_USB, number, error);
-    return !is_host(p, section) ||
-           open_host(m, get(p, section, "host"), number, error) ||
-           machine_blame(error, section, "host");
+    return ok && hear(ends[0], ret_speed, error);
 }
 
 static void
@@ -240,6 +233,50 @@ bus_of_section(const Machine *m, const Profile *p, const char *section,
     g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
                 "%s.port: %s is no hub of this machine", section, hub);
     return NULL;
+}
+
+/* ---- what is behind a section: opening ---- */
+
+/* By the number that sysfs has. */
+static UsbSpeed
+speed_of(double mbit)
+{
+    if (mbit >= 5000)
+        return USB_SPEED_SUPER;
+    if (mbit >= 480)
+        return USB_SPEED_HIGH;
+    return mbit >= 12 ? USB_SPEED_FULL : USB_SPEED_LOW;
+}
+
+/* One that is away is asked when it comes. */
+static bool
+has_speed(const Machine *m, const Profile *p, const char *section, double mbit,
+          GError **error)
+{
+    unsigned port;
+    const UsbBus *bus = bus_of_section(m, p, section, &port, error);
+    const char *why =
+        bus != NULL && mbit > 0 ? usb_bus_why_not(bus, speed_of(mbit)) : NULL;
+
+    if (why != NULL)
+        g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_SUPPORTED,
+                    "port %u of the USB %s: %s", port + 1,
+                    bus->hub != NULL ? "hub" : "controller", why);
+    return bus != NULL && why == NULL;
+}
+
+bool
+machine_open_usb(Machine *m, const Profile *p, const char *section,
+                 unsigned number, GError **error)
+{
+    double mbit = 0;
+
+    if (strcmp(get(p, section, "model"), "storage") == 0)
+        return machine_open_drive(m, p, section, DRIVE_USB, number, error);
+    return !is_host(p, section) ||
+           (open_host(m, get(p, section, "host"), number, &mbit, error) &&
+            has_speed(m, p, section, mbit, error)) ||
+           machine_blame(error, section, "host");
 }
 
 /* Of the device's kind, its own. */

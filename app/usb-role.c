@@ -115,7 +115,7 @@ watch(Role *r)
 }
 
 /* What keeps the device from the guest right now is an error; that it is not
- * there is none. */
+ * there is none. The machine knows whether it has a port for that speed. */
 static bool
 answer(const char *spec)
 {
@@ -125,7 +125,7 @@ answer(const char *spec)
     g_autofree char *text =
         obstacle != NULL
             ? g_strdup_printf("E%s at %s: %s", u->name, u->port, obstacle)
-            : g_strdup("O");
+            : g_strconcat("O", u != NULL ? u->speed : "", NULL);
 
     return send_message(text, -1) && obstacle == NULL;
 }

@@ -2,8 +2,9 @@
  * while a machine has it, "carrel __usb PORT|VENDOR:PRODUCT".
  *
  * Its descriptor 3 is a SOCK_SEQPACKET of the machine. First it sends one
- * answer: "O", or "E" and why the device cannot be had. Then "A" with a
- * descriptor of the device each time it is there, "G" when it was pulled.
+ * answer: "O" and the device's speed in Mbit/s ("O480"; "O": it is away), or "E"
+ * and why it cannot be had. Then "A" with a descriptor of the device each time it
+ * is there, "G" when it was pulled.
  *
  * When the socket ends it gives the device back to the host's drivers. It is a
  * process of its own so that this happens however the machine ends: the kernel

@@ -61,6 +61,17 @@ tiers_above(const UsbBus *bus)
     return n;
 }
 
+const char *
+usb_bus_why_not(const UsbBus *bus, UsbSpeed speed)
+{
+    if ((bus->speeds & USB_SPEED_BIT(speed)) != 0)
+        return NULL;
+    return speed == USB_SPEED_SUPER
+               ? "a device that is running at USB 3's speed needs a port of "
+                 "machine.usb=xhci"
+               : "a high-speed device needs machine.usb=ehci or xhci";
+}
+
 static const char *
 why_not(const UsbDevice *dev)
 {
@@ -72,13 +83,7 @@ why_not(const UsbDevice *dev)
         return "the port is taken";
     if (tiers_above(bus) > USB_TIERS)
         return "more than five hubs are in a row";
-    if ((bus->speeds & USB_SPEED_BIT(dev->speed)) == 0)
-        return dev->speed == USB_SPEED_SUPER
-                   ? "a device that is running at USB 3's speed needs a port "
-                     "of "
-                     "machine.usb=xhci"
-                   : "a high-speed device needs machine.usb=ehci or xhci";
-    return NULL;
+    return usb_bus_why_not(bus, dev->speed);
 }
 
 bool

@@ -155,6 +155,8 @@ struct UsbBus {
  * any. */
 void usb_bus_init(UsbBus *bus, unsigned n_ports, guint32 speeds,
                   const UsbBusOps *ops, void *owner);
+/* Why devices of that speed cannot be in it, and what to do; NULL: they can. */
+const char *usb_bus_why_not(const UsbBus *bus, UsbSpeed speed);
 /* ops and speed are set. False and error set: the port is taken or not there, or
  * not for devices of that speed. */
 bool usb_device_attach(UsbDevice *dev, GError **error);

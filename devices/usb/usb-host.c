@@ -557,13 +557,15 @@ come(UsbHost *d, int fd)
     d->used = d->lost = false;
     d->address = 0;
     watch_all(d);
-    claim_all(d->h);
+    /* the host's drivers let go only of what the guest gets */
     if (!find_speed(d)) {
         say(d, "the host does not know the device's speed: it stays there");
         go(d);
     } else if (!usb_device_attach(&d->usb, &error)) {
         say(d, error->message);
         go(d);
+    } else {
+        claim_all(d->h);
     }
 }
 

@@ -1,5 +1,8 @@
 /* tests/unit/test-machine-usb.c - hubs and devices of the host as a machine has
  * them, without a guest. The machine is a loop and nothing else. */
+#include <string.h>
+#include <sys/socket.h>
+
 #include "app/assemble-internal.h"
 #include "devices/usb/usb-hub.h"
 #include "tests/unit/cu-main.h"
@@ -122,5 +125,60 @@ a_hub_is_not_empty_while_a_host_device_is_away(void)
     end(&f);
 }
 
-CU_MAIN("machine-usb", {"a_hub_is_not_empty_while_a_host_device_is_away",
-                        a_hub_is_not_empty_while_a_host_device_is_away})
+static bool
+answer_full_speed(const char *const *argv, const int *fds, unsigned n_fds,
+                  GError **error)
+{
+    return send(fds[0], "O12", 3, 0) == 3;
+}
+
+static bool
+answer_high_speed(const char *const *argv, const int *fds, unsigned n_fds,
+                  GError **error)
+{
+    return send(fds[0], "O480", 4, 0) == 4;
+}
+
+static bool
+answer_away(const char *const *argv, const int *fds, unsigned n_fds,
+            GError **error)
+{
+    return send(fds[0], "O", 1, 0) == 1;
+}
+
+/* What the process behind usb3, in port 2 of the hub, tells of its device. */
+static bool
+open_by(Fixture *f, const Profile *p, NetSpawn spawn, GError **error)
+{
+    f->m.spawn = spawn;
+    bool ok = machine_open_usb(&f->m, p, "usb3", 3, error);
+    machine_close_usbs(&f->m);
+    return ok;
+}
+
+static void
+a_speed_that_the_port_has_not_is_an_error(void)
+{
+    Fixture f;
+    g_autoptr(GError) error = NULL;
+    Profile *p = profile_new();
+
+    begin(&f);
+    CU_ASSERT_TRUE(profile_set(p, "usb3.model", "host", NULL));
+    CU_ASSERT_TRUE(profile_set(p, "usb3.host", "1-2", NULL));
+    CU_ASSERT_TRUE(profile_set(p, "usb3.port", "0.2", NULL));
+    CU_ASSERT_TRUE(open_by(&f, p, answer_full_speed, NULL));
+    CU_ASSERT_TRUE(open_by(&f, p, answer_away, NULL));
+    CU_ASSERT_FALSE(open_by(&f, p, answer_high_speed, &error));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(
+        error->message, "port 2 of the USB hub: a high-speed device needs "
+                        "machine.usb=ehci or xhci"));
+    profile_free(p);
+    end(&f);
+}
+
+CU_MAIN("machine-usb",
+        {"a_hub_is_not_empty_while_a_host_device_is_away",
+         a_hub_is_not_empty_while_a_host_device_is_away},
+        {"a_speed_that_the_port_has_not_is_an_error",
+         a_speed_that_the_port_has_not_is_an_error})

@@ -460,9 +460,28 @@ test_descriptors_that_lie(void)
     end(&f);
 }
 
+static void
+test_refused(void)
+{
+    Fixture f;
+    FakeUsb *other = (FakeUsb *) device_new(&fake_usb_class, "fake0");
+
+    begin(&f, LIBUSB_SPEED_HIGH);
+    other->usb.speed = USB_SPEED_HIGH;
+    xhci_rig_plug(&f.r, &other->usb.dev, 0); /* the port is taken */
+    say(&f, "A");
+    CU_ASSERT_EQUAL(fake.exits, 1);
+    CU_ASSERT_EQUAL(fake.claims, 0); /* the host's driver has it still */
+    device_free(&other->usb.dev);
+    say(&f, "A");
+    CU_ASSERT_EQUAL(fake.claims, 1);
+    end(&f);
+}
+
 CU_MAIN("usb-host",
         {"a_device_comes_and_goes_by_the_channel", test_comes_and_goes},
         {"transfers_of_all_kinds_reach_it", test_transfers},
         {"the_kernel_does_what_is_its_part", test_kernel_does_its_part},
         {"pulling_it_ends_what_is_under_way", test_pulled_while_busy},
+        {"a_device_that_is_refused_stays_with_the_host", test_refused},
         {"descriptors_that_lie_do_no_harm", test_descriptors_that_lie})
