@@ -78,6 +78,7 @@ typedef struct {
     gint64 frame_ns; /* guest clock: when s.frindex's frame began */
     unsigned idle;   /* frames since something happened */
     bool found_active;
+    unsigned bell_looks; /* since the doorbell rang, without a full round */
     bool drop;
     bool quiesced;
     bool restored;               /* ports have not been looked at since */
@@ -114,9 +115,10 @@ void ehci_ports_route(Ehci *e);
 UsbDevice *ehci_port_device(const Ehci *e, unsigned port);
 extern const UsbBusOps ehci_bus_ops;
 
-/* ehci-queue.c: the asynchronous list, once around or until nothing moves; one
- * queue of the periodic list, whose link is returned. Loop. */
-void ehci_run_async(Ehci *e, EhciLook *look);
+/* ehci-queue.c: the asynchronous list, until nothing moves (true: all of it was
+ * come by) or look->left ends; one queue of the periodic list, whose link is
+ * returned. Loop. */
+bool ehci_run_async(Ehci *e, EhciLook *look);
 guint32 ehci_run_interrupt(Ehci *e, EhciLook *look, guint32 at);
 
 /* ehci-itd.c: an iTD whose frame is over, whose link is returned; those that are

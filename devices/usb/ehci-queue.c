@@ -200,6 +200,7 @@ typedef struct {
     guint32 seen[MAX_QUEUES];
     unsigned n_seen;
     bool moved;
+    bool whole; /* it has been all around */
 } Round;
 
 /* True: it has been here, and nothing has moved since. */
@@ -216,6 +217,7 @@ is_over(Round *r, guint32 at)
     if (again) {
         r->n_seen = 0;
         r->moved = false;
+        r->whole = true;
     }
     r->seen[r->n_seen++] = at;
     return over;
@@ -223,7 +225,7 @@ is_over(Round *r, guint32 at)
 
 /* The register ends at a queue that is in the list still, as 4.8.2 lets the guest
  * take out the one where this began. */
-void
+bool
 ehci_run_async(Ehci *e, EhciLook *look)
 {
     Round round = {.n_seen = 0, .moved = false};
@@ -232,12 +234,13 @@ ehci_run_async(Ehci *e, EhciLook *look)
     for (unsigned i = 0; i < MAX_VISITS && look->left > 0; i++) {
         guint32 at = e->s.async;
         if (is_over(&round, at) || !ehci_load(e, at, qh, QH_DWORDS))
-            return;
+            return round.whole;
         while (look->left > 0 && step(e, look, at, qh, USB_BULK))
             round.moved = true;
         if ((qh[QH_LINK] & LINK_T) != 0 || LINK_TYPE(qh[QH_LINK]) != LINK_QH ||
             !ehci_is_running(e))
-            return;
+            return true;
         e->s.async = LINK_AT(qh[QH_LINK]);
     }
+    return round.whole;
 }

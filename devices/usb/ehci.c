@@ -38,6 +38,7 @@
 #define MAX_FRAMES   32u  /* at a look; those before are skipped */
 #define MAX_LINKS    256u /* of a frame */
 #define MAX_TDS      256u /* of each list at a look, and begun early */
+#define BELL_LOOKS   8u   /* a driver gives up after 10 ms or so */
 #define BUSY_FRAMES  64u  /* after something happened, each is looked at */
 #define REST_FRAMES  512u
 #define SLOW_MS      4u
@@ -218,13 +219,18 @@ run_periodic(Ehci *e, EhciLook *look, unsigned n)
         prepare_frame(e, &early, frame + i);
 }
 
-/* 4.8.2: what the guest took out of the list is forgotten. */
+/* 4.8.2: what the guest took out of the list is forgotten. What is in it has been
+ * come by at one of the looks since the bell rang: a busy queue may use up a
+ * look. */
 static void
-answer_doorbell(Ehci *e, EhciLook *look)
+answer_doorbell(Ehci *e, EhciLook *look, bool whole)
 {
     if ((e->s.usbcmd & CMD_DOORBELL) == 0)
         return;
-    usb_pipes_drop_stale(&e->pipes, 0, true);
+    if (!whole && ++e->bell_looks < BELL_LOOKS)
+        return;
+    usb_pipes_drop_stale(&e->pipes, e->bell_looks, true);
+    e->bell_looks = 0;
     e->s.usbcmd &= ~(guint32) CMD_DOORBELL;
     look->status |= STS_ADVANCE;
 }
@@ -254,9 +260,8 @@ run_lists(Ehci *e)
     if ((e->s.usbsts & STS_PERIODIC) != 0)
         run_periodic(e, &look, n);
     look.left = MAX_TDS; /* the periodic list does not starve this one */
-    if ((e->s.usbsts & STS_ASYNC) != 0)
-        ehci_run_async(e, &look);
-    answer_doorbell(e, &look);
+    bool whole = (e->s.usbsts & STS_ASYNC) == 0 || ehci_run_async(e, &look);
+    answer_doorbell(e, &look, whole);
     usb_pipes_drop_stale(&e->pipes, USB_PIPE_STALE, false);
     usb_isos_drop_stale(&e->isos);
     e->idle = look.any ? 0 : MIN(e->idle + n, REST_FRAMES);
@@ -327,7 +332,7 @@ reset_registers(Ehci *e)
     s->usbcmd = CMD_RESET_TO;
     s->usbsts = STS_HALTED;
     ehci_ports_fresh(e);
-    e->idle = 0;
+    e->idle = e->bell_looks = 0;
     e->drop = true;
 }
 
@@ -507,6 +512,7 @@ ehci_restored(Device *dev)
     usb_isos_drop(&e->isos, NULL);
     memcpy(e->s.controls, controls, sizeof controls);
     e->frame_ns = now_ns(e);
+    e->bell_looks = 0;
     e->drop = false;
     e->restored = true;
     ehci_ports_restore(e);

@@ -233,6 +233,41 @@ test_doorbell(void)
     end(&r, f);
 }
 
+/* 300 qTDs are more than one look does: what is behind them waits. */
+static void
+test_doorbell_waits(void)
+{
+    EhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    f->result = USB_ASYNC;
+    er_put32(&r, ER_QH, (ER_QH + 0x80) | 2);
+    er_put32(&r, ER_QH + 0x80, ER_HEAD | 2);
+    er_put32(&r, ER_QH + 0x84, 2 << 8 | 2 << 12 | 512 << 16);
+    er_put32(&r, ER_QH + 0x90, ER_QTD(0));
+    er_put32(&r, ER_QH + 0x94, LINK_T);
+    er_put32(&r, ER_QH + 0x98, 0);
+    er_qtd(&r, 0, ER_OUT, 8, ER_LAST);
+    er_frames(&r, 2);
+    CU_ASSERT_EQUAL(f->n_async, 1);
+    f->result = USB_OK;
+    for (unsigned i = 1; i <= 300; i++)
+        er_qtd(&r, i, ER_OUT, 0, i == 300 ? ER_LAST : 0);
+    er_queue(&r, 0, 1, 1);
+    er_write(&r, ER_OP + 0x18, ER_HEAD);
+    er_write(&r, ER_OP, CMD_RUN | CMD_ASYNC | CMD_DOORBELL);
+    CU_ASSERT_EQUAL(er_token(&r, 256) & 0x80, 0);
+    CU_ASSERT_EQUAL(er_token(&r, 257) & 0x80, 0x80);
+    CU_ASSERT_EQUAL(er_read(&r, ER_OP + 4) & STS_ADVANCE, 0);
+    CU_ASSERT_EQUAL(er_read(&r, ER_OP) & CMD_DOORBELL, CMD_DOORBELL);
+    er_frames(&r, 1);
+    CU_ASSERT_EQUAL(er_read(&r, ER_OP + 4) & STS_ADVANCE, STS_ADVANCE);
+    CU_ASSERT_EQUAL(er_read(&r, ER_OP) & CMD_DOORBELL, 0);
+    CU_ASSERT_EQUAL(f->n_cancels, 0); /* it is in the list still */
+    end(&r, f);
+}
+
 static void
 test_interrupt_queue(void)
 {
@@ -544,6 +579,7 @@ CU_MAIN("ehci", {"it_is_function_7_of_an_ich5", test_identity},
         {"a_short_transfer_goes_on_elsewhere", test_short},
         {"a_slow_device_ends_a_transfer_later", test_nak_and_async},
         {"the_doorbell_is_answered_when_it_is_forgotten", test_doorbell},
+        {"the_doorbell_is_answered_after_a_whole_round", test_doorbell_waits},
         {"interrupt_queues_run_in_their_frames", test_interrupt_queue},
         {"isochronous_packets_are_asked_for_early", test_isochronous},
         {"isochronous_packets_of_a_look_are_bounded",
