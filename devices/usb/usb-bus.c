@@ -30,13 +30,21 @@ usb_bus_init(UsbBus *bus, unsigned n_ports, guint32 speeds,
         bus->ports[i] = (UsbPort){ops, owner, i, NULL};
 }
 
-static void
-take_out(UsbDevice *dev)
+void
+usb_device_give_up(UsbDevice *dev)
 {
-    const UsbPort *root = root_of(dev), *own = port_of(dev);
+    const UsbPort *root = root_of(dev);
 
     if (root != NULL)
         root->ops->gone(root->owner, dev);
+}
+
+static void
+take_out(UsbDevice *dev)
+{
+    const UsbPort *own = port_of(dev);
+
+    usb_device_give_up(dev);
     dev->attached = false;
     if (own->ops != NULL)
         own->ops->detached(own->owner, own->number, dev);

@@ -161,6 +161,9 @@ const char *usb_bus_why_not(const UsbBus *bus, UsbSpeed speed);
  * not for devices of that speed. */
 bool usb_device_attach(UsbDevice *dev, GError **error);
 void usb_device_detach(UsbDevice *dev); /* when it is not attached: nothing */
+/* Packets of it and of what is behind it are given up: its port was reset or is off.
+ */
+void usb_device_give_up(UsbDevice *dev);
 /* An endpoint that answered USB_NAK may have something now. */
 void usb_device_ready(UsbDevice *dev, guint8 ep);
 /* Result and actual are set. The packet is the controller's again. */

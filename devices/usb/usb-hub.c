@@ -55,6 +55,7 @@ typedef struct {
     UsbHubState s;
     UsbBus bus;
     Timer *later; /* what needs to be without the lock */
+    guint8 cut;   /* ports that were reset or are off: a bit each, from 0 */
     bool restored;
 } UsbHub;
 
@@ -97,6 +98,14 @@ changed(UsbHub *h, unsigned port, guint16 bits)
         timer_arm(h->later, 0);
 }
 
+/* Packets to what is there end, but not from inside one. */
+static void
+cut_port(UsbHub *h, unsigned port)
+{
+    h->cut |= (guint8) (1u << port);
+    timer_arm(h->later, 0);
+}
+
 static guint16
 connected(const UsbHub *h, unsigned port)
 {
@@ -127,6 +136,7 @@ reset_port(UsbHub *h, unsigned port)
 
     if ((*status & PORT_CONNECTION) == 0 || dev == NULL || !dev->attached)
         return;
+    cut_port(h, port);
     dev->ops->reset(dev);
     *status = PORT_POWER | PORT_ENABLE | connected(h, port);
     changed(h, port, PORT_RESET);
@@ -142,6 +152,7 @@ power_port(UsbHub *h, unsigned port, bool on)
         if (connected(h, port) != 0)
             look_at_port(h, port);
     } else if (!on) {
+        cut_port(h, port);
         *status = 0;
     }
 }
@@ -182,6 +193,7 @@ clear_port(UsbHub *h, unsigned port, unsigned feature)
         return USB_OK;
     switch (feature) {
     case FEATURE_ENABLE:
+        cut_port(h, port);
         h->s.status[port] &= ~(guint16) (PORT_ENABLE | PORT_SUSPEND);
         return USB_OK;
     case FEATURE_SUSPEND: resume_port(h, port); return USB_OK;
@@ -314,6 +326,10 @@ tell(void *data)
 {
     UsbHub *h = data;
 
+    for (unsigned i = 0; i < USB_HUB_PORTS; i++)
+        if ((h->cut & 1u << i) != 0 && h->bus.ports[i].dev != NULL)
+            usb_device_give_up(h->bus.ports[i].dev);
+    h->cut = 0;
     for (unsigned i = 0; h->restored && i < USB_HUB_PORTS; i++)
         if (((h->s.status[i] ^ connected(h, i)) & PORT_CONNECTION) != 0)
             look_at_port(h, i);
@@ -333,6 +349,7 @@ usb_hub_realize(Device *dev, DeviceEnv *env, GError **error)
     h->usb.address = &h->s.std.address;
     h->usb.speed = high ? USB_SPEED_HIGH : USB_SPEED_FULL;
     h->restored = false;
+    h->cut = 0;
     h->later = timer_new(env->loop, CLOCK_GUEST, tell, h);
     h->bus.hub = &h->usb;
     usb_bus_init(&h->bus, USB_HUB_PORTS, high ? USB_SPEEDS_2 : USB_SPEEDS_1,

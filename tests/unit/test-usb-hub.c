@@ -14,6 +14,7 @@ extern const DeviceClass usb_hub_class;
 #define POWER         8u
 #define RESET         4u
 #define SUSPEND       2u
+#define ENABLE        1u
 #define C_CONNECTION  16u
 #define C_RESET       20u
 #define OK            0x190007ffu /* of a status stage */
@@ -152,6 +153,44 @@ test_device_behind(void)
     end(&r, hub);
 }
 
+/* A packet to address 0 that the device keeps. */
+static void
+begin_packet(UhciRig *r)
+{
+    ur_td(r, 0, USB_PID_IN, 0, 1, 8, UR_LAST);
+    ur_queue(r, 0);
+    ur_frames(r, 2);
+}
+
+static void
+test_port_cut(void)
+{
+    UhciRig r;
+    Device *hub;
+
+    begin(&r, &hub);
+    FakeUsb *f = plug_fake(&r, hub, USB_SPEED_FULL, 0);
+    FakeUsb *other = plug_fake(&r, hub, USB_SPEED_FULL, 1);
+    f->result = USB_ASYNC;
+    ur_control(&r, 1, SET_FEATURE, RESET, 1, 0);
+    begin_packet(&r);
+    CU_ASSERT_EQUAL(f->n_async, 1);
+    ur_control(&r, 1, SET_FEATURE, RESET, 2, 0); /* the neighbour's */
+    CU_ASSERT_EQUAL(f->n_cancels, 0);
+    ur_control(&r, 1, SET_FEATURE, RESET, 1, 0);
+    CU_ASSERT_EQUAL(f->n_cancels, 1);
+    begin_packet(&r);
+    ur_control(&r, 1, CLEAR_FEATURE, ENABLE, 1, 0);
+    CU_ASSERT_EQUAL(f->n_cancels, 2);
+    ur_control(&r, 1, SET_FEATURE, RESET, 1, 0);
+    begin_packet(&r);
+    ur_control(&r, 1, CLEAR_FEATURE, POWER, 1, 0);
+    CU_ASSERT_EQUAL(f->n_cancels, 3);
+    device_free(&other->usb.dev);
+    device_free(&f->usb.dev);
+    end(&r, hub);
+}
+
 static void
 test_hub_pulled(void)
 {
@@ -229,6 +268,7 @@ test_taken_port(void)
 CU_MAIN("usb-hub", {"it_says_what_it_is", test_descriptors},
         {"a_port_tells_of_what_comes_and_goes", test_port_life},
         {"a_device_behind_it_is_found_when_enabled", test_device_behind},
+        {"what_is_in_a_port_that_is_reset_or_off_is_given_up", test_port_cut},
         {"what_is_behind_a_pulled_hub_is_given_up", test_hub_pulled},
         {"hubs_in_a_row_lead_on", test_hubs_in_a_row},
         {"a_taken_port_is_refused", test_taken_port})
