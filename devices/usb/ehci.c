@@ -249,7 +249,7 @@ pass_frames(Ehci *e, EhciLook *look, gint64 passed)
 static void
 run_lists(Ehci *e)
 {
-    gint64 passed = (now_ns(e) - e->frame_ns) / FRAME_NS;
+    gint64 passed = MAX((now_ns(e) - e->frame_ns) / FRAME_NS, 0);
     unsigned n = (unsigned) MIN(passed, MAX_FRAMES);
     EhciLook look = {.left = MAX_TDS};
 

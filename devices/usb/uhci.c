@@ -150,7 +150,7 @@ next_look(const Uhci *u)
 static void
 run_frames(Uhci *u)
 {
-    gint64 passed = (now_ns(u) - u->frame_ns) / FRAME_NS;
+    gint64 passed = MAX((now_ns(u) - u->frame_ns) / FRAME_NS, 0);
     unsigned n = (unsigned) MIN(passed, MAX_FRAMES), tds_left = MAX_TDS;
     bool any = false;
 

@@ -455,6 +455,23 @@ test_rollover_and_sleep(void)
 }
 
 static void
+test_time_before_the_frame(void)
+{
+    EhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    guint32 frindex = r.e->s.frindex;
+    r.e->frame_ns += 5 * ER_FRAME;
+    ehci_kick(r.e);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(r.e->s.frindex, frindex);
+    er_frames(&r, 7);
+    CU_ASSERT_EQUAL(r.e->s.frindex, frindex + 2 * 8);
+    end(&r, f);
+}
+
+static void
 test_wild(void)
 {
     EhciRig r;
@@ -571,24 +588,24 @@ test_restore_without(void)
     end(&r, f);
 }
 
-CU_MAIN("ehci", {"it_is_function_7_of_an_ich5", test_identity},
-        {"a_high_speed_device_is_its_own", test_high_speed_port},
-        {"a_full_speed_device_is_a_companion_s", test_companion},
-        {"control_transfers_are_put_together", test_control},
-        {"data_is_where_its_pages_are", test_pages},
-        {"a_short_transfer_goes_on_elsewhere", test_short},
-        {"a_slow_device_ends_a_transfer_later", test_nak_and_async},
-        {"the_doorbell_is_answered_when_it_is_forgotten", test_doorbell},
-        {"the_doorbell_is_answered_after_a_whole_round", test_doorbell_waits},
-        {"interrupt_queues_run_in_their_frames", test_interrupt_queue},
-        {"isochronous_packets_are_asked_for_early", test_isochronous},
-        {"isochronous_packets_of_a_look_are_bounded",
-         test_isochronous_is_bounded},
-        {"queues_that_are_asked_in_vain_are_bounded",
-         test_interrupt_naks_are_bounded},
-        {"isochronous_packets_are_sent", test_isochronous_out},
-        {"an_idle_controller_sleeps_until_the_rollover",
-         test_rollover_and_sleep},
-        {"ports_and_packets_are_as_they_were_when_restored", test_restore},
-        {"a_device_that_is_gone_when_restored_is_pulled", test_restore_without},
-        {"what_cannot_be_is_bounded", test_wild})
+CU_MAIN(
+    "ehci", {"it_is_function_7_of_an_ich5", test_identity},
+    {"a_high_speed_device_is_its_own", test_high_speed_port},
+    {"a_full_speed_device_is_a_companion_s", test_companion},
+    {"control_transfers_are_put_together", test_control},
+    {"data_is_where_its_pages_are", test_pages},
+    {"a_short_transfer_goes_on_elsewhere", test_short},
+    {"a_slow_device_ends_a_transfer_later", test_nak_and_async},
+    {"the_doorbell_is_answered_when_it_is_forgotten", test_doorbell},
+    {"the_doorbell_is_answered_after_a_whole_round", test_doorbell_waits},
+    {"interrupt_queues_run_in_their_frames", test_interrupt_queue},
+    {"isochronous_packets_are_asked_for_early", test_isochronous},
+    {"isochronous_packets_of_a_look_are_bounded", test_isochronous_is_bounded},
+    {"queues_that_are_asked_in_vain_are_bounded",
+     test_interrupt_naks_are_bounded},
+    {"isochronous_packets_are_sent", test_isochronous_out},
+    {"an_idle_controller_sleeps_until_the_rollover", test_rollover_and_sleep},
+    {"a_frame_that_is_yet_to_come_is_waited_for", test_time_before_the_frame},
+    {"ports_and_packets_are_as_they_were_when_restored", test_restore},
+    {"a_device_that_is_gone_when_restored_is_pulled", test_restore_without},
+    {"what_cannot_be_is_bounded", test_wild})

@@ -480,6 +480,23 @@ test_sleeps(void)
 }
 
 static void
+test_time_before_the_frame(void)
+{
+    UhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    guint16 frame = r.u->s.frnum;
+    r.u->frame_ns += 5 * UR_FRAME;
+    uhci_kick(r.u);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(r.u->s.frnum, frame);
+    ur_frames(&r, 7);
+    CU_ASSERT_EQUAL(r.u->s.frnum, frame + 2);
+    end(&r, f);
+}
+
+static void
 test_global_suspend(void)
 {
     UhciRig r;
@@ -623,6 +640,8 @@ CU_MAIN("uhci", {"it_is_function_2_of_a_piix3", test_identity},
         {"rings_of_queues_and_tds_end", test_rings_end},
         {"what_cannot_be_stops_the_controller", test_wild},
         {"an_idle_schedule_is_looked_at_seldom", test_sleeps},
+        {"a_frame_that_is_yet_to_come_is_waited_for",
+         test_time_before_the_frame},
         {"a_change_wakes_a_suspended_controller", test_global_suspend},
         {"a_global_reset_resets_devices", test_global_reset},
         {"a_control_transfer_goes_on_after_restoring", test_restored_amid},
