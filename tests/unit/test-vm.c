@@ -718,6 +718,61 @@ test_reset_while_suspended(void)
     end(f);
 }
 
+/* What was asked for before is done. */
+static void
+settle(Fixture *f)
+{
+    unsigned calls = 0;
+
+    CU_ASSERT_TRUE(vm_with_paused(f->vm, count_call, &calls, NULL));
+}
+
+static void
+test_a_reset_comes_before_a_suspend(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    g_atomic_int_set(&f->toy->busy, G_MAXINT); /* the reset waits for it */
+    request(f, MACHINE_RESET_WARM);
+    for (unsigned hops = 0; hops < 3; hops++)
+        loop_call(vm_loop(f->vm), nothing, NULL);
+    request(f, MACHINE_SUSPEND);
+    g_atomic_int_set(&f->toy->busy, 0);
+    wait_resets(f, 1);
+    settle(f);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    end(f);
+}
+
+static void
+test_suspend_while_paused(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    vm_pause(f->vm, NULL);
+    request(f, MACHINE_SUSPEND);
+    settle(f);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_PAUSED);
+    CU_ASSERT_TRUE(vm_resume(f->vm, NULL));
+    settle(f);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_SUSPENDED);
+    CU_ASSERT_TRUE(vm_wake(f->vm, NULL));
+    vm_pause(f->vm, NULL);
+    request(f, MACHINE_SUSPEND);
+    settle(f);
+    CU_ASSERT_TRUE(vm_reset(f->vm, RESET_COLD, NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_PAUSED);
+    CU_ASSERT_TRUE(vm_resume(f->vm, NULL));
+    settle(f);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    vm_pause(f->vm, NULL);
+    request(f, MACHINE_SUSPEND); /* freed with the machine */
+    settle(f);
+    end(f);
+}
+
 CU_MAIN(
     "vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
     {"speed_is_a_share", test_speed_is_a_share},
@@ -733,6 +788,10 @@ CU_MAIN(
     {"guest_time_goes_on_while_it_is_suspended", test_time_while_suspended},
     {"what_is_suspended_is_not_paused", test_suspended_is_not_paused},
     {"what_is_suspended_can_be_reset_and_stopped", test_reset_while_suspended},
+    {"a_reset_forgets_that_the_guest_would_suspend",
+     test_a_reset_comes_before_a_suspend},
+    {"what_suspends_while_paused_does_so_when_resumed",
+     test_suspend_while_paused},
     {"a_triple_fault_resets_the_machine", test_triple_fault_resets},
     {"an_engine_error_ends_in_a_report", test_engine_error_crashes_with_report},
     {"a_call_finds_the_machine_paused", test_with_paused},

@@ -80,6 +80,7 @@ struct Vm {
     GQueue ops_waiting; /* loop thread */
     VmOp *op;           /* loop thread: the one under way */
     bool parked_for_op; /* loop thread: it was running before the op */
+    VmOp *sleep_op;     /* loop thread: SUSPEND of a paused guest, or NULL */
     Timer *quiet_timer; /* polls is_quiet */
     gint64 quiet_limit; /* host ns */
 

@@ -129,6 +129,8 @@ act_resume(Vm *vm, VmOp *op)
 {
     vm->ops->clock_start(vm->backend);
     go_running(vm);
+    if (vm->sleep_op != NULL) /* the next that is done */
+        g_queue_push_head(&vm->ops_waiting, g_steal_pointer(&vm->sleep_op));
 }
 
 /* What was going on when the operation began goes on. */
@@ -146,8 +148,6 @@ carry_on(Vm *vm)
 static void
 act_suspend(Vm *vm, VmOp *op)
 {
-    if (!vm->parked_for_op) /* it was paused in the meantime */
-        vm->ops->clock_start(vm->backend);
     set_state(vm, VM_SUSPENDED, op->reason);
     vm_log(vm, op->reason);
     vm->parked_for_op = false; /* its CPUs stay parked */
@@ -323,6 +323,16 @@ op_is_redundant(Vm *vm, const VmOp *op)
            (op->from_cpu && op->resets != vm_reset_count(vm));
 }
 
+/* A guest that was paused as it fell asleep does so when it goes on; its CPU is
+ * blocked until then. */
+static void
+op_keep(Vm *vm)
+{
+    g_clear_pointer(&vm->sleep_op, op_free);
+    vm->sleep_op = g_steal_pointer(&vm->op);
+    loop_post(vm->env.loop, op_begin_next, vm);
+}
+
 static void
 op_begin(Vm *vm, VmOp *op)
 {
@@ -338,6 +348,10 @@ op_begin(Vm *vm, VmOp *op)
     }
     if (op_is_redundant(vm, op)) {
         op_finish(vm);
+        return;
+    }
+    if (op->kind == OP_SUSPEND && state == VM_PAUSED) {
+        op_keep(vm);
         return;
     }
     if (!op_table[op->kind].parks) {
@@ -438,6 +452,15 @@ vm_post_op(Vm *vm, VmOpKind kind, ResetKind reset, VmState final_state,
     op_post(vm, op);
 }
 
+/* Nothing any more once the machine was reset. */
+static void
+post_from_cpu(Vm *vm, VmOp *op)
+{
+    op->from_cpu = true;
+    op->resets = vm_reset_count(vm);
+    op_post(vm, op);
+}
+
 void
 vm_post_cpu_error(Vm *vm, char *report)
 {
@@ -445,9 +468,17 @@ vm_post_cpu_error(Vm *vm, char *report)
 
     op->final_state = VM_CRASHED;
     op->reason = report;
-    op->from_cpu = true;
-    op->resets = vm_reset_count(vm);
-    op_post(vm, op);
+    post_from_cpu(vm, op);
+}
+
+/* why is taken. */
+static void
+post_suspend(Vm *vm, char *why)
+{
+    VmOp *op = op_new(OP_SUSPEND);
+
+    op->reason = why;
+    post_from_cpu(vm, op);
 }
 
 typedef struct {
@@ -604,8 +635,7 @@ env_request(DeviceEnv *env, MachineRequest what, const char *detail)
                    g_strdup_printf("the guest reported a crash: %s", why));
         break;
     case MACHINE_SUSPEND:
-        vm_post_op(vm, OP_SUSPEND, RESET_COLD, VM_RUNNING,
-                   g_strdup_printf("suspended by the guest: %s", why));
+        post_suspend(vm, g_strdup_printf("suspended by the guest: %s", why));
         break;
     case MACHINE_WAKE:
         vm_post_op(vm, OP_WAKE, RESET_COLD, VM_RUNNING,
@@ -661,6 +691,7 @@ vm_destroy(Vm *vm)
         vm->ops->close(vm->backend);
     io_space_free(vm->env.ports);
     io_space_free(vm->env.mmio);
+    g_clear_pointer(&vm->sleep_op, op_free);
     timer_free(vm->quiet_timer);
     loop_free(vm->env.loop);
     vm_pin_free(vm->pin);
