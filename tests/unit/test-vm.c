@@ -110,6 +110,7 @@ static void
 end(Fixture *f)
 {
     vm_free(f->vm);
+    CU_ASSERT_TRUE(f->seen != VM_SUSPENDED); /* its devices rest first */
     g_mutex_clear(&f->lock);
     g_cond_clear(&f->cond);
     g_free(f->reason);
@@ -773,6 +774,16 @@ test_suspend_while_paused(void)
     end(f);
 }
 
+static void
+test_free_while_suspended(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    suspend(f);
+    end(f);
+}
+
 CU_MAIN(
     "vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
     {"speed_is_a_share", test_speed_is_a_share},
@@ -798,6 +809,8 @@ CU_MAIN(
     {"a_device_can_be_plugged_while_running", test_plug_while_running},
     {"a_device_can_be_unplugged_while_running", test_unplug_while_running},
     {"a_running_machine_can_be_freed", test_free_while_running},
+    {"a_suspended_machine_is_stopped_before_it_is_freed",
+     test_free_while_suspended},
     {"the_cpus_hear_of_a_vfio_group", test_vfio_group},
     {"one_machine_ends_and_the_other_runs", test_two_machines},
     {"a_loader_runs_at_the_start_and_at_every_reset",

@@ -782,7 +782,7 @@ vm_free(Vm *vm)
     if (vm == NULL)
         return;
     VmState state = vm_state(vm);
-    if (state == VM_RUNNING || state == VM_PAUSED)
+    if (state == VM_RUNNING || state == VM_PAUSED || state == VM_SUSPENDED)
         (void) vm_stop(vm, "closed", NULL); /* it may just have stopped */
     vm_threads_join(vm);
     vm_remove_devices(vm);
