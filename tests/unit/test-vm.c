@@ -7,7 +7,7 @@
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-cpu.h"
 #include "vmm/core/pacer.h"
-#include "vmm/core/vm.h"
+#include "vmm/core/vm-internal.h"
 #include "vmm/loop/loop.h"
 
 /* A device that is busy until told otherwise, and counts its calls. */
@@ -61,6 +61,7 @@ typedef struct {
     VmState seen;
     guint resets;
     char *reason;
+    GString *log;
 } Fixture;
 
 static void
@@ -87,11 +88,22 @@ on_reset(void *data, const char *why)
     g_mutex_unlock(&f->lock);
 }
 
+static void
+on_line(void *data, const char *source, const char *line)
+{
+    Fixture *f = data;
+
+    g_mutex_lock(&f->lock);
+    g_string_append_printf(f->log, "%s\n", line);
+    g_cond_broadcast(&f->cond);
+    g_mutex_unlock(&f->lock);
+}
+
 static Fixture *
 begin(void)
 {
-    static const VmEvents events = {.state_changed = on_state,
-                                    .was_reset = on_reset};
+    static const VmEvents events = {
+        .state_changed = on_state, .was_reset = on_reset, .log = on_line};
     Fixture *f = g_new0(Fixture, 1);
     VmConfig config = {.name = "test",
                        .cpu = {.model = "host", .n_vcpus = 2},
@@ -99,6 +111,7 @@ begin(void)
 
     g_mutex_init(&f->lock);
     g_cond_init(&f->cond);
+    f->log = g_string_new(NULL);
     f->vm = vm_new(&config, &events, f, NULL);
     Device *dev = device_new(&toy_class, "toy0");
     f->toy = DEVICE_OF(Toy, dev);
@@ -113,6 +126,8 @@ end(Fixture *f)
     CU_ASSERT_TRUE(f->seen != VM_SUSPENDED); /* its devices rest first */
     g_mutex_clear(&f->lock);
     g_cond_clear(&f->cond);
+    if (f->log != NULL)
+        g_string_free(f->log, TRUE);
     g_free(f->reason);
     g_free(f);
 }
@@ -784,6 +799,34 @@ test_free_while_suspended(void)
     end(f);
 }
 
+/* Until one with part in it was logged. */
+static void
+wait_line(Fixture *f, const char *part)
+{
+    g_mutex_lock(&f->lock);
+    while (strstr(f->log->str, part) == NULL)
+        g_cond_wait(&f->cond, &f->lock);
+    g_mutex_unlock(&f->lock);
+}
+
+static void
+test_a_wake_up_is_not_lost(void)
+{
+    Fixture *f = begin();
+
+    f->vm->patience = NSEC_PER_MSEC;
+    vm_start(f->vm, false, NULL);
+    suspend(f);
+    g_atomic_int_set(&f->toy->busy, G_MAXINT);
+    request(f, MACHINE_WAKE);
+    wait_line(f, "cannot wake machine 'test': device 'toy0' did not finish");
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_SUSPENDED);
+    g_atomic_int_set(&f->toy->busy, 0);
+    wait_state(f, VM_RUNNING);
+    wait_line(f, "woken: test");
+    end(f);
+}
+
 CU_MAIN(
     "vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
     {"speed_is_a_share", test_speed_is_a_share},
@@ -796,6 +839,7 @@ CU_MAIN(
     {"power_off_by_the_guest_stops_it_for_good", test_power_off},
     {"a_suspended_machine_is_woken_by_its_owner", test_suspend_and_wake},
     {"a_suspended_machine_is_woken_by_a_device", test_a_device_wakes},
+    {"a_wake_up_that_storage_held_up_is_not_lost", test_a_wake_up_is_not_lost},
     {"guest_time_goes_on_while_it_is_suspended", test_time_while_suspended},
     {"what_is_suspended_is_not_paused", test_suspended_is_not_paused},
     {"what_is_suspended_can_be_reset_and_stopped", test_reset_while_suspended},

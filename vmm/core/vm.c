@@ -13,6 +13,7 @@
 #define QUIET_POLL_NS (200 * NSEC_PER_USEC)
 /* A disk on a dead network file system must not hold a stop for ever. */
 #define QUIET_LIMIT_NS (10 * NSEC_PER_SECOND)
+#define WAKE_AGAIN_NS  (100 * NSEC_PER_MSEC)
 /* A guest that does nothing but reset itself burns the host: give up. */
 #define STORM_WINDOW_NS   (10 * NSEC_PER_SECOND)
 #define RESETS_PER_WINDOW 200u
@@ -90,6 +91,7 @@ busy_device(Vm *vm)
 static void
 go_running(Vm *vm)
 {
+    g_clear_pointer(&vm->wake_again, g_free);
     loop_guest_clock_start(vm->env.loop);
     each_device(vm, device_resume);
     set_state(vm, VM_RUNNING, NULL);
@@ -269,6 +271,34 @@ op_act(Vm *vm)
     op_finish(vm);
 }
 
+/* What woke it does not come again by itself. */
+static void
+wake_when_quiet(void *data)
+{
+    Vm *vm = data;
+
+    if (vm->wake_again == NULL || vm_state(vm) != VM_SUSPENDED)
+        return; /* it is awake, or has ended */
+    if (busy_device(vm) != NULL)
+        timer_arm(vm->wake_timer,
+                  loop_now_ns(vm->env.loop, CLOCK_HOST) + WAKE_AGAIN_NS);
+    else
+        vm_post_op(vm, OP_WAKE, RESET_COLD, VM_RUNNING,
+                   g_steal_pointer(&vm->wake_again));
+}
+
+/* Nobody waits for what a device asked for: the log has to say it. */
+static void
+op_given_up_unheard(Vm *vm)
+{
+    vm_log(vm, vm->op->error->message);
+    if (vm->op->kind != OP_WAKE)
+        return;
+    g_free(vm->wake_again);
+    vm->wake_again = g_steal_pointer(&vm->op->reason);
+    wake_when_quiet(vm);
+}
+
 /* Work that never ends still points into the device: nothing may be reset or
  * saved under it. Stopping is the one thing that can be done. */
 static void
@@ -294,6 +324,8 @@ op_give_up(Vm *vm, Device *busy)
     } else {
         carry_on(vm);
     }
+    if (!vm->op->has_waiter)
+        op_given_up_unheard(vm);
     op_finish(vm);
 }
 
@@ -361,7 +393,7 @@ op_begin(Vm *vm, VmOp *op)
     vm->parked_for_op = state == VM_RUNNING;
     vm_park(vm);
     each_device(vm, device_quiesce);
-    vm->quiet_limit = loop_now_ns(vm->env.loop, CLOCK_HOST) + QUIET_LIMIT_NS;
+    vm->quiet_limit = loop_now_ns(vm->env.loop, CLOCK_HOST) + vm->patience;
     op_wait_quiet(vm);
 }
 
@@ -692,6 +724,8 @@ vm_destroy(Vm *vm)
     io_space_free(vm->env.ports);
     io_space_free(vm->env.mmio);
     g_clear_pointer(&vm->sleep_op, op_free);
+    g_free(vm->wake_again);
+    timer_free(vm->wake_timer);
     timer_free(vm->quiet_timer);
     loop_free(vm->env.loop);
     vm_pin_free(vm->pin);
@@ -756,7 +790,9 @@ vm_new(const VmConfig *config, const VmEvents *events, void *data,
     vm_pin_init(vm, config);
     /* guest time begins with the first instruction */
     loop_guest_clock_stop(vm->env.loop);
+    vm->patience = QUIET_LIMIT_NS;
     vm->quiet_timer = timer_new(vm->env.loop, CLOCK_HOST, op_wait_quiet, vm);
+    vm->wake_timer = timer_new(vm->env.loop, CLOCK_HOST, wake_when_quiet, vm);
     return vm;
 }
 
