@@ -521,12 +521,6 @@ rule_minimal_has_no(const Rules *rules)
         profile_report(rules->findings, true, profile_get_line(p, "machine.s3"),
                        "machine.s3",
                        g_strdup("chipset=pc-virtio cannot be suspended"));
-    if (profile_get_bool(p, "machine.s3") &&
-        strcmp(profile_get_string(p, "machine.chipset"), "pc-q35") == 0)
-        profile_report(rules->findings, true, profile_get_line(p, "machine.s3"),
-                       "machine.s3",
-                       g_strdup("chipset=pc-q35 cannot suspend to RAM; say "
-                                "pc-i440fx, or false"));
     if (is_minimal(p) && profile_get_bool(p, "machine.hpet"))
         profile_report(rules->findings, true,
                        profile_get_line(p, "machine.hpet"), "machine.hpet",
@@ -538,6 +532,54 @@ is_q35(const Profile *profile)
 {
     return strcmp(profile_get_string(profile, "machine.chipset"), "pc-q35") ==
            0;
+}
+
+/* As the start decides it: by the name alone. */
+static bool
+is_uefi(const Profile *profile)
+{
+    const char *name = profile_get_string(profile, "machine.firmware");
+
+    return strcmp(name, "uefi") == 0 || g_str_has_suffix(name, ".fd");
+}
+
+static void
+without_effect(const Rules *rules, bool is_error, const char *key,
+               const char *why)
+{
+    const Profile *p = rules->profile;
+
+    if (profile_get_bool(p, key))
+        profile_report(rules->findings, is_error, profile_get_line(p, key), key,
+                       g_strdup(why));
+}
+
+/* What the board or the firmware would pass over in silence. */
+static void
+rule_platform(const Rules *rules)
+{
+    const Profile *p = rules->profile;
+    bool acpi = profile_get_bool(p, "machine.acpi");
+
+    if (is_q35(p))
+        without_effect(rules, true, "machine.s3",
+                       "chipset=pc-q35 cannot suspend to RAM; say pc-i440fx, "
+                       "or false");
+    else if (is_uefi(p) && !is_minimal(p))
+        without_effect(rules, true, "machine.s3",
+                       "a machine with UEFI cannot suspend to RAM; leave out "
+                       "machine.firmware for a BIOS, or say false");
+    else if (!acpi && !is_minimal(p))
+        without_effect(rules, true, "machine.s3",
+                       "a guest suspends by ACPI; set machine.acpi=true, or "
+                       "say false");
+    if (!is_uefi(p))
+        without_effect(rules, true, "machine.secure-boot",
+                       "needs machine.firmware=uefi");
+    if (!acpi && !is_minimal(p))
+        without_effect(rules, false, "machine.hpet",
+                       "nothing tells the guest without ACPI that they are "
+                       "there; set machine.acpi=true");
 }
 
 static void
@@ -749,6 +791,7 @@ profile_check_rules(const Profile *profile, GPtrArray *findings)
         rule_minimal_has_a_clock,
         rule_minimal_drives,
         rule_q35,
+        rule_platform,
         rule_networks,
         rule_boot_from_net,
         rule_usb,

@@ -36,6 +36,7 @@ struct MachineHost {
     bool terminated;     /* machine_host_terminate() was called before */
     gint64 stop_time_us; /* when it fires */
     guint stop_timer;
+    guint press_timer;     /* of a machine that was woken to be stopped */
     const char *end_state; /* NULL while it lives */
     char *end_reason;
 };
@@ -45,6 +46,8 @@ extern const MachineOps machine_host_ops;
 
 /* machine-host-stop.c */
 bool machine_host_stop(void *m, guint timeout_s, bool force, GError **error);
+/* They fire no more. */
+void machine_host_stop_timers(MachineHost *host);
 /* The guest was reset: a stop that would let it go on is forgotten. */
 void machine_host_stop_reset(MachineHost *host);
 

@@ -1,11 +1,14 @@
 /* app/session/machine-host-stop.c - how a machine is asked to end.
  *
  * The power button is pressed; a timer then switches off (force) or gives up.
+ * A suspended machine is woken for that if it has to end.
  * Who wants the machine off in any case is never overruled by a later request
  * that does not: the host may be going down. */
 #include "app/session/machine-host-internal.h"
 #include "app/session/message.h"
 #include "app/session/session-error.h"
+
+#define PRESS_S 5
 
 typedef struct {
     Vm *vm;
@@ -27,12 +30,21 @@ cut_power(MachineHost *host, const char *reason)
     worker_run(host->workers[WORK_END], cut_work, g_free, cut);
 }
 
-static void
-stop_forget(MachineHost *host)
+void
+machine_host_stop_timers(MachineHost *host)
 {
     if (host->stop_timer != 0)
         g_source_remove(host->stop_timer);
+    if (host->press_timer != 0)
+        g_source_remove(host->press_timer);
     host->stop_timer = 0;
+    host->press_timer = 0;
+}
+
+static void
+stop_forget(MachineHost *host)
+{
+    machine_host_stop_timers(host);
     host->stopping = false;
     host->force_after = false;
 }
@@ -62,6 +74,34 @@ stop_timed_out(gpointer data)
                  MESSAGE_STOP_EXPIRED);
     }
     return G_SOURCE_REMOVE;
+}
+
+static void
+wake_work(void *data)
+{
+    (void) vm_wake(data, NULL); /* or a device was faster */
+}
+
+/* While a guest comes out of its sleep it takes the button for what woke it,
+ * and how long that lasts nobody knows: it is pressed until the guest ends or
+ * its time is over. */
+static gboolean
+press_again(gpointer data)
+{
+    Vm *vm = machine_vm(((MachineHost *) data)->machine);
+
+    if (vm_state(vm) == VM_RUNNING)
+        (void) vm_power_button(vm); /* what can suspend has one */
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+wake_to_stop(MachineHost *host)
+{
+    worker_run(host->workers[WORK_LIFE], wake_work, NULL,
+               machine_vm(host->machine));
+    if (host->press_timer == 0)
+        host->press_timer = g_timeout_add_seconds(PRESS_S, press_again, host);
 }
 
 /* One more request to stop within timeout_s. */
@@ -102,6 +142,13 @@ stop_gently(MachineHost *host, guint timeout_s, bool force, GError **error)
                     host->name);
         return false;
     }
+    if (asleep) {
+        host->stopping = true;
+        arm_timer(host, timeout_s, force);
+        wake_to_stop(host);
+        announce(host, "stopping", "woken, to press its power button");
+        return true;
+    }
     if (!paused && vm_power_button(vm)) {
         host->stopping = true;
         arm_timer(host, timeout_s, force);
@@ -138,11 +185,12 @@ void
 machine_host_terminate(MachineHost *host, guint timeout_s)
 {
     bool again = host->terminated;
+    bool asleep = vm_state(machine_vm(host->machine)) == VM_SUSPENDED;
 
     host->terminated = true;
     if (again)
         cut_power(host, "terminated");
-    else if (host->stopping) /* pressed already: now it has to end */
+    else if (host->stopping && !asleep) /* pressed already: now it has to end */
         arm_timer(host, timeout_s, true);
     else
         (void) stop_gently(host, timeout_s, true, NULL); /* cannot fail */

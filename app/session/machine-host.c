@@ -382,8 +382,7 @@ machine_host_free(MachineHost *host)
     if (host == NULL)
         return;
     save_last_screen(host);
-    if (host->stop_timer != 0)
-        g_source_remove(host->stop_timer);
+    machine_host_stop_timers(host);
     if (host->server != NULL && host->end_state != NULL)
         control_server_state(host->server, host->end_state, host->end_reason);
     /* Notes that arrive from here on have nobody to tell. */

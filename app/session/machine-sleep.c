@@ -84,12 +84,20 @@ paused(void *data, GError *error)
         go_on(s); /* the lock is that of the next sleep */
 }
 
+/* One that its guest suspended cannot be paused and runs nothing. */
+static bool
+stands_still(const MachineSleep *s)
+{
+    const char *state = machine_host_ops.state(s->host);
+
+    return strcmp(state, "paused") == 0 || strcmp(state, "suspended") == 0;
+}
+
 static void
 sleeping(void *data)
 {
     MachineSleep *s = data;
-    bool runs = s->pausing || s->resuming ||
-                strcmp(machine_host_ops.state(s->host), "paused") != 0;
+    bool runs = s->pausing || s->resuming || !stands_still(s);
 
     s->asleep = true;
     if (s->devices != NULL) {

@@ -243,12 +243,15 @@ aim_again(HpetTimerState *t, guint64 counter)
         t->comparator &= LOW_HALF;
 }
 
+/* Matches of a timer that is switched off interrupt nobody; who looks at its
+ * registers catches up with them. */
 static void
 arm(Hpet *d, unsigned n)
 {
     const HpetTimerState *t = &d->s.timer[n];
+    bool enabled = (t->config & TN_ENABLE) != 0;
 
-    if (!t->armed || !is_running(&d->s)) {
+    if (!enabled || !t->armed || !is_running(&d->s)) {
         timer_arm(d->timers[n], -1);
         return;
     }

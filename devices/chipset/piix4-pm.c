@@ -368,6 +368,7 @@ piix4_pm_reset(Device *dev, ResetKind kind)
     if (kind == RESET_WAKE) { /* all is in the suspend well, section 11.2 */
         acpi_pm1_wake(&d->pm1);
         irq_line_set(d->smb_irq, false); /* the controllers are new */
+        irq_line_set(d->smb_irq, smb_asks(d));
         update_irq(d);
         return;
     }

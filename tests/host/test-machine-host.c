@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "app/session/machine-host.h"
+#include "app/session/machine-host-internal.h"
 #include "app/session/session-dir.h"
 #include "app/store.h"
 #include "tests/unit/cu-main.h"
@@ -125,6 +125,40 @@ termination_during_a_stop_gives_the_guest_its_time(void)
         serve(&rig, 0.5);
         CU_ASSERT_FALSE(has_ended(&rig));
         serve(&rig, WAIT_S);
+        CU_ASSERT_STRING_EQUAL(machine_host_end_reason(rig.host),
+                               "forced off after the timeout");
+    }
+    tear_down(&rig);
+}
+
+static void
+count_press(void *data)
+{
+    ++*(unsigned *) data; /* loop thread, whose end comes before the look */
+}
+
+static void
+termination_of_a_sleeping_machine_wakes_it_and_waits(void)
+{
+    Rig rig;
+
+    if (set_up(&rig)) {
+        Vm *vm = machine_vm(rig.host->machine);
+        DeviceEnv *env = vm_env(vm);
+        unsigned presses = 0;
+        vm_set_power_button(vm, count_press, &presses);
+        ask(&rig, "{\"op\":\"subscribe\"}\n");
+        env->request(env, MACHINE_SUSPEND, "test");
+        g_autofree char *asleep = await(&rig, "\"state\":\"suspended\"");
+        CU_ASSERT_PTR_NOT_NULL(asleep);
+        machine_host_terminate(rig.host, 8);
+        g_autofree char *stopping = await(&rig, "\"state\":\"stopping\"");
+        g_autofree char *awake = await(&rig, "\"state\":\"running\"");
+        CU_ASSERT_PTR_NOT_NULL(stopping);
+        CU_ASSERT_PTR_NOT_NULL(awake);
+        CU_ASSERT_FALSE(has_ended(&rig));
+        serve(&rig, WAIT_S);
+        CU_ASSERT_EQUAL(presses, 1); /* after 5 s */
         CU_ASSERT_STRING_EQUAL(machine_host_end_reason(rig.host),
                                "forced off after the timeout");
     }
@@ -303,6 +337,7 @@ networks_come_and_go_while_they_are_listed(void)
 /* clang-format off */
 CU_MAIN("machine-host",
     { "termination_during_a_stop_gives_the_guest_its_time", termination_during_a_stop_gives_the_guest_its_time },
+    { "termination_of_a_sleeping_machine_wakes_it_and_waits", termination_of_a_sleeping_machine_wakes_it_and_waits },
     { "a_second_termination_switches_off_at_once", a_second_termination_switches_off_at_once },
     { "a_later_stop_does_not_overrule_a_forced_one", a_later_stop_does_not_overrule_a_forced_one },
     { "a_stop_without_time_and_force_is_refused", a_stop_without_time_and_force_is_refused },

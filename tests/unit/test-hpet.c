@@ -2,6 +2,8 @@
  * and what becomes of the interval timer and the RTC. */
 #include "devices/chipset/hpet.h"
 
+#include <string.h>
+
 #include "devices/legacy/mc146818.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-vm.h"
@@ -311,6 +313,35 @@ test_no_period(void)
     teardown(&f);
 }
 
+/* Linux leaves the period set. What is saved shows whether anybody looked. */
+static void
+test_switched_off(void)
+{
+    Fixture f;
+    g_autoptr(GByteArray) before = g_byte_array_new();
+    g_autoptr(GByteArray) after = g_byte_array_new();
+
+    setup(&f);
+    set_low(&f, CONF(0), ENABLE | PERIODIC | VALUE_SET | BITS_32 | ROUTE(20));
+    set_low(&f, COMP(0), TICKS_OF_MS);
+    set_low(&f, COMP(0), TICKS_OF_MS);
+    set(&f, GEN_CONF, 1);
+    fake_advance(f.vm, MS);
+    CU_ASSERT_EQUAL(f.vm->rises[20], 1);
+    set_low(&f, CONF(0), PERIODIC | BITS_32 | ROUTE(20));
+    device_save(f.dev, before);
+    fake_advance(f.vm, 10 * MS + MS / 2);
+    device_save(f.dev, after);
+    CU_ASSERT_EQUAL_FATAL(before->len, after->len);
+    CU_ASSERT_EQUAL(memcmp(before->data, after->data, before->len), 0);
+    CU_ASSERT_EQUAL(get(&f, COMP(0)), 12 * TICKS_OF_MS);
+    CU_ASSERT_EQUAL(f.vm->rises[20], 1);
+    set_low(&f, CONF(0), ENABLE | PERIODIC | BITS_32 | ROUTE(20));
+    fake_advance(f.vm, MS / 2);
+    CU_ASSERT_EQUAL(f.vm->rises[20], 2);
+    teardown(&f);
+}
+
 static void
 test_restored(void)
 {
@@ -349,4 +380,5 @@ CU_MAIN("hpet", {"it_has_three_timers_of_64_bits", test_capabilities},
         {"the_rtc_is_silent_meanwhile", test_rtc_is_silent},
         {"a_period_of_a_tick_is_no_storm", test_no_storm},
         {"a_period_of_nothing_ends", test_no_period},
+        {"a_timer_that_is_off_wakes_nobody", test_switched_off},
         {"a_restored_timer_goes_on", test_restored})

@@ -13,7 +13,7 @@
 static struct {
     HostSleepConfig logind;
     GString *seen;
-    bool paused;
+    bool paused, suspended;
     MachineDone done[4]; /* what was asked for and is not answered, in order */
     bool pauses[4];
     void *data;
@@ -47,6 +47,8 @@ machine_host_say(MachineHost *host, const char *line)
 static const char *
 fake_state(void *m)
 {
+    if (fake.suspended)
+        return "suspended";
     return fake.paused ? "paused" : "running";
 }
 
@@ -158,6 +160,18 @@ a_machine_that_was_paused_stays_so(void)
 }
 
 static void
+a_machine_that_sleeps_is_left_alone(void)
+{
+    Fixture f;
+
+    begin(&f);
+    fake.suspended = true;
+    fall_asleep();
+    wake();
+    end(&f, "ready; ");
+}
+
+static void
 one_that_cannot_be_paused_holds_nothing_up(void)
 {
     Fixture f;
@@ -239,6 +253,8 @@ a_machine_that_ends_is_left_alone(void)
 CU_MAIN("machine-sleep", {"it_is_paused_and_goes_on", it_is_paused_and_goes_on},
         {"a_machine_that_was_paused_stays_so",
          a_machine_that_was_paused_stays_so},
+        {"a_machine_that_sleeps_is_left_alone",
+         a_machine_that_sleeps_is_left_alone},
         {"one_that_cannot_be_paused_holds_nothing_up",
          one_that_cannot_be_paused_holds_nothing_up},
         {"a_pause_that_outlasts_the_sleep_is_undone",

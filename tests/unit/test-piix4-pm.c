@@ -245,6 +245,26 @@ test_button_wakes(void)
 }
 
 static void
+test_smbus_asks_after_waking(void)
+{
+    Fixture f;
+
+    setup_asleep(&f);
+    cfg_write(&f, 0x90, 0xb101, 4);
+    cfg_write(&f, 0xd2, 0x09, 1); /* on, by IRQ 9 */
+    fake_out8(f.vm, 0xb104, 0xa1);
+    fake_out8(f.vm, 0xb102, 0x49); /* nobody answers; interrupt */
+    CU_ASSERT_TRUE(f.vm->level[9]);
+    guint rises = f.vm->rises[9];
+    device_reset(f.dev, RESET_WAKE);
+    CU_ASSERT_TRUE(f.vm->level[9]);
+    CU_ASSERT_EQUAL(f.vm->rises[9], rises + 1); /* new controllers see it */
+    fake_out8(f.vm, 0xb100, 0x04);
+    CU_ASSERT_FALSE(f.vm->level[9]);
+    teardown(&f);
+}
+
+static void
 test_alarm_wakes(void)
 {
     Fixture f;
@@ -273,5 +293,7 @@ CU_MAIN("piix4-pm", {"firmware_finds_smm_set_up", test_smm_preset},
         {"suspend_to_ram_asks_the_machine", test_suspend},
         {"the_power_button_wakes_and_the_registers_are_kept",
          test_button_wakes},
+        {"what_the_smbus_asks_for_is_still_asked_after_waking",
+         test_smbus_asks_after_waking},
         {"the_alarm_wakes_who_asked_for_it", test_alarm_wakes},
         {"smbus_addresses_do_not_answer", test_smbus_is_empty})

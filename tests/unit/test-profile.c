@@ -786,7 +786,45 @@ a_q35_is_not_without_acpi(void)
     CU_ASSERT_FALSE(complains("[machine]\nacpi=false\n", "/"));
 }
 
-CU_MAIN("profile", CASE(a_floppy_of_an_odd_size_is_a_warning),
+static void
+what_the_platform_would_pass_over_is_found(void)
+{
+    static const struct {
+        const char *text, *key, *part; /* NULL: nothing to say */
+        bool is_error;
+    } rows[] = {
+        {"s3=true\n", NULL, NULL, false},
+        {"s3=true\nfirmware=uefi\n", "machine.s3", "UEFI", true},
+        {"s3=true\nfirmware=/f/OVMF_CODE.fd\n", "machine.s3", "UEFI", true},
+        {"s3=true\nacpi=false\n", "machine.s3", "machine.acpi=true", true},
+        {"s3=true\nchipset=pc-q35\n", "machine.s3", "pc-i440fx", true},
+        {"s3=false\nfirmware=uefi\nacpi=false\n", NULL, NULL, false},
+        {"secure-boot=true\n", "machine.secure-boot",
+         "needs machine.firmware=uefi", true},
+        {"secure-boot=true\nfirmware=bios.bin\n", "machine.secure-boot",
+         "needs machine.firmware=uefi", true},
+        {"secure-boot=true\nfirmware=uefi\n", NULL, NULL, false},
+        {"secure-boot=true\nfirmware=/f/OVMF_CODE.fd\n", NULL, NULL, false},
+        {"hpet=true\n", NULL, NULL, false},
+        {"hpet=true\nacpi=false\n", "machine.hpet", "machine.acpi=true", false},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strconcat("[machine]\n", rows[i].text, NULL);
+        g_autoptr(Profile) p = parse(text);
+        g_autoptr(GPtrArray) f = profile_check(p);
+        CU_ASSERT_EQUAL_FATAL(f->len, rows[i].key != NULL ? 1 : 0);
+        if (rows[i].key == NULL)
+            continue;
+        CU_ASSERT_EQUAL(finding(f, 0)->is_error, rows[i].is_error);
+        CU_ASSERT_STRING_EQUAL(finding(f, 0)->key, rows[i].key);
+        CU_ASSERT_EQUAL(finding(f, 0)->line, 2);
+        CU_ASSERT_PTR_NOT_NULL(strstr(finding(f, 0)->message, rows[i].part));
+    }
+}
+
+CU_MAIN("profile", CASE(what_the_platform_would_pass_over_is_found),
+        CASE(a_floppy_of_an_odd_size_is_a_warning),
         CASE(a_balloon_and_a_device_of_the_host_exclude_each_other),
         CASE(an_empty_profile_has_every_default),
         CASE(values_are_read_with_their_types),

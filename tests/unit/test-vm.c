@@ -5,226 +5,10 @@
 #include <string.h>
 
 #include "tests/unit/cu-main.h"
+#include "tests/unit/fake-cpu.h"
 #include "vmm/core/pacer.h"
-#include "vmm/core/vm.h"
+#include "vmm/core/vm-internal.h"
 #include "vmm/loop/loop.h"
-
-struct CpuBackend {
-    GMutex lock; /* L2 guards all below */
-    GCond cond;
-    bool kicked[2];
-    CpuExit next[2]; /* CPU_EXIT_CONTINUE: nothing to report */
-    unsigned runs, resets;
-    guint64 entry; /* where CPU 0 was told to start */
-};
-
-static CpuBackend *
-fake_open(const CpuConfig *config, IoSpace *ports, IoSpace *mmio,
-          GError **error)
-{
-    CpuBackend *b = g_new0(CpuBackend, 1);
-
-    g_mutex_init(&b->lock);
-    g_cond_init(&b->cond);
-    return b;
-}
-
-static void
-fake_close(CpuBackend *b)
-{
-    g_mutex_clear(&b->lock);
-    g_cond_clear(&b->cond);
-    g_free(b);
-}
-
-static bool
-fake_init(CpuBackend *b, unsigned i, GError **error)
-{
-    return true;
-}
-
-/* Where the thread may run: its only processor, -1 for several. */
-static int
-only_cpu(void)
-{
-    cpu_set_t set;
-    int only = -1;
-
-    if (sched_getaffinity(0, sizeof set, &set) < 0 || CPU_COUNT(&set) != 1)
-        return -1;
-    for (int i = 0; i < CPU_SETSIZE; i++)
-        only = CPU_ISSET((size_t) i, &set) ? i : only;
-    return only;
-}
-
-static gint vcpu_on[2]; /* atomic: of the last run, one more than the number */
-
-static CpuExit
-fake_run(CpuBackend *b, unsigned i)
-{
-    g_atomic_int_set(&vcpu_on[i], only_cpu() + 1);
-    g_mutex_lock(&b->lock);
-    b->runs++;
-    g_cond_broadcast(&b->cond);
-    while (!b->kicked[i] && b->next[i] == CPU_EXIT_CONTINUE)
-        g_cond_wait(&b->cond, &b->lock);
-    CpuExit exit =
-        b->next[i] != CPU_EXIT_CONTINUE ? b->next[i] : CPU_EXIT_KICKED;
-    b->next[i] = CPU_EXIT_CONTINUE;
-    b->kicked[i] = false;
-    g_mutex_unlock(&b->lock);
-    return exit;
-}
-
-static void
-fake_kick(CpuBackend *b, unsigned i)
-{
-    g_mutex_lock(&b->lock);
-    b->kicked[i] = true;
-    g_cond_broadcast(&b->cond);
-    g_mutex_unlock(&b->lock);
-}
-
-static void
-fake_settle(CpuBackend *b, unsigned i)
-{
-}
-
-static bool
-fake_reset(CpuBackend *b, GError **error)
-{
-    b->resets++;
-    return true;
-}
-
-/* As if a guest had run its whole slice each time. */
-static guint64 guest_ns[2];
-static gint64 slice[2]; /* atomic as a word */
-
-static bool
-fake_limit(CpuBackend *b, unsigned i, gint64 ns)
-{
-    g_mutex_lock(&b->lock);
-    slice[i] = ns;
-    guest_ns[i] += (guint64) ns;
-    b->kicked[i] = b->kicked[i] || ns != 0; /* the timer */
-    g_mutex_unlock(&b->lock);
-    return true;
-}
-
-static bool
-fake_entry(CpuBackend *b, const CpuEntry *entry, GError **error)
-{
-    b->entry = entry->rip;
-    return true;
-}
-
-static bool
-fake_regs(CpuBackend *b, unsigned i, CpuRegs *ret)
-{
-    return false;
-}
-
-static char *
-fake_report(CpuBackend *b, unsigned i)
-{
-    return g_strdup_printf("CPU %u: made-up failure\n", i);
-}
-
-static CpuStats
-fake_stats(CpuBackend *b, unsigned i)
-{
-    g_mutex_lock(&b->lock);
-    CpuStats stats = {.guest_ns = guest_ns[i]};
-    g_mutex_unlock(&b->lock);
-    return stats;
-}
-
-static char *
-fake_describe(CpuBackend *b)
-{
-    return g_strdup("fake");
-}
-
-static void
-fake_clock(CpuBackend *b)
-{
-}
-
-/* One group at a time; which is in the backend's place for the test to see. */
-static int told_group = -1;
-
-static int
-fake_group(CpuBackend *b, int group_fd, bool add)
-{
-    if (add && told_group == group_fd)
-        return -EEXIST;
-    if (!add && told_group != group_fd)
-        return -ENOENT;
-    told_group = add ? group_fd : -1;
-    return 0;
-}
-
-static int
-fake_slot_set(void *backend, unsigned slot, Gpa gpa, guint64 len, void *host,
-              bool read_only, bool log_dirty)
-{
-    return 0;
-}
-
-static int
-fake_slot_clear(void *backend, unsigned slot)
-{
-    return 0;
-}
-
-static int
-fake_level(void *backend, unsigned pin, bool level)
-{
-    return 0;
-}
-
-static int
-fake_msi(void *backend, guint64 address, guint32 data)
-{
-    return 0;
-}
-
-static int
-fake_eventfd(void *backend, IoKind kind, guint64 addr, unsigned size,
-             const guint64 *match, int fd, bool add)
-{
-    return 0;
-}
-
-static const MemBackendOps mem_ops = {fake_slot_set, fake_slot_clear, NULL};
-static const IrqBackendOps irq_ops = {.set_level = fake_level,
-                                      .send_msi = fake_msi};
-static const IoBackendOps io_ops = {fake_eventfd};
-
-static const CpuBackendOps fake_ops = {
-    .name = "fake",
-    .open = fake_open,
-    .close = fake_close,
-    .mem = &mem_ops,
-    .irq = &irq_ops,
-    .io = &io_ops,
-    .vcpu_init = fake_init,
-    .vcpu_done = fake_settle,
-    .vcpu_run = fake_run,
-    .vcpu_kick = fake_kick,
-    .vcpu_limit = fake_limit,
-    .vcpu_settle = fake_settle,
-    .reset = fake_reset,
-    .set_entry = fake_entry,
-    .get_regs = fake_regs,
-    .report = fake_report,
-    .stats = fake_stats,
-    .describe = fake_describe,
-    .clock_stop = fake_clock,
-    .clock_start = fake_clock,
-    .set_vfio_group = fake_group,
-};
 
 /* A device that is busy until told otherwise, and counts its calls. */
 typedef struct {
@@ -277,6 +61,7 @@ typedef struct {
     VmState seen;
     guint resets;
     char *reason;
+    GString *log;
 } Fixture;
 
 static void
@@ -303,18 +88,30 @@ on_reset(void *data, const char *why)
     g_mutex_unlock(&f->lock);
 }
 
+static void
+on_line(void *data, const char *source, const char *line)
+{
+    Fixture *f = data;
+
+    g_mutex_lock(&f->lock);
+    g_string_append_printf(f->log, "%s\n", line);
+    g_cond_broadcast(&f->cond);
+    g_mutex_unlock(&f->lock);
+}
+
 static Fixture *
 begin(void)
 {
-    static const VmEvents events = {.state_changed = on_state,
-                                    .was_reset = on_reset};
+    static const VmEvents events = {
+        .state_changed = on_state, .was_reset = on_reset, .log = on_line};
     Fixture *f = g_new0(Fixture, 1);
     VmConfig config = {.name = "test",
                        .cpu = {.model = "host", .n_vcpus = 2},
-                       .backend = &fake_ops};
+                       .backend = &fake_cpu_ops};
 
     g_mutex_init(&f->lock);
     g_cond_init(&f->cond);
+    f->log = g_string_new(NULL);
     f->vm = vm_new(&config, &events, f, NULL);
     Device *dev = device_new(&toy_class, "toy0");
     f->toy = DEVICE_OF(Toy, dev);
@@ -326,8 +123,11 @@ static void
 end(Fixture *f)
 {
     vm_free(f->vm);
+    CU_ASSERT_TRUE(f->seen != VM_SUSPENDED); /* its devices rest first */
     g_mutex_clear(&f->lock);
     g_cond_clear(&f->cond);
+    if (f->log != NULL)
+        g_string_free(f->log, TRUE);
     g_free(f->reason);
     g_free(f);
 }
@@ -467,7 +267,7 @@ failing_run(CpuBackend *b, unsigned i)
     if (i == 0 && exit != 0 &&
         g_atomic_int_compare_and_exchange(&failing, exit, 0))
         return (CpuExit) exit;
-    return fake_run(b, i);
+    return fake_cpu_run(b, i);
 }
 
 static Fixture *
@@ -481,7 +281,7 @@ begin_failing(CpuExit exit)
                        .cpu = {.model = "host", .n_vcpus = 2},
                        .backend = &ops};
 
-    ops = fake_ops;
+    ops = fake_cpu_ops;
     ops.vcpu_run = failing_run;
     g_atomic_int_set(&failing, (gint) exit);
     g_mutex_init(&f->lock);
@@ -529,8 +329,8 @@ test_a_slow_machine_stops_at_once(void)
     vm_pause(f->vm, NULL);
     CU_ASSERT_TRUE(g_get_monotonic_time() - start < 2000000);
     CU_ASSERT_EQUAL(vm_state(f->vm), VM_PAUSED);
-    CU_ASSERT_EQUAL(slice[0], 0); /* and no timer goes on */
-    CU_ASSERT_EQUAL(slice[1], 0);
+    CU_ASSERT_EQUAL(fake_cpu_slice[0], 0); /* and no timer goes on */
+    CU_ASSERT_EQUAL(fake_cpu_slice[1], 0);
     end(f);
 }
 
@@ -586,17 +386,17 @@ test_vfio_group(void)
     Fixture *f = begin();
 
     CU_ASSERT_EQUAL(vm_set_vfio_group(f->vm, 7, true), 0);
-    CU_ASSERT_EQUAL(told_group, 7);
+    CU_ASSERT_EQUAL(fake_cpu_group, 7);
     CU_ASSERT_EQUAL(vm_set_vfio_group(f->vm, 7, true), -EEXIST);
     CU_ASSERT_EQUAL(vm_set_vfio_group(f->vm, 7, false), 0);
-    CU_ASSERT_EQUAL(told_group, -1);
+    CU_ASSERT_EQUAL(fake_cpu_group, -1);
     end(f);
 
-    indifferent = fake_ops;
+    indifferent = fake_cpu_ops;
     indifferent.set_vfio_group = NULL;
     Vm *vm = vm_new(&config, NULL, NULL, NULL);
     CU_ASSERT_EQUAL(vm_set_vfio_group(vm, 7, true), 0);
-    CU_ASSERT_EQUAL(told_group, -1);
+    CU_ASSERT_EQUAL(fake_cpu_group, -1);
     vm_free(vm);
 }
 
@@ -746,7 +546,7 @@ on_log(void *data, const char *source, const char *line)
 static void
 look_at_loop(void *data)
 {
-    *(int *) data = only_cpu();
+    *(int *) data = fake_cpu_only();
 }
 
 /* Runs two CPUs until both have been seen; where the loop was. log: g_free. */
@@ -758,19 +558,19 @@ run_pinned(const unsigned *vcpus, const unsigned *io, unsigned n_io,
     PinLog log = {.log = g_string_new(NULL)};
     VmConfig config = {.name = "pinned",
                        .cpu = {.model = "host", .n_vcpus = 2},
-                       .backend = &fake_ops,
+                       .backend = &fake_cpu_ops,
                        .vcpu_cpus = vcpus,
                        .io_cpus = io,
                        .n_io_cpus = n_io};
     int loop_on = -1;
 
-    g_atomic_int_set(&vcpu_on[0], -1);
-    g_atomic_int_set(&vcpu_on[1], -1);
+    g_atomic_int_set(&fake_cpu_on[0], -1);
+    g_atomic_int_set(&fake_cpu_on[1], -1);
     g_mutex_init(&log.lock);
     Vm *vm = vm_new(&config, &events, &log, NULL);
     CU_ASSERT_TRUE(vm_start(vm, false, NULL));
-    while (g_atomic_int_get(&vcpu_on[0]) < 0 ||
-           g_atomic_int_get(&vcpu_on[1]) < 0)
+    while (g_atomic_int_get(&fake_cpu_on[0]) < 0 ||
+           g_atomic_int_get(&fake_cpu_on[1]) < 0)
         g_usleep(1000);
     loop_call(vm_loop(vm), look_at_loop, &loop_on);
     vm_free(vm);
@@ -803,8 +603,8 @@ test_pinned(void)
     allowed(&first, &last);
     const unsigned vcpus[] = {last, first};
     CU_ASSERT_EQUAL(run_pinned(vcpus, &first, 1, &log), (int) first);
-    CU_ASSERT_EQUAL(g_atomic_int_get(&vcpu_on[0]), (int) last + 1);
-    CU_ASSERT_EQUAL(g_atomic_int_get(&vcpu_on[1]), (int) first + 1);
+    CU_ASSERT_EQUAL(g_atomic_int_get(&fake_cpu_on[0]), (int) last + 1);
+    CU_ASSERT_EQUAL(g_atomic_int_get(&fake_cpu_on[1]), (int) first + 1);
     CU_ASSERT_STRING_EQUAL(log, "");
 }
 
@@ -817,7 +617,7 @@ test_only_the_loop_is_pinned(void)
 
     allowed(&first, &last);
     CU_ASSERT_EQUAL(run_pinned(NULL, &first, 1, &log), (int) first);
-    CU_ASSERT_EQUAL(g_atomic_int_get(&vcpu_on[0]),
+    CU_ASSERT_EQUAL(g_atomic_int_get(&fake_cpu_on[0]),
                     first == last ? (int) first + 1 : 0);
 }
 
@@ -934,6 +734,99 @@ test_reset_while_suspended(void)
     end(f);
 }
 
+/* What was asked for before is done. */
+static void
+settle(Fixture *f)
+{
+    unsigned calls = 0;
+
+    CU_ASSERT_TRUE(vm_with_paused(f->vm, count_call, &calls, NULL));
+}
+
+static void
+test_a_reset_comes_before_a_suspend(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    g_atomic_int_set(&f->toy->busy, G_MAXINT); /* the reset waits for it */
+    request(f, MACHINE_RESET_WARM);
+    for (unsigned hops = 0; hops < 3; hops++)
+        loop_call(vm_loop(f->vm), nothing, NULL);
+    request(f, MACHINE_SUSPEND);
+    g_atomic_int_set(&f->toy->busy, 0);
+    wait_resets(f, 1);
+    settle(f);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    end(f);
+}
+
+static void
+test_suspend_while_paused(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    vm_pause(f->vm, NULL);
+    request(f, MACHINE_SUSPEND);
+    settle(f);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_PAUSED);
+    CU_ASSERT_TRUE(vm_resume(f->vm, NULL));
+    settle(f);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_SUSPENDED);
+    CU_ASSERT_TRUE(vm_wake(f->vm, NULL));
+    vm_pause(f->vm, NULL);
+    request(f, MACHINE_SUSPEND);
+    settle(f);
+    CU_ASSERT_TRUE(vm_reset(f->vm, RESET_COLD, NULL));
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_PAUSED);
+    CU_ASSERT_TRUE(vm_resume(f->vm, NULL));
+    settle(f);
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_RUNNING);
+    vm_pause(f->vm, NULL);
+    request(f, MACHINE_SUSPEND); /* freed with the machine */
+    settle(f);
+    end(f);
+}
+
+static void
+test_free_while_suspended(void)
+{
+    Fixture *f = begin();
+
+    vm_start(f->vm, false, NULL);
+    suspend(f);
+    end(f);
+}
+
+/* Until one with part in it was logged. */
+static void
+wait_line(Fixture *f, const char *part)
+{
+    g_mutex_lock(&f->lock);
+    while (strstr(f->log->str, part) == NULL)
+        g_cond_wait(&f->cond, &f->lock);
+    g_mutex_unlock(&f->lock);
+}
+
+static void
+test_a_wake_up_is_not_lost(void)
+{
+    Fixture *f = begin();
+
+    f->vm->patience = NSEC_PER_MSEC;
+    vm_start(f->vm, false, NULL);
+    suspend(f);
+    g_atomic_int_set(&f->toy->busy, G_MAXINT);
+    request(f, MACHINE_WAKE);
+    wait_line(f, "cannot wake machine 'test': device 'toy0' did not finish");
+    CU_ASSERT_EQUAL(vm_state(f->vm), VM_SUSPENDED);
+    g_atomic_int_set(&f->toy->busy, 0);
+    wait_state(f, VM_RUNNING);
+    wait_line(f, "woken: test");
+    end(f);
+}
+
 CU_MAIN(
     "vm", {"it_starts_pauses_and_goes_on", test_start_pause_resume},
     {"speed_is_a_share", test_speed_is_a_share},
@@ -946,15 +839,22 @@ CU_MAIN(
     {"power_off_by_the_guest_stops_it_for_good", test_power_off},
     {"a_suspended_machine_is_woken_by_its_owner", test_suspend_and_wake},
     {"a_suspended_machine_is_woken_by_a_device", test_a_device_wakes},
+    {"a_wake_up_that_storage_held_up_is_not_lost", test_a_wake_up_is_not_lost},
     {"guest_time_goes_on_while_it_is_suspended", test_time_while_suspended},
     {"what_is_suspended_is_not_paused", test_suspended_is_not_paused},
     {"what_is_suspended_can_be_reset_and_stopped", test_reset_while_suspended},
+    {"a_reset_forgets_that_the_guest_would_suspend",
+     test_a_reset_comes_before_a_suspend},
+    {"what_suspends_while_paused_does_so_when_resumed",
+     test_suspend_while_paused},
     {"a_triple_fault_resets_the_machine", test_triple_fault_resets},
     {"an_engine_error_ends_in_a_report", test_engine_error_crashes_with_report},
     {"a_call_finds_the_machine_paused", test_with_paused},
     {"a_device_can_be_plugged_while_running", test_plug_while_running},
     {"a_device_can_be_unplugged_while_running", test_unplug_while_running},
     {"a_running_machine_can_be_freed", test_free_while_running},
+    {"a_suspended_machine_is_stopped_before_it_is_freed",
+     test_free_while_suspended},
     {"the_cpus_hear_of_a_vfio_group", test_vfio_group},
     {"one_machine_ends_and_the_other_runs", test_two_machines},
     {"a_loader_runs_at_the_start_and_at_every_reset",

@@ -80,8 +80,12 @@ struct Vm {
     GQueue ops_waiting; /* loop thread */
     VmOp *op;           /* loop thread: the one under way */
     bool parked_for_op; /* loop thread: it was running before the op */
+    VmOp *sleep_op;     /* loop thread: SUSPEND of a paused guest, or NULL */
     Timer *quiet_timer; /* polls is_quiet */
     gint64 quiet_limit; /* host ns */
+    gint64 patience;    /* ns until then; tests have less */
+    Timer *wake_timer;  /* polls is_quiet to wake_again */
+    char *wake_again; /* loop thread: why a device woke it, in vain; or NULL */
 
     /* storm guard of resets by the guest, loop thread */
     gint64 storm_window;

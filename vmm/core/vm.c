@@ -13,6 +13,7 @@
 #define QUIET_POLL_NS (200 * NSEC_PER_USEC)
 /* A disk on a dead network file system must not hold a stop for ever. */
 #define QUIET_LIMIT_NS (10 * NSEC_PER_SECOND)
+#define WAKE_AGAIN_NS  (100 * NSEC_PER_MSEC)
 /* A guest that does nothing but reset itself burns the host: give up. */
 #define STORM_WINDOW_NS   (10 * NSEC_PER_SECOND)
 #define RESETS_PER_WINDOW 200u
@@ -90,6 +91,7 @@ busy_device(Vm *vm)
 static void
 go_running(Vm *vm)
 {
+    g_clear_pointer(&vm->wake_again, g_free);
     loop_guest_clock_start(vm->env.loop);
     each_device(vm, device_resume);
     set_state(vm, VM_RUNNING, NULL);
@@ -129,6 +131,8 @@ act_resume(Vm *vm, VmOp *op)
 {
     vm->ops->clock_start(vm->backend);
     go_running(vm);
+    if (vm->sleep_op != NULL) /* the next that is done */
+        g_queue_push_head(&vm->ops_waiting, g_steal_pointer(&vm->sleep_op));
 }
 
 /* What was going on when the operation began goes on. */
@@ -146,8 +150,6 @@ carry_on(Vm *vm)
 static void
 act_suspend(Vm *vm, VmOp *op)
 {
-    if (!vm->parked_for_op) /* it was paused in the meantime */
-        vm->ops->clock_start(vm->backend);
     set_state(vm, VM_SUSPENDED, op->reason);
     vm_log(vm, op->reason);
     vm->parked_for_op = false; /* its CPUs stay parked */
@@ -269,6 +271,34 @@ op_act(Vm *vm)
     op_finish(vm);
 }
 
+/* What woke it does not come again by itself. */
+static void
+wake_when_quiet(void *data)
+{
+    Vm *vm = data;
+
+    if (vm->wake_again == NULL || vm_state(vm) != VM_SUSPENDED)
+        return; /* it is awake, or has ended */
+    if (busy_device(vm) != NULL)
+        timer_arm(vm->wake_timer,
+                  loop_now_ns(vm->env.loop, CLOCK_HOST) + WAKE_AGAIN_NS);
+    else
+        vm_post_op(vm, OP_WAKE, RESET_COLD, VM_RUNNING,
+                   g_steal_pointer(&vm->wake_again));
+}
+
+/* Nobody waits for what a device asked for: the log has to say it. */
+static void
+op_given_up_unheard(Vm *vm)
+{
+    vm_log(vm, vm->op->error->message);
+    if (vm->op->kind != OP_WAKE)
+        return;
+    g_free(vm->wake_again);
+    vm->wake_again = g_steal_pointer(&vm->op->reason);
+    wake_when_quiet(vm);
+}
+
 /* Work that never ends still points into the device: nothing may be reset or
  * saved under it. Stopping is the one thing that can be done. */
 static void
@@ -294,6 +324,8 @@ op_give_up(Vm *vm, Device *busy)
     } else {
         carry_on(vm);
     }
+    if (!vm->op->has_waiter)
+        op_given_up_unheard(vm);
     op_finish(vm);
 }
 
@@ -323,6 +355,16 @@ op_is_redundant(Vm *vm, const VmOp *op)
            (op->from_cpu && op->resets != vm_reset_count(vm));
 }
 
+/* A guest that was paused as it fell asleep does so when it goes on; its CPU is
+ * blocked until then. */
+static void
+op_keep(Vm *vm)
+{
+    g_clear_pointer(&vm->sleep_op, op_free);
+    vm->sleep_op = g_steal_pointer(&vm->op);
+    loop_post(vm->env.loop, op_begin_next, vm);
+}
+
 static void
 op_begin(Vm *vm, VmOp *op)
 {
@@ -340,6 +382,10 @@ op_begin(Vm *vm, VmOp *op)
         op_finish(vm);
         return;
     }
+    if (op->kind == OP_SUSPEND && state == VM_PAUSED) {
+        op_keep(vm);
+        return;
+    }
     if (!op_table[op->kind].parks) {
         op_act(vm);
         return;
@@ -347,7 +393,7 @@ op_begin(Vm *vm, VmOp *op)
     vm->parked_for_op = state == VM_RUNNING;
     vm_park(vm);
     each_device(vm, device_quiesce);
-    vm->quiet_limit = loop_now_ns(vm->env.loop, CLOCK_HOST) + QUIET_LIMIT_NS;
+    vm->quiet_limit = loop_now_ns(vm->env.loop, CLOCK_HOST) + vm->patience;
     op_wait_quiet(vm);
 }
 
@@ -438,6 +484,15 @@ vm_post_op(Vm *vm, VmOpKind kind, ResetKind reset, VmState final_state,
     op_post(vm, op);
 }
 
+/* Nothing any more once the machine was reset. */
+static void
+post_from_cpu(Vm *vm, VmOp *op)
+{
+    op->from_cpu = true;
+    op->resets = vm_reset_count(vm);
+    op_post(vm, op);
+}
+
 void
 vm_post_cpu_error(Vm *vm, char *report)
 {
@@ -445,9 +500,17 @@ vm_post_cpu_error(Vm *vm, char *report)
 
     op->final_state = VM_CRASHED;
     op->reason = report;
-    op->from_cpu = true;
-    op->resets = vm_reset_count(vm);
-    op_post(vm, op);
+    post_from_cpu(vm, op);
+}
+
+/* why is taken. */
+static void
+post_suspend(Vm *vm, char *why)
+{
+    VmOp *op = op_new(OP_SUSPEND);
+
+    op->reason = why;
+    post_from_cpu(vm, op);
 }
 
 typedef struct {
@@ -604,8 +667,7 @@ env_request(DeviceEnv *env, MachineRequest what, const char *detail)
                    g_strdup_printf("the guest reported a crash: %s", why));
         break;
     case MACHINE_SUSPEND:
-        vm_post_op(vm, OP_SUSPEND, RESET_COLD, VM_RUNNING,
-                   g_strdup_printf("suspended by the guest: %s", why));
+        post_suspend(vm, g_strdup_printf("suspended by the guest: %s", why));
         break;
     case MACHINE_WAKE:
         vm_post_op(vm, OP_WAKE, RESET_COLD, VM_RUNNING,
@@ -661,6 +723,9 @@ vm_destroy(Vm *vm)
         vm->ops->close(vm->backend);
     io_space_free(vm->env.ports);
     io_space_free(vm->env.mmio);
+    g_clear_pointer(&vm->sleep_op, op_free);
+    g_free(vm->wake_again);
+    timer_free(vm->wake_timer);
     timer_free(vm->quiet_timer);
     loop_free(vm->env.loop);
     vm_pin_free(vm->pin);
@@ -725,7 +790,9 @@ vm_new(const VmConfig *config, const VmEvents *events, void *data,
     vm_pin_init(vm, config);
     /* guest time begins with the first instruction */
     loop_guest_clock_stop(vm->env.loop);
+    vm->patience = QUIET_LIMIT_NS;
     vm->quiet_timer = timer_new(vm->env.loop, CLOCK_HOST, op_wait_quiet, vm);
+    vm->wake_timer = timer_new(vm->env.loop, CLOCK_HOST, wake_when_quiet, vm);
     return vm;
 }
 
@@ -751,7 +818,7 @@ vm_free(Vm *vm)
     if (vm == NULL)
         return;
     VmState state = vm_state(vm);
-    if (state == VM_RUNNING || state == VM_PAUSED)
+    if (state == VM_RUNNING || state == VM_PAUSED || state == VM_SUSPENDED)
         (void) vm_stop(vm, "closed", NULL); /* it may just have stopped */
     vm_threads_join(vm);
     vm_remove_devices(vm);
