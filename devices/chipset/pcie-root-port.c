@@ -6,7 +6,9 @@
  * and its power is on. A guest that has turned power and power indicator off has
  * let the card go. Vendor and device are those of a generic port that firmware
  * and systems know from QEMU. Left out: power faults, the latch (MRL), PME and
- * error messages, link speeds above the first, and all extended capabilities. */
+ * error messages, changes of the link's speed, and all extended capabilities. The
+ * port itself is as wide and as fast as any card may be: drivers take the least
+ * of the way for the card's limit. */
 #include "devices/chipset/pcie-root-port.h"
 
 #include "devices/bus/pci-bridge.h"
@@ -14,6 +16,7 @@
 #include "vmm/loop/loop.h"
 
 #define CAP_EXP             0x10
+#define MAX_CAPS            48u /* as many as fit */
 #define EXP_LEN             0x3cu
 #define EXP_FLAGS           0x02 /* offsets in the capability, section 7.8 */
 #define EXP_DEVICE_CAP      0x04
@@ -33,6 +36,10 @@
 #define FLAGS_ROOT_PORT     0x0142u /* version 2, type 4, with a slot */
 #define DEVICE_ROLE_ERRORS  0x8000u
 #define LINK_X1_FIRST_SPEED 0x0011u
+#define LINK_X32_16_GT      0x0204u
+#define LINK_UP_TO_16_GT    0x001eu
+#define LINK_SPEED          0x000fu
+#define LINK_WIDTH          0x03f0u
 #define LINK_REPORTS_ACTIVE 0x00100000u
 #define LINK_PORT_SHIFT     24
 #define LINK_DISABLE        0x0010u
@@ -150,6 +157,26 @@ add_events(RootPort *d, unsigned events)
     set_reg(d, EXP_SLOT_STATUS, reg(d, EXP_SLOT_STATUS) | events);
 }
 
+/* Speed and width of the link by the card's register, which does not change; of
+ * a card that has none, the least. */
+static unsigned
+link_of_card(const RootPort *d)
+{
+    const PciDevice *card = pci_bus_find(d->behind, 0);
+    unsigned at = card != NULL ? card->initial[PCI_CAPABILITY_LIST] & ~3u : 0;
+    unsigned link = 0;
+
+    for (unsigned n = 0; at != 0 && n < MAX_CAPS; n++) {
+        if (card->initial[at] == CAP_EXP &&
+            at + EXP_LINK_STATUS + 2 <= PCI_CONFIG_SIZE)
+            link = pci_get16(card->initial, at + EXP_LINK_STATUS);
+        at = card->initial[at + 1] & ~3u;
+    }
+    if ((link & LINK_SPEED) == 0 || (link & LINK_WIDTH) == 0)
+        return LINK_X1_FIRST_SPEED;
+    return link & (LINK_SPEED | LINK_WIDTH);
+}
+
 /* Returns the event when the link came or went. */
 static unsigned
 update_link(RootPort *d)
@@ -158,7 +185,7 @@ update_link(RootPort *d)
     bool up = is_present(d) &&
               (reg(d, EXP_SLOT_CONTROL) & CONTROL_POWER_OFF) == 0 &&
               (reg(d, EXP_LINK_CONTROL) & LINK_DISABLE) == 0;
-    unsigned now = LINK_X1_FIRST_SPEED | (up ? LINK_ACTIVE : 0);
+    unsigned now = up ? link_of_card(d) | LINK_ACTIVE : LINK_X1_FIRST_SPEED;
 
     set_reg(d, EXP_LINK_STATUS, now);
     pci_bus_set_closed(d->behind, !up);
@@ -333,14 +360,14 @@ fill_capability(RootPort *d)
     pci_put16(w, cap + EXP_DEVICE_CONTROL, 0x7fff);
     pci_put16(d->pci.w1cmask, cap + EXP_DEVICE_STATUS, 0x000f);
     pci_put32(c, cap + EXP_LINK_CAP,
-              LINK_X1_FIRST_SPEED | LINK_REPORTS_ACTIVE |
+              LINK_X32_16_GT | LINK_REPORTS_ACTIVE |
                   d->number << LINK_PORT_SHIFT);
     pci_put16(c, cap + EXP_LINK_STATUS, LINK_X1_FIRST_SPEED);
     pci_put16(w, cap + EXP_LINK_CONTROL, 0x00d3);
     pci_put16(w, cap + EXP_ROOT_CONTROL, 0x000f);
     pci_put32(d->pci.w1cmask, cap + EXP_ROOT_STATUS, 0x00010000);
-    pci_put32(c, cap + EXP_LINK_CAP2, 0x00000002);
-    pci_put16(c, cap + EXP_LINK_CONTROL2, 0x0001);
+    pci_put32(c, cap + EXP_LINK_CAP2, LINK_UP_TO_16_GT);
+    pci_put16(c, cap + EXP_LINK_CONTROL2, LINK_X32_16_GT & LINK_SPEED);
     pci_put16(w, cap + EXP_LINK_CONTROL2, 0x000f);
     fill_slot(d);
 }

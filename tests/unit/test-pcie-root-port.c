@@ -258,6 +258,27 @@ test_filled_at_start(void)
     teardown(&f);
 }
 
+/* The port is no limit, and its link is the card's: x16 at 8 GT/s. */
+static void
+test_link(void)
+{
+    Fixture f;
+
+    setup(&f);
+    set_up(&f);
+    CU_ASSERT_EQUAL(get(&f, CAP + 0x0c, 4), 4u << 24 | 0x00100204);
+    CU_ASSERT_EQUAL(get(&f, CAP + 0x2c, 4), 0x1e);
+    put(&f, SLOT_CONTROL, ON, 2);
+    put_card_in(&f);
+    unsigned cap = pci_add_capability(&f.card, 0x10, 0x3c);
+    pci_put16(f.card.initial, cap + 0x12, 0x1103);
+    pcie_root_port_inserted(f.dev);
+    CU_ASSERT_EQUAL(get(&f, LINK_STATUS, 2), 0x2103);
+    pcie_root_port_removed(f.dev);
+    CU_ASSERT_EQUAL(get(&f, LINK_STATUS, 2), 0x0011);
+    teardown(&f);
+}
+
 /* The guest turns the power on, and then there is a link. */
 static void
 test_comes(void)
@@ -407,6 +428,7 @@ CU_MAIN("pcie-root-port", {"it_is_a_bridge_with_a_slot", test_header},
         {"a_card_is_master_only_by_its_bridge", test_master},
         {"a_cards_pin_is_the_ports", test_intx},
         {"a_card_that_is_there_has_power", test_filled_at_start},
+        {"the_link_is_as_fast_and_wide_as_the_card", test_link},
         {"a_card_that_comes_is_told_and_has_a_link_with_power", test_comes},
         {"a_card_that_comes_to_a_slot_with_power_has_a_link",
          test_comes_to_power},
