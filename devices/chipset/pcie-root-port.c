@@ -71,9 +71,15 @@
 #define CONTROL_LINK          0x1000u
 #define CONTROL_WMASK         0x17ffu
 
+typedef enum {
+    ASKED_NOTHING,
+    ASKED,       /* the guest is to let the card go */
+    ASKED_LATER, /* so as soon as it has turned the power on */
+} Asked;
+
 typedef struct {
     PciState pci;
-    guint8 asked; /* the guest is to let the card go */
+    guint8 asked; /* Asked */
 } RootPortState;
 
 typedef struct {
@@ -201,7 +207,7 @@ set_present(RootPort *d, bool present)
         return;
     set_reg(d, EXP_SLOT_STATUS,
             status | EVENT_PRESENCE | (present ? STATUS_PRESENT : 0));
-    d->s.asked = 0;
+    d->s.asked = ASKED_NOTHING;
     add_events(d, update_link(d));
 }
 
@@ -256,8 +262,16 @@ pcie_root_port_removed(Device *dev)
     g_mutex_unlock(lock_of(d));
 }
 
-/* Pressed again while the power indicator blinks, the button would take the
- * request back. */
+static void
+press_to_remove(RootPort *d)
+{
+    d->s.asked = ASKED;
+    add_events(d, EVENT_BUTTON);
+}
+
+/* Pressed while the power indicator blinks, the button would take back what was
+ * asked for before, be it that the card comes: then the guest is asked when it
+ * has come. */
 void
 pcie_root_port_request_removal(Device *dev)
 {
@@ -268,8 +282,9 @@ pcie_root_port_request_removal(Device *dev)
     if (is_present(d) && is_off(control)) {
         eject(d);
     } else if (is_present(d) && (control & CONTROL_LED) != CONTROL_LED_BLINK) {
-        d->s.asked = 1;
-        add_events(d, EVENT_BUTTON);
+        press_to_remove(d);
+    } else if (is_present(d) && d->s.asked == ASKED_NOTHING) {
+        d->s.asked = ASKED_LATER;
     }
     update_irq(d);
     g_mutex_unlock(lock_of(d));
@@ -326,10 +341,15 @@ root_port_config_written(PciDevice *pdev, unsigned offset, unsigned size,
     if (touches(d, offset, size, EXP_LINK_CONTROL))
         add_events(d, update_link(d));
     if (touches(d, offset, size, EXP_SLOT_CONTROL)) {
-        bool was_off = is_off(control_before(d, offset, size, old));
+        guint16 before = control_before(d, offset, size, old);
+        guint16 now = reg(d, EXP_SLOT_CONTROL);
         add_events(d, update_link(d) | EVENT_COMMAND);
-        if (is_present(d) && !was_off && is_off(reg(d, EXP_SLOT_CONTROL)))
+        if (is_present(d) && !is_off(before) && is_off(now))
             eject(d);
+        else if (d->s.asked == ASKED_LATER &&
+                 (before & CONTROL_LED) == CONTROL_LED_BLINK &&
+                 (now & CONTROL_LED) == CONTROL_LED_ON)
+            press_to_remove(d);
     }
     update_irq(d);
 }
@@ -429,12 +449,12 @@ static void
 root_port_reset(Device *dev, ResetKind kind)
 {
     RootPort *d = DEVICE_OF(RootPort, dev);
-    bool asked = d->s.asked != 0;
+    bool asked = d->s.asked != ASKED_NOTHING;
 
     pci_device_reset(&d->pci);
     update_msi(d);
     g_mutex_lock(lock_of(d));
-    d->s.asked = 0;
+    d->s.asked = ASKED_NOTHING;
     d->told = false;
     if (asked)
         eject(d);
@@ -476,10 +496,10 @@ root_port_is_quiet(Device *dev)
 static bool
 root_port_check(const void *state, GError **error)
 {
-    if (((const RootPortState *) state)->asked <= 1)
+    if (((const RootPortState *) state)->asked <= ASKED_LATER)
         return true;
     g_set_error(error, CARREL_STATE_ERROR, CARREL_STATE_ERROR_INVALID,
-                "pcie-root-port: 'asked' is neither 0 nor 1");
+                "pcie-root-port: 'asked' is none of 0, 1 and 2");
     return false;
 }
 

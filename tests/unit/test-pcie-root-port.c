@@ -348,6 +348,31 @@ test_goes(void)
     teardown(&f);
 }
 
+/* Put in, and to go again while the guest still waits whether the button is
+ * pressed again: it is asked when the power is on, and once. */
+static void
+test_goes_soon(void)
+{
+    Fixture f;
+
+    setup(&f);
+    set_up(&f);
+    put_card_in(&f);
+    pcie_root_port_inserted(f.dev);
+    put(&f, SLOT_STATUS, 0x0009, 2);
+    put(&f, SLOT_CONTROL, BLINKS | 0x0400, 2);
+    pcie_root_port_request_removal(f.dev);
+    put(&f, SLOT_CONTROL, BLINKS, 2);
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2) & 1, 0);
+    put(&f, SLOT_CONTROL, ON, 2);
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2) & 1, 1);
+    put(&f, SLOT_STATUS, 0x0001, 2);
+    put(&f, SLOT_CONTROL, BLINKS, 2);
+    put(&f, SLOT_CONTROL, ON, 2); /* no, it says */
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2) & 1, 0);
+    teardown(&f);
+}
+
 static void
 test_pulled(void)
 {
@@ -433,6 +458,7 @@ CU_MAIN("pcie-root-port", {"it_is_a_bridge_with_a_slot", test_header},
         {"a_card_that_comes_to_a_slot_with_power_has_a_link",
          test_comes_to_power},
         {"a_card_goes_when_the_guest_turns_it_off", test_goes},
+        {"a_card_that_is_to_go_as_it_comes_is_asked_for_then", test_goes_soon},
         {"a_card_that_is_pulled_is_told", test_pulled},
         {"a_reset_lets_go_what_was_asked_for", test_reset_ejects},
         {"one_message_for_all_that_is_new", test_message},
