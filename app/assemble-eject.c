@@ -19,6 +19,16 @@ next_ejected(Machine *m)
     return slots;
 }
 
+/* A port is told that it has no card any more, unless there is another by now.
+ * ACPI's registers would tell the guest what it knows. */
+static void
+let_go(Machine *m, unsigned slot)
+{
+    machine_take_out(m, slot, "detached: the guest let it go");
+    if (m->pc.hotplug == NULL && machine_slots_in_use(m, 1u << slot) == 0)
+        pc_slot_removed(&m->pc, slot);
+}
+
 /* The pool's thread. m may be gone when there are no more. */
 static int
 eject_work(void *data)
@@ -29,7 +39,7 @@ eject_work(void *data)
     while ((slots = next_ejected(m)) != 0)
         for (unsigned slot = 1; slot < 32; slot++)
             if ((slots & 1u << slot) != 0)
-                machine_take_out(m, slot, "detached: the guest let it go");
+                let_go(m, slot);
     return 0;
 }
 

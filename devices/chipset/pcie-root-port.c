@@ -94,6 +94,7 @@ typedef struct {
     bool told;    /* the guest was sent a message for what it is asked */
     Timer *timer; /* brings an ejected card to the loop */
     bool ejected; /* config lock: not yet told to the owner */
+    bool going;   /* config lock: the owner has not yet said that it went */
     void (*on_eject)(void *data, unsigned number);
     void *on_eject_data;
 } RootPort;
@@ -215,7 +216,7 @@ static void
 eject(RootPort *d)
 {
     set_present(d, false);
-    d->ejected = true;
+    d->ejected = d->going = true;
     timer_arm(d->timer, 0);
 }
 
@@ -245,6 +246,7 @@ pcie_root_port_inserted(Device *dev)
 
     g_mutex_lock(lock_of(d));
     off = (reg(d, EXP_SLOT_CONTROL) & CONTROL_POWER_OFF) != 0;
+    d->going = false;
     set_present(d, true);
     add_events(d, off ? EVENT_BUTTON : 0);
     update_irq(d);
@@ -257,6 +259,7 @@ pcie_root_port_removed(Device *dev)
     RootPort *d = DEVICE_OF(RootPort, dev);
 
     g_mutex_lock(lock_of(d));
+    d->going = false;
     set_present(d, false);
     update_irq(d);
     g_mutex_unlock(lock_of(d));
@@ -458,7 +461,7 @@ root_port_reset(Device *dev, ResetKind kind)
     d->told = false;
     if (asked)
         eject(d);
-    else if (!d->ejected && pci_bus_find(d->behind, 0) != NULL)
+    else if (!d->going && pci_bus_find(d->behind, 0) != NULL)
         power_up(d);
     (void) update_link(d);
     pci_bus_passes_changed(d->behind);
@@ -475,6 +478,8 @@ root_port_restored(Device *dev)
     update_msi(d);
     g_mutex_lock(lock_of(d));
     d->told = asks(d); /* that message is on its way */
+    if (pci_bus_find(d->behind, 0) == NULL)
+        set_present(d, false);
     (void) update_link(d);
     pci_bus_passes_changed(d->behind);
     update_irq(d);

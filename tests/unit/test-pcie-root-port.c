@@ -407,6 +407,26 @@ test_reset_ejects(void)
     teardown(&f);
 }
 
+/* The owner was told, and has not yet taken it out. */
+static void
+test_reset_amid_ejection(void)
+{
+    Fixture f;
+
+    setup_filled(&f);
+    put(&f, SLOT_CONTROL, OFF, 2);
+    fake_advance(f.vm, 0);
+    CU_ASSERT_EQUAL(f.ejected, 1);
+    device_reset(f.dev, RESET_COLD);
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0);
+    take_card_out(&f);
+    pcie_root_port_removed(f.dev);
+    put_card_in(&f);
+    device_reset(f.dev, RESET_COLD); /* it comes with the guest's start */
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0x0040);
+    teardown(&f);
+}
+
 /* The MSI capability follows at 0x7c. One message until all is read. */
 static void
 test_message(void)
@@ -447,6 +467,23 @@ test_saved(void)
     teardown(&f);
 }
 
+/* Presence and link have gone, and the guest is told. */
+static void
+test_restored_without_card(void)
+{
+    Fixture f;
+    g_autoptr(GByteArray) state = g_byte_array_new();
+
+    setup_filled(&f);
+    device_save(f.dev, state);
+    take_card_out(&f);
+    g_autoptr(GBytes) bytes = g_bytes_new(state->data, state->len);
+    CU_ASSERT_TRUE(device_restore(f.dev, bytes, NULL));
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0x0108);
+    CU_ASSERT_EQUAL(get(&f, LINK_STATUS, 2), 0x0011);
+    teardown(&f);
+}
+
 CU_MAIN("pcie-root-port", {"it_is_a_bridge_with_a_slot", test_header},
         {"a_card_is_on_the_bus_that_the_bridge_was_given", test_numbers},
         {"a_card_is_where_a_window_passes_it", test_windows},
@@ -461,5 +498,9 @@ CU_MAIN("pcie-root-port", {"it_is_a_bridge_with_a_slot", test_header},
         {"a_card_that_is_to_go_as_it_comes_is_asked_for_then", test_goes_soon},
         {"a_card_that_is_pulled_is_told", test_pulled},
         {"a_reset_lets_go_what_was_asked_for", test_reset_ejects},
+        {"a_reset_shows_no_card_that_the_owner_takes_out",
+         test_reset_amid_ejection},
         {"one_message_for_all_that_is_new", test_message},
-        {"a_restored_slot_has_its_card", test_saved})
+        {"a_restored_slot_has_its_card", test_saved},
+        {"a_restored_slot_without_its_card_is_empty",
+         test_restored_without_card})
