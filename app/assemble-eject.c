@@ -61,8 +61,11 @@ on_eject(void *data, unsigned slot)
 
 /* ---- what the host wants back ---- */
 
-#define RETURN_WAIT_MS 2000 /* for the guest's answers */
-#define BUTTON_WAIT_MS 8000 /* it first waits whether it is pressed again */
+/* For the guest's answers. The host's `remove` is to be over in five seconds,
+ * which is as long as Linux waits whether a slot's button is pressed again: on a
+ * Q35 only a guest that is quicker lets the card go by itself. */
+#define RETURN_WAIT_MS 2000
+#define BUTTON_WAIT_MS 4500
 #define RETURN_STEP_MS 50
 
 /* The guest is asked for all before any is waited for: the host waits for each
@@ -71,6 +74,7 @@ static guint32
 ask_for_cards(Machine *m, guint32 slots)
 {
     unsigned most = m->pc.hotplug != NULL ? RETURN_WAIT_MS : BUTTON_WAIT_MS;
+    gint64 end = g_get_monotonic_time() + most * G_GINT64_CONSTANT(1000);
     bool asked = false;
 
     for (unsigned slot = 1; slot < 32; slot++) {
@@ -79,9 +83,8 @@ ask_for_cards(Machine *m, guint32 slots)
         pc_slot_request_removal(&m->pc, slot);
         asked = true;
     }
-    for (unsigned waited = 0; asked && waited < most &&
-                              (slots = machine_slots_in_use(m, slots)) != 0;
-         waited += RETURN_STEP_MS)
+    while (asked && g_get_monotonic_time() < end &&
+           (slots = machine_slots_in_use(m, slots)) != 0)
         g_usleep(RETURN_STEP_MS * 1000);
     return machine_slots_in_use(m, slots);
 }
