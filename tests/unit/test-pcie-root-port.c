@@ -246,6 +246,27 @@ test_intx(void)
     teardown(&f);
 }
 
+/* What it asks for does not come through, and does when there is a link again. */
+static void
+test_intx_without_link(void)
+{
+    Fixture f;
+    unsigned pirq = 99;
+
+    setup_filled(&f);
+    pci_bus_set_irq_router(f.bus, set_pirq, &pirq);
+    pci_set_intx(&f.card, true);
+    CU_ASSERT_EQUAL(pirq, 3);
+    put(&f, CAP + 0x10, 0x0010, 2); /* link disable */
+    CU_ASSERT_EQUAL(pirq, 99);
+    put(&f, CAP + 0x10, 0, 2);
+    CU_ASSERT_EQUAL(pirq, 3);
+    put(&f, SLOT_CONTROL, OFF, 2);
+    CU_ASSERT_EQUAL(pirq, 99);
+    pci_bus_set_irq_router(f.bus, NULL, NULL);
+    teardown(&f);
+}
+
 static void
 test_filled_at_start(void)
 {
@@ -489,6 +510,7 @@ CU_MAIN("pcie-root-port", {"it_is_a_bridge_with_a_slot", test_header},
         {"a_card_is_where_a_window_passes_it", test_windows},
         {"a_card_is_master_only_by_its_bridge", test_master},
         {"a_cards_pin_is_the_ports", test_intx},
+        {"a_cards_pin_is_not_driven_without_a_link", test_intx_without_link},
         {"a_card_that_is_there_has_power", test_filled_at_start},
         {"the_link_is_as_fast_and_wide_as_the_card", test_link},
         {"a_card_that_comes_is_told_and_has_a_link_with_power", test_comes},
