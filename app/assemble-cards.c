@@ -197,15 +197,22 @@ create_ehci(const Plugging *g)
     return true;
 }
 
-/* On the main board where that has a PIIX3. */
+/* A PIIX3 has one; elsewhere it is a card. */
+static bool
+is_on_board(const Plugging *g, const Device *usb)
+{
+    return strcmp(usb->klass->name, "uhci") == 0 && !machine_is_minimal(g->p) &&
+           !machine_is_q35(g->p);
+}
+
 static bool
 create_uhci(const Plugging *g)
 {
     g->m->usb = device_create("uhci", "usb");
-    if (machine_is_minimal(g->p))
-        pc_cards_add(g->cards, g->m->usb, SLOT_USB);
-    else
+    if (is_on_board(g, g->m->usb))
         pc_cards_add_function(g->cards, g->m->usb, PC_BOARD_SLOT, PC_BOARD_USB);
+    else
+        pc_cards_add(g->cards, g->m->usb, SLOT_USB);
     return true;
 }
 
@@ -233,9 +240,7 @@ add_usb_boot(const Plugging *g, const char *section, unsigned number,
              unsigned function)
 {
     g_autofree char *path = machine_usb_path(g->p, section);
-    const Device *usb = g->m->usb;
-    bool on_board =
-        strcmp(usb->klass->name, "uhci") == 0 && !machine_is_minimal(g->p);
+    bool on_board = is_on_board(g, g->m->usb);
     unsigned slot = on_board ? PC_BOARD_SLOT : SLOT_USB;
 
     function = on_board ? PC_BOARD_USB : function;

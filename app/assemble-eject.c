@@ -19,6 +19,16 @@ next_ejected(Machine *m)
     return slots;
 }
 
+/* A port is told that it has no card any more, unless there is another by now.
+ * ACPI's registers would tell the guest what it knows. */
+static void
+let_go(Machine *m, unsigned slot)
+{
+    machine_take_out(m, slot, "detached: the guest let it go");
+    if (m->pc.hotplug == NULL && machine_slots_in_use(m, 1u << slot) == 0)
+        pc_slot_removed(&m->pc, slot);
+}
+
 /* The pool's thread. m may be gone when there are no more. */
 static int
 eject_work(void *data)
@@ -29,7 +39,7 @@ eject_work(void *data)
     while ((slots = next_ejected(m)) != 0)
         for (unsigned slot = 1; slot < 32; slot++)
             if ((slots & 1u << slot) != 0)
-                machine_take_out(m, slot, "detached: the guest let it go");
+                let_go(m, slot);
     return 0;
 }
 
@@ -51,8 +61,11 @@ on_eject(void *data, unsigned slot)
 
 /* ---- what the host wants back ---- */
 
-#define RETURN_WAIT_MS 2000 /* for the guest's answers */
-#define BUTTON_WAIT_MS 8000 /* it first waits whether it is pressed again */
+/* For the guest's answers. The host's `remove` is to be over in five seconds,
+ * which is as long as Linux waits whether a slot's button is pressed again: on a
+ * Q35 only a guest that is quicker lets the card go by itself. */
+#define RETURN_WAIT_MS 2000
+#define BUTTON_WAIT_MS 4500
 #define RETURN_STEP_MS 50
 
 /* The guest is asked for all before any is waited for: the host waits for each
@@ -61,6 +74,7 @@ static guint32
 ask_for_cards(Machine *m, guint32 slots)
 {
     unsigned most = m->pc.hotplug != NULL ? RETURN_WAIT_MS : BUTTON_WAIT_MS;
+    gint64 end = g_get_monotonic_time() + most * G_GINT64_CONSTANT(1000);
     bool asked = false;
 
     for (unsigned slot = 1; slot < 32; slot++) {
@@ -69,9 +83,8 @@ ask_for_cards(Machine *m, guint32 slots)
         pc_slot_request_removal(&m->pc, slot);
         asked = true;
     }
-    for (unsigned waited = 0; asked && waited < most &&
-                              (slots = machine_slots_in_use(m, slots)) != 0;
-         waited += RETURN_STEP_MS)
+    while (asked && g_get_monotonic_time() < end &&
+           (slots = machine_slots_in_use(m, slots)) != 0)
         g_usleep(RETURN_STEP_MS * 1000);
     return machine_slots_in_use(m, slots);
 }

@@ -47,8 +47,9 @@ struct PciBus {
     DeviceEnv *env;
     PciBus *root;      /* itself where bridge is NULL */
     PciDevice *bridge; /* that leads to it; NULL: the root */
-    bool closed;       /* config_lock: what is on it cannot be reached */
-    PciBus *next;      /* root: first of those behind bridges; set-up, config */
+    bool closed;  /* what is on it cannot be reached; under both locks, so that
+                    either is enough to look */
+    PciBus *next; /* root: first of those behind bridges; set-up, config */
     GMutex config_lock; /* L1 guards config bytes, BAR mappings, conflicts */
     bool conflicts;     /* a BAR could not be mapped: something is in the way */
     PciFunction functions[256]; /* .pdev: config_lock; the rest: intx_lock */
@@ -147,7 +148,7 @@ intx_update_locked(PciFunction *f)
     PciDevice *pdev = f->pdev;
     PciBus *root = pdev->bus->root;
     bool want = pdev->state->intx_level != 0 && !f->disabled && !f->direct &&
-                pdev->ids->interrupt_pin != 0;
+                !pdev->bus->closed && pdev->ids->interrupt_pin != 0;
     unsigned pirq = pirq_of(pdev);
 
     if (want == f->driven)
@@ -570,7 +571,9 @@ pci_bus_set_closed(PciBus *bus, bool closed)
 {
     if (closed == bus->closed)
         return;
+    g_mutex_lock(&bus->root->intx_lock);
     bus->closed = closed;
+    g_mutex_unlock(&bus->root->intx_lock);
     pci_bus_passes_changed(bus);
 }
 

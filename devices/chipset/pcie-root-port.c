@@ -6,7 +6,9 @@
  * and its power is on. A guest that has turned power and power indicator off has
  * let the card go. Vendor and device are those of a generic port that firmware
  * and systems know from QEMU. Left out: power faults, the latch (MRL), PME and
- * error messages, link speeds above the first, and all extended capabilities. */
+ * error messages, changes of the link's speed, and all extended capabilities. The
+ * port itself is as wide and as fast as any card may be: drivers take the least
+ * of the way for the card's limit. */
 #include "devices/chipset/pcie-root-port.h"
 
 #include "devices/bus/pci-bridge.h"
@@ -14,6 +16,7 @@
 #include "vmm/loop/loop.h"
 
 #define CAP_EXP             0x10
+#define MAX_CAPS            48u /* as many as fit */
 #define EXP_LEN             0x3cu
 #define EXP_FLAGS           0x02 /* offsets in the capability, section 7.8 */
 #define EXP_DEVICE_CAP      0x04
@@ -33,6 +36,10 @@
 #define FLAGS_ROOT_PORT     0x0142u /* version 2, type 4, with a slot */
 #define DEVICE_ROLE_ERRORS  0x8000u
 #define LINK_X1_FIRST_SPEED 0x0011u
+#define LINK_X32_16_GT      0x0204u
+#define LINK_UP_TO_16_GT    0x001eu
+#define LINK_SPEED          0x000fu
+#define LINK_WIDTH          0x03f0u
 #define LINK_REPORTS_ACTIVE 0x00100000u
 #define LINK_PORT_SHIFT     24
 #define LINK_DISABLE        0x0010u
@@ -64,9 +71,15 @@
 #define CONTROL_LINK          0x1000u
 #define CONTROL_WMASK         0x17ffu
 
+typedef enum {
+    ASKED_NOTHING,
+    ASKED,       /* the guest is to let the card go */
+    ASKED_LATER, /* so as soon as it has turned the power on */
+} Asked;
+
 typedef struct {
     PciState pci;
-    guint8 asked; /* the guest is to let the card go */
+    guint8 asked; /* Asked */
 } RootPortState;
 
 typedef struct {
@@ -81,6 +94,7 @@ typedef struct {
     bool told;    /* the guest was sent a message for what it is asked */
     Timer *timer; /* brings an ejected card to the loop */
     bool ejected; /* config lock: not yet told to the owner */
+    bool going;   /* config lock: the owner has not yet said that it went */
     void (*on_eject)(void *data, unsigned number);
     void *on_eject_data;
 } RootPort;
@@ -150,6 +164,26 @@ add_events(RootPort *d, unsigned events)
     set_reg(d, EXP_SLOT_STATUS, reg(d, EXP_SLOT_STATUS) | events);
 }
 
+/* Speed and width of the link by the card's register, which does not change; of
+ * a card that has none, the least. */
+static unsigned
+link_of_card(const RootPort *d)
+{
+    const PciDevice *card = pci_bus_find(d->behind, 0);
+    unsigned at = card != NULL ? card->initial[PCI_CAPABILITY_LIST] & ~3u : 0;
+    unsigned link = 0;
+
+    for (unsigned n = 0; at != 0 && n < MAX_CAPS; n++) {
+        if (card->initial[at] == CAP_EXP &&
+            at + EXP_LINK_STATUS + 2 <= PCI_CONFIG_SIZE)
+            link = pci_get16(card->initial, at + EXP_LINK_STATUS);
+        at = card->initial[at + 1] & ~3u;
+    }
+    if ((link & LINK_SPEED) == 0 || (link & LINK_WIDTH) == 0)
+        return LINK_X1_FIRST_SPEED;
+    return link & (LINK_SPEED | LINK_WIDTH);
+}
+
 /* Returns the event when the link came or went. */
 static unsigned
 update_link(RootPort *d)
@@ -158,7 +192,7 @@ update_link(RootPort *d)
     bool up = is_present(d) &&
               (reg(d, EXP_SLOT_CONTROL) & CONTROL_POWER_OFF) == 0 &&
               (reg(d, EXP_LINK_CONTROL) & LINK_DISABLE) == 0;
-    unsigned now = LINK_X1_FIRST_SPEED | (up ? LINK_ACTIVE : 0);
+    unsigned now = up ? link_of_card(d) | LINK_ACTIVE : LINK_X1_FIRST_SPEED;
 
     set_reg(d, EXP_LINK_STATUS, now);
     pci_bus_set_closed(d->behind, !up);
@@ -174,7 +208,7 @@ set_present(RootPort *d, bool present)
         return;
     set_reg(d, EXP_SLOT_STATUS,
             status | EVENT_PRESENCE | (present ? STATUS_PRESENT : 0));
-    d->s.asked = 0;
+    d->s.asked = ASKED_NOTHING;
     add_events(d, update_link(d));
 }
 
@@ -182,7 +216,7 @@ static void
 eject(RootPort *d)
 {
     set_present(d, false);
-    d->ejected = true;
+    d->ejected = d->going = true;
     timer_arm(d->timer, 0);
 }
 
@@ -212,6 +246,7 @@ pcie_root_port_inserted(Device *dev)
 
     g_mutex_lock(lock_of(d));
     off = (reg(d, EXP_SLOT_CONTROL) & CONTROL_POWER_OFF) != 0;
+    d->going = false;
     set_present(d, true);
     add_events(d, off ? EVENT_BUTTON : 0);
     update_irq(d);
@@ -224,13 +259,22 @@ pcie_root_port_removed(Device *dev)
     RootPort *d = DEVICE_OF(RootPort, dev);
 
     g_mutex_lock(lock_of(d));
+    d->going = false;
     set_present(d, false);
     update_irq(d);
     g_mutex_unlock(lock_of(d));
 }
 
-/* Pressed again while the power indicator blinks, the button would take the
- * request back. */
+static void
+press_to_remove(RootPort *d)
+{
+    d->s.asked = ASKED;
+    add_events(d, EVENT_BUTTON);
+}
+
+/* Pressed while the power indicator blinks, the button would take back what was
+ * asked for before, be it that the card comes: then the guest is asked when it
+ * has come. */
 void
 pcie_root_port_request_removal(Device *dev)
 {
@@ -241,8 +285,9 @@ pcie_root_port_request_removal(Device *dev)
     if (is_present(d) && is_off(control)) {
         eject(d);
     } else if (is_present(d) && (control & CONTROL_LED) != CONTROL_LED_BLINK) {
-        d->s.asked = 1;
-        add_events(d, EVENT_BUTTON);
+        press_to_remove(d);
+    } else if (is_present(d) && d->s.asked == ASKED_NOTHING) {
+        d->s.asked = ASKED_LATER;
     }
     update_irq(d);
     g_mutex_unlock(lock_of(d));
@@ -299,10 +344,15 @@ root_port_config_written(PciDevice *pdev, unsigned offset, unsigned size,
     if (touches(d, offset, size, EXP_LINK_CONTROL))
         add_events(d, update_link(d));
     if (touches(d, offset, size, EXP_SLOT_CONTROL)) {
-        bool was_off = is_off(control_before(d, offset, size, old));
+        guint16 before = control_before(d, offset, size, old);
+        guint16 now = reg(d, EXP_SLOT_CONTROL);
         add_events(d, update_link(d) | EVENT_COMMAND);
-        if (is_present(d) && !was_off && is_off(reg(d, EXP_SLOT_CONTROL)))
+        if (is_present(d) && !is_off(before) && is_off(now))
             eject(d);
+        else if (d->s.asked == ASKED_LATER &&
+                 (before & CONTROL_LED) == CONTROL_LED_BLINK &&
+                 (now & CONTROL_LED) == CONTROL_LED_ON)
+            press_to_remove(d);
     }
     update_irq(d);
 }
@@ -333,14 +383,14 @@ fill_capability(RootPort *d)
     pci_put16(w, cap + EXP_DEVICE_CONTROL, 0x7fff);
     pci_put16(d->pci.w1cmask, cap + EXP_DEVICE_STATUS, 0x000f);
     pci_put32(c, cap + EXP_LINK_CAP,
-              LINK_X1_FIRST_SPEED | LINK_REPORTS_ACTIVE |
+              LINK_X32_16_GT | LINK_REPORTS_ACTIVE |
                   d->number << LINK_PORT_SHIFT);
     pci_put16(c, cap + EXP_LINK_STATUS, LINK_X1_FIRST_SPEED);
     pci_put16(w, cap + EXP_LINK_CONTROL, 0x00d3);
     pci_put16(w, cap + EXP_ROOT_CONTROL, 0x000f);
     pci_put32(d->pci.w1cmask, cap + EXP_ROOT_STATUS, 0x00010000);
-    pci_put32(c, cap + EXP_LINK_CAP2, 0x00000002);
-    pci_put16(c, cap + EXP_LINK_CONTROL2, 0x0001);
+    pci_put32(c, cap + EXP_LINK_CAP2, LINK_UP_TO_16_GT);
+    pci_put16(c, cap + EXP_LINK_CONTROL2, LINK_X32_16_GT & LINK_SPEED);
     pci_put16(w, cap + EXP_LINK_CONTROL2, 0x000f);
     fill_slot(d);
 }
@@ -402,16 +452,16 @@ static void
 root_port_reset(Device *dev, ResetKind kind)
 {
     RootPort *d = DEVICE_OF(RootPort, dev);
-    bool asked = d->s.asked != 0;
+    bool asked = d->s.asked != ASKED_NOTHING;
 
     pci_device_reset(&d->pci);
     update_msi(d);
     g_mutex_lock(lock_of(d));
-    d->s.asked = 0;
+    d->s.asked = ASKED_NOTHING;
     d->told = false;
     if (asked)
         eject(d);
-    else if (!d->ejected && pci_bus_find(d->behind, 0) != NULL)
+    else if (!d->going && pci_bus_find(d->behind, 0) != NULL)
         power_up(d);
     (void) update_link(d);
     pci_bus_passes_changed(d->behind);
@@ -428,6 +478,8 @@ root_port_restored(Device *dev)
     update_msi(d);
     g_mutex_lock(lock_of(d));
     d->told = asks(d); /* that message is on its way */
+    if (pci_bus_find(d->behind, 0) == NULL)
+        set_present(d, false);
     (void) update_link(d);
     pci_bus_passes_changed(d->behind);
     update_irq(d);
@@ -449,10 +501,10 @@ root_port_is_quiet(Device *dev)
 static bool
 root_port_check(const void *state, GError **error)
 {
-    if (((const RootPortState *) state)->asked <= 1)
+    if (((const RootPortState *) state)->asked <= ASKED_LATER)
         return true;
     g_set_error(error, CARREL_STATE_ERROR, CARREL_STATE_ERROR_INVALID,
-                "pcie-root-port: 'asked' is neither 0 nor 1");
+                "pcie-root-port: 'asked' is none of 0, 1 and 2");
     return false;
 }
 

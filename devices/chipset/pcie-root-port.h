@@ -18,7 +18,8 @@ void pcie_root_port_inserted(Device *dev);
 /* Presses the slot's attention button: whether and when the guest lets the card
  * go is its affair. One that has turned the slot's power off has done so. */
 void pcie_root_port_request_removal(Device *dev);
-/* The card went without the guest's consent: it is told. */
+/* The card went: the guest is told if that was without its consent. After each
+ * ejected(), too; until then a reset shows no card. */
 void pcie_root_port_removed(Device *dev);
 /* ejected() runs on the loop thread, without a lock, when the guest has let the
  * card go, and at a reset if it was asked to; number: the option "slot". Set-up

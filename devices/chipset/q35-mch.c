@@ -105,32 +105,39 @@ window_base(guint64 bar, unsigned length)
     return bar & mask;
 }
 
-/* Below the fixed addresses: a guest must not hide those by it. */
+static void
+set_ecam(Q35Mch *d, guint32 ecam)
+{
+    atomic_store_explicit(&d->ecam, ecam, memory_order_relaxed);
+}
+
+/* Below the fixed addresses: a guest must not hide those by it. A window that has
+ * no place there is nowhere, not where it was. */
 static void
 update_window(Q35Mch *d)
 {
     IoSpace *mmio = d->pci.dev.env->mmio;
     guint64 bar = pciexbar(d);
     unsigned length = (bar & PCIEXBAR_LENGTH) >> 1;
-    bool enabled =
-        (bar & PCIEXBAR_ENABLE) != 0 && length < G_N_ELEMENTS(window_len);
     Gpa base = window_base(bar, length);
+    bool enabled = (bar & PCIEXBAR_ENABLE) != 0 &&
+                   length < G_N_ELEMENTS(window_len) && base != 0;
 
     for (unsigned i = 0; i < G_N_ELEMENTS(window_len); i++)
         if ((i != length || !enabled) && io_region_is_mapped(d->windows[i]))
             io_unmap(mmio, d->windows[i]);
-    atomic_store_explicit(
-        &d->ecam,
-        enabled && length == 0 && base < LIMIT_32 ? (guint32) base : 0,
-        memory_order_relaxed);
-    if (!enabled || base == 0)
-        return;
-    int ret = io_map(mmio, d->windows[length], base, -1);
-    if (ret < 0)
+    int ret = enabled ? io_map(mmio, d->windows[length], base, -1) : 0;
+    if (ret < 0) {
+        if (io_region_is_mapped(d->windows[length]))
+            io_unmap(mmio, d->windows[length]);
         device_guest_error(
             &d->pci.dev,
             "configuration space cannot be at 0x%" G_GINT64_MODIFIER "x: %s",
             base, g_strerror(-ret));
+    }
+    set_ecam(d, enabled && ret == 0 && length == 0 && base < LIMIT_32
+                    ? (guint32) base
+                    : 0);
 }
 
 /* ---- registers ---- */

@@ -35,6 +35,8 @@
 #define EXP_TYPE_INTEGRATED 0x0090u /* root complex integrated endpoint */
 #define EXP_LINK            0x0cu   /* link and slot and root registers */
 #define EXP_LINK_CONTROL    0x10u
+#define EXP_LINK_STATUS     0x12u
+#define EXP_X1_FIRST_SPEED  0x0011u
 #define EXP_DEVICE2         0x24u
 #define EXP_LINK2           0x2cu
 #define EXP_V1_LEN          0x14u
@@ -147,10 +149,27 @@ fill_msix(VfioPci *d, unsigned at)
     return true;
 }
 
+/* A part of the host's chip set has no link, but behind a root port there is one.
+ * By version 1 it need not even have the registers; it stays what it is then. */
+static void
+fill_new_endpoint(VfioPci *d, unsigned at, unsigned end)
+{
+    guint8 *c = d->pci.initial;
+    guint16 flags = pci_get16(c, at + EXP_FLAGS);
+
+    pci_put16(c, at + EXP_FLAGS, (guint16) (flags & ~EXP_TYPE));
+    hide(d, at + EXP_LINK, MIN(end, at + EXP_DEVICE2) - (at + EXP_LINK));
+    pci_put32(c, at + EXP_LINK, EXP_X1_FIRST_SPEED);
+    pci_put16(c, at + EXP_LINK_STATUS, EXP_X1_FIRST_SPEED);
+    if (end > at + EXP_LINK2)
+        hide(d, at + EXP_LINK2, end - (at + EXP_LINK2));
+}
+
 /* Behind a root port the guest sees an endpoint, whose link is as it was when the
  * machine started: it is the host's to change. Else there is no link, and the
- * guest sees a device that is part of its chip set. Device control is the device's own: the kernel carries out function
- * level resets and keeps what must be kept. */
+ * guest sees a device that is part of its chip set. Device control is the
+ * device's own: the kernel carries out function level resets and keeps what must
+ * be kept. */
 static bool
 fill_exp(VfioPci *d, unsigned at)
 {
@@ -162,6 +181,8 @@ fill_exp(VfioPci *d, unsigned at)
 
     own(d, at, 4);
     d->is_express = true;
+    if (type == EXP_TYPE_INTEGRATED && v2 && pci_bus_bridge(d->pci.bus) != NULL)
+        fill_new_endpoint(d, at, end);
     if (type != EXP_TYPE_ENDPOINT && type != EXP_TYPE_LEGACY)
         return true;
     if (pci_bus_bridge(d->pci.bus) != NULL) {

@@ -246,6 +246,27 @@ test_intx(void)
     teardown(&f);
 }
 
+/* What it asks for does not come through, and does when there is a link again. */
+static void
+test_intx_without_link(void)
+{
+    Fixture f;
+    unsigned pirq = 99;
+
+    setup_filled(&f);
+    pci_bus_set_irq_router(f.bus, set_pirq, &pirq);
+    pci_set_intx(&f.card, true);
+    CU_ASSERT_EQUAL(pirq, 3);
+    put(&f, CAP + 0x10, 0x0010, 2); /* link disable */
+    CU_ASSERT_EQUAL(pirq, 99);
+    put(&f, CAP + 0x10, 0, 2);
+    CU_ASSERT_EQUAL(pirq, 3);
+    put(&f, SLOT_CONTROL, OFF, 2);
+    CU_ASSERT_EQUAL(pirq, 99);
+    pci_bus_set_irq_router(f.bus, NULL, NULL);
+    teardown(&f);
+}
+
 static void
 test_filled_at_start(void)
 {
@@ -255,6 +276,27 @@ test_filled_at_start(void)
     CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0x0040); /* and no event */
     CU_ASSERT_EQUAL(get(&f, SLOT_CONTROL, 2), ON | 0x00c0);
     CU_ASSERT_EQUAL(get(&f, LINK_STATUS, 2), 0x2011);
+    teardown(&f);
+}
+
+/* The port is no limit, and its link is the card's: x16 at 8 GT/s. */
+static void
+test_link(void)
+{
+    Fixture f;
+
+    setup(&f);
+    set_up(&f);
+    CU_ASSERT_EQUAL(get(&f, CAP + 0x0c, 4), 4u << 24 | 0x00100204);
+    CU_ASSERT_EQUAL(get(&f, CAP + 0x2c, 4), 0x1e);
+    put(&f, SLOT_CONTROL, ON, 2);
+    put_card_in(&f);
+    unsigned cap = pci_add_capability(&f.card, 0x10, 0x3c);
+    pci_put16(f.card.initial, cap + 0x12, 0x1103);
+    pcie_root_port_inserted(f.dev);
+    CU_ASSERT_EQUAL(get(&f, LINK_STATUS, 2), 0x2103);
+    pcie_root_port_removed(f.dev);
+    CU_ASSERT_EQUAL(get(&f, LINK_STATUS, 2), 0x0011);
     teardown(&f);
 }
 
@@ -327,6 +369,31 @@ test_goes(void)
     teardown(&f);
 }
 
+/* Put in, and to go again while the guest still waits whether the button is
+ * pressed again: it is asked when the power is on, and once. */
+static void
+test_goes_soon(void)
+{
+    Fixture f;
+
+    setup(&f);
+    set_up(&f);
+    put_card_in(&f);
+    pcie_root_port_inserted(f.dev);
+    put(&f, SLOT_STATUS, 0x0009, 2);
+    put(&f, SLOT_CONTROL, BLINKS | 0x0400, 2);
+    pcie_root_port_request_removal(f.dev);
+    put(&f, SLOT_CONTROL, BLINKS, 2);
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2) & 1, 0);
+    put(&f, SLOT_CONTROL, ON, 2);
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2) & 1, 1);
+    put(&f, SLOT_STATUS, 0x0001, 2);
+    put(&f, SLOT_CONTROL, BLINKS, 2);
+    put(&f, SLOT_CONTROL, ON, 2); /* no, it says */
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2) & 1, 0);
+    teardown(&f);
+}
+
 static void
 test_pulled(void)
 {
@@ -358,6 +425,26 @@ test_reset_ejects(void)
     device_reset(f.dev, RESET_COLD);
     fake_advance(f.vm, 0);
     CU_ASSERT_EQUAL(f.ejected, 1);
+    teardown(&f);
+}
+
+/* The owner was told, and has not yet taken it out. */
+static void
+test_reset_amid_ejection(void)
+{
+    Fixture f;
+
+    setup_filled(&f);
+    put(&f, SLOT_CONTROL, OFF, 2);
+    fake_advance(f.vm, 0);
+    CU_ASSERT_EQUAL(f.ejected, 1);
+    device_reset(f.dev, RESET_COLD);
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0);
+    take_card_out(&f);
+    pcie_root_port_removed(f.dev);
+    put_card_in(&f);
+    device_reset(f.dev, RESET_COLD); /* it comes with the guest's start */
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0x0040);
     teardown(&f);
 }
 
@@ -401,17 +488,41 @@ test_saved(void)
     teardown(&f);
 }
 
+/* Presence and link have gone, and the guest is told. */
+static void
+test_restored_without_card(void)
+{
+    Fixture f;
+    g_autoptr(GByteArray) state = g_byte_array_new();
+
+    setup_filled(&f);
+    device_save(f.dev, state);
+    take_card_out(&f);
+    g_autoptr(GBytes) bytes = g_bytes_new(state->data, state->len);
+    CU_ASSERT_TRUE(device_restore(f.dev, bytes, NULL));
+    CU_ASSERT_EQUAL(get(&f, SLOT_STATUS, 2), 0x0108);
+    CU_ASSERT_EQUAL(get(&f, LINK_STATUS, 2), 0x0011);
+    teardown(&f);
+}
+
 CU_MAIN("pcie-root-port", {"it_is_a_bridge_with_a_slot", test_header},
         {"a_card_is_on_the_bus_that_the_bridge_was_given", test_numbers},
         {"a_card_is_where_a_window_passes_it", test_windows},
         {"a_card_is_master_only_by_its_bridge", test_master},
         {"a_cards_pin_is_the_ports", test_intx},
+        {"a_cards_pin_is_not_driven_without_a_link", test_intx_without_link},
         {"a_card_that_is_there_has_power", test_filled_at_start},
+        {"the_link_is_as_fast_and_wide_as_the_card", test_link},
         {"a_card_that_comes_is_told_and_has_a_link_with_power", test_comes},
         {"a_card_that_comes_to_a_slot_with_power_has_a_link",
          test_comes_to_power},
         {"a_card_goes_when_the_guest_turns_it_off", test_goes},
+        {"a_card_that_is_to_go_as_it_comes_is_asked_for_then", test_goes_soon},
         {"a_card_that_is_pulled_is_told", test_pulled},
         {"a_reset_lets_go_what_was_asked_for", test_reset_ejects},
+        {"a_reset_shows_no_card_that_the_owner_takes_out",
+         test_reset_amid_ejection},
         {"one_message_for_all_that_is_new", test_message},
-        {"a_restored_slot_has_its_card", test_saved})
+        {"a_restored_slot_has_its_card", test_saved},
+        {"a_restored_slot_without_its_card_is_empty",
+         test_restored_without_card})

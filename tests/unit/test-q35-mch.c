@@ -5,6 +5,7 @@
 #include "devices/chipset/q35-mch.h"
 #include "tests/unit/cu-main.h"
 #include "tests/unit/fake-vm.h"
+#include "vmm/io/io.h"
 
 #define WINDOW 0xb0000000u
 
@@ -92,6 +93,33 @@ test_window(void)
     teardown(&f);
 }
 
+/* Enabled at 0, or where something of the same rank is. */
+static void
+test_no_place(void)
+{
+    static const IoOps ops;
+    Fixture f;
+
+    setup(&f);
+    GMutex *lock = pci_bus_config_lock(f.bus);
+    IoRegion *other = io_region_new("other", &ops, &f, lock, 4096);
+    CU_ASSERT_EQUAL(io_map(f.vm->env.mmio, other, 0xe0001000, -1), 0);
+    put(&f, 0x60, WINDOW | 1);
+    put(&f, 0x60, 1);
+    CU_ASSERT_EQUAL(fake_mmio_read(f.vm, WINDOW, 4), 0xffffffff);
+    CU_ASSERT_EQUAL(q35_mch_ecam(f.dev), 0);
+    put(&f, 0x60, WINDOW | 1);
+    put(&f, 0x60, 0xe0000001);
+    CU_ASSERT_EQUAL(fake_mmio_read(f.vm, WINDOW, 4), 0xffffffff);
+    CU_ASSERT_EQUAL(fake_mmio_read(f.vm, 0xe0000000, 4), 0xffffffff);
+    CU_ASSERT_EQUAL(q35_mch_ecam(f.dev), 0);
+    put(&f, 0x60, WINDOW | 1);
+    CU_ASSERT_EQUAL(fake_mmio_read(f.vm, WINDOW, 4), 0x29c08086);
+    io_unmap(f.vm->env.mmio, other);
+    io_region_free(other);
+    teardown(&f);
+}
+
 /* Section 5.1.15: 01b is 128 MiB, 10b 64 MiB, 11b reserved. */
 static void
 test_short_windows(void)
@@ -151,6 +179,7 @@ test_smram_locks(void)
 
 CU_MAIN("q35-mch", {"mechanism_1_finds_it_and_no_other_bus", test_ids},
         {"pciexbar_shows_configuration_space_until_a_reset", test_window},
+        {"pciexbar_without_a_place_shows_nothing", test_no_place},
         {"pciexbar_may_be_shorter", test_short_windows},
         {"pam_shadows_the_bios", test_shadow},
         {"smram_closes_when_it_is_locked", test_smram_locks})

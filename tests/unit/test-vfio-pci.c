@@ -135,6 +135,48 @@ test_express(void)
     vfio_rig_end(&r);
 }
 
+static Device *
+put_behind_port(VfioRig *r)
+{
+    Device *port = device_new(&pcie_root_port_class, "port");
+
+    device_set_link(port, "bus", r->bus);
+    device_set_u64(port, "addr", PCI_DEVFN(4, 0), NULL);
+    fake_vm_realize(r->vm, port);
+    device_unrealize(r->dev);
+    device_set_link(r->dev, "bus", pcie_root_port_bus(port));
+    (void) device_set_u64(r->dev, "addr", 0, NULL);
+    fake_vm_realize(r->vm, r->dev);
+    return port;
+}
+
+static void
+make_integrated(VfioFake *fake)
+{
+    pci_put16(fake->fn[0].config, VF_EXP + 2, 0x0092);
+    pci_put32(fake->fn[0].config, VF_EXP + 0x0c, 0);
+    pci_put32(fake->fn[0].config, VF_EXP + 0x10, 0x00000003);
+}
+
+/* A part of the host's chip set has no link of its own; it is given one. */
+static void
+test_integrated_behind_a_port(void)
+{
+    VfioRig r;
+
+    vfio_rig_begin_with(&r, make_integrated);
+    Device *port = put_behind_port(&r);
+    PciBus *behind = pcie_root_port_bus(port);
+    CU_ASSERT_EQUAL(pci_config_get(behind, 0, VF_EXP + 2, 2), 0x0002);
+    CU_ASSERT_EQUAL(pci_config_get(behind, 0, VF_EXP + 0x0c, 4), 0x11);
+    CU_ASSERT_EQUAL(pci_config_get(behind, 0, VF_EXP + 0x10, 4), 0x00110000);
+    CU_ASSERT_EQUAL(pci_config_get(behind, 0, VF_EXP + 4, 4), 0x10008000);
+    device_free(r.dev);
+    r.dev = NULL;
+    device_free(port);
+    vfio_rig_end(&r);
+}
+
 /* Link capabilities as the fake card has them, link control without ASPM; the
  * rest of the capability as on bus 0. */
 static void
@@ -143,14 +185,7 @@ test_behind_a_port(void)
     VfioRig r;
 
     vfio_rig_begin_with(&r, give_link);
-    Device *port = device_new(&pcie_root_port_class, "port");
-    device_set_link(port, "bus", r.bus);
-    device_set_u64(port, "addr", PCI_DEVFN(4, 0), NULL);
-    fake_vm_realize(r.vm, port);
-    device_unrealize(r.dev);
-    device_set_link(r.dev, "bus", pcie_root_port_bus(port));
-    (void) device_set_u64(r.dev, "addr", 0, NULL);
-    fake_vm_realize(r.vm, r.dev);
+    Device *port = put_behind_port(&r);
     PciBus *behind = pcie_root_port_bus(port);
     CU_ASSERT_EQUAL(pci_config_get(behind, 0, VF_EXP + 2, 2), 0x0002);
     CU_ASSERT_EQUAL(pci_config_get(behind, 0, VF_EXP + 0x0c, 4), 0x0043f842);
@@ -787,6 +822,8 @@ CU_MAIN("vfio-pci", {"the_guest_sees_the_devices_ids", test_ids},
         {"an_endpoint_becomes_part_of_the_chip_set", test_express},
         {"behind_a_root_port_it_is_an_endpoint_with_a_link",
          test_behind_a_port},
+        {"a_part_of_the_chip_set_behind_a_port_is_an_endpoint",
+         test_integrated_behind_a_port},
         {"vendor_bytes_are_the_devices", test_vendor_bytes},
         {"wild_writes_do_not_reach_what_is_the_hosts", test_wild_writes},
         {"a_bar_is_memory_of_cpus_alone", test_direct_memory},
