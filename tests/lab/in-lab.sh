@@ -130,16 +130,26 @@ skip_where_qemu_aborts() {
     done
 }
 
-run_lab "$@"
-skip_where_qemu_aborts "$@"
-unproven "$@"
-if [ ${#again[@]} -gt 0 ]; then
-    # An emulator of a processor that runs a hypervisor is not as steady as a
-    # processor: what failed has a second try in a new lab, in the open.
-    tell_first_try "${again[@]}"
-    run_lab "${again[@]}"
-    skip_where_qemu_aborts "${again[@]}"
-fi
+# An emulator of a processor that runs a hypervisor is not as steady as a
+# processor: what failed has a second try in a new lab, in the open. A lab that
+# was lost says nothing about its tests, so those have a few.
+declare -A failed=()
+left=("$@")
+for ((labs = 0; labs < 4 && ${#left[@]} > 0; labs++)); do
+    [ $labs = 0 ] || tell_first_try "${left[@]}"
+    run_lab "${left[@]}"
+    skip_where_qemu_aborts "${left[@]}"
+    unproven "${left[@]}"
+    left=()
+    for test in "${again[@]}"; do
+        file=$(file_of "$test")
+        if [ -e "$file" ] || { [ -e "$file.new" ] &&
+            grep -qs '^lab: timed out' "$results/lab.log"; }; then
+            failed[$test]=$((${failed[$test]:-0} + 1))
+        fi
+        [ "${failed[$test]:-0}" -ge 2 ] || left+=("$test")
+    done
+done
 
 for test; do
     file=$(file_of "$test")
