@@ -3,7 +3,6 @@
  * controller still works. */
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tests/unit/uhci-rig.h"
 
@@ -22,18 +21,6 @@ init(void)
     fake = (FakeUsb *) device_new(&fake_usb_class, "fake0");
     fake->usb.speed = USB_SPEED_FULL;
     uhci_rig_plug(&rig, &fake->usb.dev, 0);
-}
-
-static void
-complete_oldest(uint8_t how)
-{
-    if (fake->n_async == 0)
-        return;
-    UsbPacket *p = fake->last[0];
-    fake->n_async--;
-    memmove(fake->last, fake->last + 1, fake->n_async * sizeof fake->last[0]);
-    p->result = how % 3 == 0 ? USB_OK : how % 3 == 1 ? USB_STALL : USB_FAILED;
-    usb_packet_done(p);
 }
 
 static void
@@ -64,7 +51,7 @@ step(const uint8_t *d)
         fake->result = (UsbResult) (d[1] % (USB_FAILED + 1));
         fake->actual = d[2] * 16u;
         break;
-    case 5: complete_oldest(d[1]); break;
+    case 5: fake_usb_complete_oldest(fake, d[1]); break;
     case 6: ur_frames(&rig, d[1] & 63u); break;
     default: usb_device_ready(&fake->usb, d[1]); break;
     }

@@ -3,7 +3,6 @@
  * reset the controller still works. */
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tests/unit/xhci-rig.h"
 
@@ -32,18 +31,6 @@ set_up(void)
     (void) xr_configure(&rig, 5, EP_ISOCH | EP_IN);
 }
 
-static void
-complete_oldest(uint8_t how)
-{
-    if (fake->n_async == 0)
-        return;
-    UsbPacket *p = fake->last[0];
-    fake->n_async--;
-    memmove(fake->last, fake->last + 1, fake->n_async * sizeof fake->last[0]);
-    p->result = how % 3 == 0 ? USB_OK : how % 3 == 1 ? USB_STALL : USB_FAILED;
-    usb_packet_done(p);
-}
-
 /* Seven bytes. */
 static void
 step(const uint8_t *d)
@@ -64,7 +51,7 @@ step(const uint8_t *d)
         fake->result = (UsbResult) (d[1] % (USB_FAILED + 1));
         fake->actual = d[2] * 16u;
         break;
-    case 5: complete_oldest(d[1]); break;
+    case 5: fake_usb_complete_oldest(fake, d[1]); break;
     case 6:
         (void) xr_command(&rig, XR_INPUT + 16u * (d[2] & 3), word,
                           (guint32) (9 + d[1] % 9) << 10 |

@@ -1,6 +1,8 @@
 /* tests/unit/fake-usb.c - see fake-usb.h. */
 #include "tests/unit/fake-usb.h"
 
+#include <string.h>
+
 static void
 fake_bus_reset(UsbDevice *dev)
 {
@@ -75,3 +77,15 @@ const DeviceClass fake_usb_class = {
     .unrealize = fake_unrealize,
     .reset = fake_reset,
 };
+
+void
+fake_usb_complete_oldest(FakeUsb *fake, guint8 how)
+{
+    if (fake->n_async == 0)
+        return;
+    UsbPacket *p = fake->last[0];
+    fake->n_async--;
+    memmove(fake->last, fake->last + 1, fake->n_async * sizeof fake->last[0]);
+    p->result = how % 3 == 0 ? USB_OK : how % 3 == 1 ? USB_STALL : USB_FAILED;
+    usb_packet_done(p);
+}

@@ -15,3 +15,7 @@ typedef struct {
     guint8 address;
 } FakeUsb;
 extern const DeviceClass fake_usb_class;
+
+/* The oldest that is under way, if any, ends: well, with a stall, or not; by how
+ * modulo 3. */
+void fake_usb_complete_oldest(FakeUsb *fake, guint8 how);

@@ -6,40 +6,10 @@
 #include "app/assemble-internal.h"
 #include "devices/usb/usb-hub.h"
 #include "tests/unit/cu-main.h"
+#include "tests/unit/idle-cpu.h"
 #include "vmm/loop/loop.h"
 
 extern const DeviceClass usb_hub_class, usb_host_class;
-
-/* ---- a CPU backend that is never run ---- */
-
-struct CpuBackend {
-    int unused;
-};
-
-static CpuBackend *
-idle_open(const CpuConfig *config, IoSpace *ports, IoSpace *mmio,
-          GError **error)
-{
-    return g_new0(CpuBackend, 1);
-}
-
-static void
-idle_close(CpuBackend *b)
-{
-    g_free(b);
-}
-
-static const MemBackendOps no_memory;
-static const IrqBackendOps no_lines;
-static const IoBackendOps no_doorbells;
-static const CpuBackendOps idle_ops = {
-    .name = "idle",
-    .open = idle_open,
-    .close = idle_close,
-    .mem = &no_memory,
-    .irq = &no_lines,
-    .io = &no_doorbells,
-};
 
 /* ---- a controller that does nothing ---- */
 
