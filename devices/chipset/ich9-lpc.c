@@ -10,12 +10,11 @@
  * nothing), decode ranges, SMI sources. */
 #include "devices/chipset/ich9-lpc.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "devices/chipset/ich9-pm.h"
+#include "devices/chipset/pirq-router.h"
 #include "devices/chipset/reset-control.h"
-#include "vmm/irq/irq.h"
 
 #define LPC_PMBASE      0x40
 #define LPC_PMBASE_MASK 0xff80u
@@ -23,8 +22,6 @@
 #define LPC_ACPI_EN     0x80
 #define LPC_RCBA        0xf0
 #define FIRST_OWN_PINS  25u
-/* 3..7, 9..12, 14 and 15; the others are reserved */
-#define ROUTABLE_IRQS 0xdef8u
 
 typedef struct {
     PciState pci;
@@ -36,10 +33,7 @@ typedef struct {
     PciDevice pci;
     Ich9LpcState s;
     Ich9Pm pm;
-    IrqLine *lines[IRQ_PINS];
-    /* Read under the bus's INTx lock, written under its config lock. */
-    _Atomic guint8 routes[ICH9_PIRQS];
-    bool levels[ICH9_PIRQS]; /* INTx lock: as the bus told us */
+    PirqRouter pirqs;
 } Ich9Lpc;
 
 static const PciIds ich9_lpc_ids = {
@@ -60,59 +54,12 @@ ich9_lpc_pirq(unsigned slot, unsigned pin)
     return slot < FIRST_OWN_PINS ? 4 + ((slot + pin) & 3) : pin & 3;
 }
 
-static unsigned
-route_reg(unsigned pirq)
-{
-    return pirq < 4 ? ICH9_LPC_PIRQA + pirq : ICH9_LPC_PIRQE + pirq - 4;
-}
-
-/* The 8259s' input, or -1. */
-static int
-pic_input(Ich9Lpc *d, unsigned pirq)
-{
-    guint8 route = atomic_load_explicit(&d->routes[pirq], memory_order_relaxed);
-    guint8 irq = route & 0xf;
-
-    return (route & ICH9_PIRQ_OFF) == 0 && (ROUTABLE_IRQS >> irq & 1) != 0 ? irq
-                                                                           : -1;
-}
-
-static void
-set_pirq(void *data, unsigned pirq, bool level)
-{
-    Ich9Lpc *d = data;
-    guint32 asserted = 0;
-
-    d->levels[pirq] = level;
-    for (unsigned i = 0; i < ICH9_PIRQS; i++) {
-        int irq = pic_input(d, i);
-        if (!d->levels[i])
-            continue;
-        asserted |= 1u << (ICH9_FIRST_GSI + i);
-        if (irq >= 0)
-            asserted |= 1u << irq;
-    }
-    for (unsigned pin = 0; pin < IRQ_PINS; pin++)
-        if (d->lines[pin] != NULL)
-            irq_line_set(d->lines[pin], (asserted >> pin & 1) != 0);
-}
-
-/* Systems that use the IOAPIC turn the routes to the 8259s off. */
-static int
-route_pirq(void *data, unsigned pirq)
-{
-    int irq = pic_input(data, pirq);
-
-    return irq >= 0 ? irq : (int) (ICH9_FIRST_GSI + pirq);
-}
-
 static void
 update_routes(Ich9Lpc *d)
 {
-    for (unsigned i = 0; i < ICH9_PIRQS; i++)
-        atomic_store_explicit(&d->routes[i], d->s.pci.config[route_reg(i)],
-                              memory_order_relaxed);
-    pci_bus_refresh_irqs(d->pci.bus);
+    const guint8 *c = d->s.pci.config;
+
+    pirq_router_update(&d->pirqs, c + ICH9_LPC_PIRQA, c + ICH9_LPC_PIRQE);
 }
 
 /* ---- registers ---- */
@@ -181,8 +128,8 @@ fill_config(PciDevice *pdev)
     c[0x48] = 0x01;                 /* GPIOBASE */
     pci_put32(w, 0x48, 0xff80);
     w[0x4c] = 0x10; /* GPIO_CNTL */
-    memset(c + ICH9_LPC_PIRQA, ICH9_PIRQ_OFF, 4);
-    memset(c + ICH9_LPC_PIRQE, ICH9_PIRQ_OFF, 4);
+    memset(c + ICH9_LPC_PIRQA, PIRQ_ROUTE_OFF, 4);
+    memset(c + ICH9_LPC_PIRQE, PIRQ_ROUTE_OFF, 4);
     memset(w + ICH9_LPC_PIRQA, 0x8f, 4);
     memset(w + ICH9_LPC_PIRQE, 0x8f, 4);
     memset(w + 0x80, 0xff, 0x20); /* decode ranges */
@@ -199,14 +146,8 @@ ich9_lpc_realize(Device *dev, DeviceEnv *env, GError **error)
         return false;
     fill_config(&d->pci);
     d->pci.config_written = ich9_lpc_config_written;
-    for (unsigned pin = 0; pin < IRQ_PINS; pin++)
-        if (pin >= ICH9_FIRST_GSI || (ROUTABLE_IRQS >> pin & 1) != 0)
-            d->lines[pin] = irq_line_new(env, pin);
-    for (unsigned i = 0; i < ICH9_PIRQS; i++)
-        atomic_init(&d->routes[i], ICH9_PIRQ_OFF);
     pci_bus_set_irq_map(d->pci.bus, ICH9_PIRQS, ich9_lpc_pirq);
-    pci_bus_set_irq_router(d->pci.bus, set_pirq, d);
-    pci_bus_set_irq_route(d->pci.bus, route_pirq);
+    pirq_router_realize(&d->pirqs, &d->pci, ICH9_PIRQS, ICH9_FIRST_GSI);
     return ich9_pm_realize(&d->pm, dev, &d->s.pm, error);
 }
 
@@ -215,10 +156,7 @@ ich9_lpc_unrealize(Device *dev)
 {
     Ich9Lpc *d = DEVICE_OF(Ich9Lpc, dev);
 
-    if (d->lines[ICH9_FIRST_GSI] != NULL)
-        pci_bus_set_irq_router(d->pci.bus, NULL, NULL);
-    for (unsigned pin = 0; pin < IRQ_PINS; pin++)
-        g_clear_pointer(&d->lines[pin], irq_line_free);
+    pirq_router_unrealize(&d->pirqs);
     ich9_pm_unrealize(&d->pm);
     pci_device_unrealize(&d->pci);
 }

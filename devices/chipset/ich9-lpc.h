@@ -26,7 +26,6 @@ unsigned ich9_lpc_pirq(unsigned slot, unsigned pin);
 #define ICH9_FIRST_GSI    16u  /* PIRQ A; the others follow */
 #define ICH9_LPC_PIRQA    0x60 /* routing registers A to D, ... */
 #define ICH9_LPC_PIRQE    0x68 /* ... E to H */
-#define ICH9_PIRQ_OFF     0x80
 #define ICH9_PM_GPE0      0x20 /* offsets among the power management ports */
 #define ICH9_PM_GPE0_LEN  16u
 #define ICH9_APM_PORT     0xb2

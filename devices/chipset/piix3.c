@@ -6,19 +6,14 @@
  * Left out: X-bus chip selects, SMI sources (registers are plain storage). */
 #include "devices/chipset/piix3.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "devices/bus/pci.h"
+#include "devices/chipset/pirq-router.h"
 #include "devices/chipset/reset-control.h"
-#include "vmm/irq/irq.h"
 
-#define PIIX3_PIRQRC     0x60 /* four bytes, section 2.3.8 */
-#define PIIX3_PIRQRC_OFF 0x80
-#define N_PIRQS          4
-#define N_IRQS           16
-/* 3..7, 9..12, 14 and 15; the others are reserved */
-#define ROUTABLE_IRQS 0xdef8u
+#define PIIX3_PIRQRC 0x60 /* four bytes, section 2.3.8 */
+#define N_PIRQS      4
 
 typedef struct {
     PciState pci;
@@ -28,10 +23,7 @@ typedef struct {
 typedef struct {
     PciDevice pci;
     Piix3State s;
-    IrqLine *lines[N_IRQS];
-    /* Read under the bus's INTx lock, written under its config lock. */
-    _Atomic guint8 routes[N_PIRQS];
-    bool levels[N_PIRQS]; /* INTx lock: as the bus told us */
+    PirqRouter pirqs;
 } Piix3;
 
 static const PciIds piix3_ids = {
@@ -44,42 +36,9 @@ static const PciIds piix3_ids = {
 };
 
 static void
-piix3_set_pirq(void *data, unsigned pirq, bool level)
-{
-    Piix3 *d = data;
-    guint32 asserted = 0;
-
-    d->levels[pirq] = level;
-    for (unsigned i = 0; i < N_PIRQS; i++) {
-        guint8 route =
-            atomic_load_explicit(&d->routes[i], memory_order_relaxed);
-        if (d->levels[i] && (route & PIIX3_PIRQRC_OFF) == 0)
-            asserted |= 1u << (route & 0xf);
-    }
-    for (unsigned irq = 0; irq < N_IRQS; irq++)
-        if (d->lines[irq] != NULL)
-            irq_line_set(d->lines[irq], (asserted >> irq & 1) != 0);
-}
-
-static int
-piix3_route_pirq(void *data, unsigned pirq)
-{
-    Piix3 *d = data;
-    guint8 route = atomic_load_explicit(&d->routes[pirq], memory_order_relaxed);
-    guint8 irq = route & 0xf;
-
-    return (route & PIIX3_PIRQRC_OFF) == 0 && d->lines[irq] != NULL
-               ? irq
-               : PCI_INTX_NOWHERE;
-}
-
-static void
 update_routes(Piix3 *d)
 {
-    for (unsigned i = 0; i < N_PIRQS; i++)
-        atomic_store_explicit(&d->routes[i], d->s.pci.config[PIIX3_PIRQRC + i],
-                              memory_order_relaxed);
-    pci_bus_refresh_irqs(d->pci.bus);
+    pirq_router_update(&d->pirqs, d->s.pci.config + PIIX3_PIRQRC, NULL);
 }
 
 static void
@@ -114,7 +73,7 @@ fill_config(PciDevice *pdev)
     pci_put16(pdev->wmask, PCI_COMMAND, 0x0108);
     c[0x4c] = 0x4d; /* ISA recovery time */
     c[0x4e] = 0x03; /* X-bus: RTC and keyboard selected */
-    memset(c + PIIX3_PIRQRC, PIIX3_PIRQRC_OFF, N_PIRQS);
+    memset(c + PIIX3_PIRQRC, PIRQ_ROUTE_OFF, N_PIRQS);
     c[0x69] = 0x02; /* top of memory */
     c[0x70] = 0x80; /* MBIRQ0 off */
     c[0x76] = 0x0c; /* DMA F channel selects */
@@ -134,13 +93,7 @@ piix3_realize(Device *dev, DeviceEnv *env, GError **error)
         return false;
     fill_config(&d->pci);
     d->pci.config_written = piix3_config_written;
-    for (unsigned irq = 0; irq < N_IRQS; irq++)
-        if ((ROUTABLE_IRQS >> irq & 1) != 0)
-            d->lines[irq] = irq_line_new(env, irq);
-    for (unsigned i = 0; i < N_PIRQS; i++)
-        atomic_init(&d->routes[i], PIIX3_PIRQRC_OFF);
-    pci_bus_set_irq_router(d->pci.bus, piix3_set_pirq, d);
-    pci_bus_set_irq_route(d->pci.bus, piix3_route_pirq);
+    pirq_router_realize(&d->pirqs, &d->pci, N_PIRQS, 0);
     return true;
 }
 
@@ -149,10 +102,7 @@ piix3_unrealize(Device *dev)
 {
     Piix3 *d = DEVICE_OF(Piix3, dev);
 
-    if (d->lines[3] != NULL)
-        pci_bus_set_irq_router(d->pci.bus, NULL, NULL);
-    for (unsigned irq = 0; irq < N_IRQS; irq++)
-        g_clear_pointer(&d->lines[irq], irq_line_free);
+    pirq_router_unrealize(&d->pirqs);
     pci_device_unrealize(&d->pci);
 }
 

@@ -7,6 +7,7 @@
  * SMBus, processors as devices (the MADT lists them). */
 #include "devices/chipset/hpet.h"
 #include "devices/chipset/piix4-pm.h"
+#include "devices/chipset/pirq-router.h"
 #include "devices/chipset/q35-mch.h"
 #include "devices/firmware/fw-cfg.h"
 #include "devices/machine/pc-acpi-internal.h"
@@ -64,9 +65,6 @@
 #define BAR_FIRST        0x80000000u /* at the lowest; the end of RAM if higher */
 #define BAR_LAST         0xfebfffffu
 #define DEFAULT_BITS     36u
-
-#define ROUTE_OFF        0x80u /* PIRQ route: to no interrupt */
-#define ROUTE_IRQ        0x0fu
 
 static const guint8 pci_irqs[] = {5, 10, 11};
 
@@ -372,7 +370,7 @@ add_link(Aml *aml, unsigned n)
     aml_name_buffer(aml, "NOW", current);
     aml_dword_field(aml, "NOW", 5, "NOWN");
     aml_method(aml, "_CRS", 0);
-    aml_and(aml, route, ROUTE_IRQ, "NOWN");
+    aml_and(aml, route, PIRQ_ROUTE_IRQ, "NOWN");
     aml_return(aml, "NOW");
     aml_end(aml);
     aml_method(aml, "_SRS", 1);
@@ -380,7 +378,7 @@ add_link(Aml *aml, unsigned n)
     aml_store(aml, "SET", route);
     aml_end(aml);
     aml_method(aml, "_DIS", 0);
-    aml_store_integer(aml, ROUTE_OFF, route);
+    aml_store_integer(aml, PIRQ_ROUTE_OFF, route);
     aml_end(aml);
     aml_end(aml);
     g_byte_array_unref(possible);
