@@ -1,4 +1,5 @@
-/* vmm/core/vm-internal.h - shared by vm.c (life cycle) and vcpu.c (threads). */
+/* vmm/core/vm-internal.h - shared by vm.c (the machine), vm-op.c (its life cycle)
+ * and vcpu.c (threads). */
 #pragma once
 
 #include <pthread.h>
@@ -118,13 +119,20 @@ void vm_unpark(Vm *vm);
 /* After a reset: blocked vCPUs may run again. Parked. */
 void vm_unblock(Vm *vm);
 
-/* vm.c: queues a request without a waiter. Any thread. */
+/* vm-op.c. The loop is there; before it is freed. */
+void vm_ops_init(Vm *vm);
+void vm_ops_clear(Vm *vm); /* not initialized is fine */
+/* vm-op.c: queues a request without a waiter. Any thread. */
 void vm_post_op(Vm *vm, VmOpKind kind, ResetKind reset, VmState final_state,
                 char *reason);
 /* vcpu.c: on a vCPU's thread, it runs no further instruction until a reset;
  * elsewhere nothing. */
 void vm_block_caller(Vm *vm);
-/* vm.c: a vCPU cannot go on. report is taken. */
+/* vm-op.c: the guest wants to sleep; to be reset, unless it does nothing else.
+ * Any thread; why is taken. */
+void vm_post_suspend(Vm *vm, char *why);
+void vm_post_guest_reset(Vm *vm, ResetKind kind, char *why);
+/* vm-op.c: a vCPU cannot go on. report is taken. */
 void vm_post_cpu_error(Vm *vm, char *report);
-/* vm.c: a triple fault; resets, or gives up when it does nothing else. */
+/* vm-op.c: a triple fault; resets, or gives up when it does nothing else. */
 void vm_triple_fault(Vm *vm);
