@@ -449,17 +449,30 @@ guest_free(NetGuest *g)
     g_free(g);
 }
 
+static bool
+waits_for_an_answer(const NetGuest *g)
+{
+    gsize sent = g->snd_una - g->out_seq + g->out_base;
+
+    return g->snd_una != g->snd_nxt ||
+           (g->out != NULL && !g->fin_sent && sent < g->out_len);
+}
+
+/* One segment at least even where there is no window: what opened it again may
+ * have been lost, and nobody repeats that (RFC 9293, 3.8.6.1). */
 static void
 send_again(NetGuest *g)
 {
     gint64 now = g_get_monotonic_time();
 
-    if (!g->established || g->snd_una == g->snd_nxt ||
+    if (!g->established || !waits_for_an_answer(g) ||
         now - g->progress_us < RESEND_US)
         return;
     g->progress_us = now;
     g->snd_nxt = g->snd_una;
     g->fin_sent = false;
+    g->probes += g->peer_window < g->mtu;
+    g->peer_window = MAX(g->peer_window, g->mtu);
     pump(g);
 }
 

@@ -42,6 +42,7 @@ typedef struct {
     gsize out_len, out_base;
     guint32 out_seq; /* of out[0] */
     bool out_fin;
+    unsigned probes; /* of a closed window */
     gint64 progress_us;
 } NetGuest;
 

@@ -25,6 +25,7 @@
 
 #include "vmm/net/offload.h"
 #include "vmm/net/slirp-library.h"
+#include "vmm/net/user-window.h"
 
 #define IN_BATCH    16
 #define OUT_BATCH   64
@@ -63,7 +64,9 @@ typedef struct {
     guint8 *in; /* IN_BATCH buffers of NET_WIRE_MAX */
     guint8 *piece;
     RoleTimer timers[MAX_TIMERS];
-    GArray *polls; /* struct pollfd */
+    GArray *polls;  /* struct pollfd */
+    bool host_took; /* a socket was ready for more in this turn */
+    UserWindows windows;
 } Role;
 
 /* ---- frames to the guest ---- */
@@ -166,7 +169,8 @@ send_packet(const void *data, size_t len, void *opaque)
     guint8 *frame = (guint8 *) data; /* libslirp's own buffer, done with */
     NetVnetHdr hdr;
 
-    if (len < NET_FRAME_MIN || len > NET_FRAME_MAX)
+    if (len < NET_FRAME_MIN || len > NET_FRAME_MAX ||
+        !user_windows_sent(&role->windows, frame, len))
         return (ssize_t) len;
     if (len <= 14 + role->config.mtu) {
         put(role, &valid, frame, len);
@@ -181,6 +185,14 @@ send_packet(const void *data, size_t len, void *opaque)
 }
 
 /* ---- frames from the guest ---- */
+
+static void
+input(void *data, const guint8 *frame, gsize len)
+{
+    Role *role = data;
+
+    role->lib.input(role->slirp, frame, (int) len);
+}
 
 static void
 take_frame(Role *role, guint8 *message, gsize total)
@@ -201,13 +213,14 @@ take_frame(Role *role, guint8 *message, gsize total)
         if (!offload_cut_begin(&cut, &hdr, frame, len))
             return;
         for (gsize n; (n = offload_cut_next(&cut, role->piece)) > 0;)
-            role->lib.input(role->slirp, role->piece, (int) n);
+            input(role, role->piece, n);
         return;
     }
     unsigned large = NET_OFFLOAD_TSO4 | NET_OFFLOAD_TSO6;
     if ((role->offloads & large) == large)
         offload_raise_mss(frame, len, role->config.mtu, LARGE_MSS);
-    role->lib.input(role->slirp, frame, (int) len);
+    user_windows_came(&role->windows, frame, len);
+    input(role, frame, len);
 }
 
 static void
@@ -423,6 +436,7 @@ get_revents(int index, void *opaque)
     if (index < 0 || (guint) index >= role->polls->len)
         return 0;
     int revents = g_array_index(role->polls, struct pollfd, index).revents;
+    role->host_took |= (revents & POLLOUT) != 0;
     for (gsize i = 0; i < G_N_ELEMENTS(bits); i++)
         if (revents & bits[i].poll)
             events |= bits[i].slirp;
@@ -454,7 +468,10 @@ turn(Role *role)
     if (!full) {
         if (n > 0 && (frames & (POLLIN | POLLHUP | POLLERR)))
             take_frames(role);
+        role->host_took = false;
         role->lib.pollfds_poll(role->slirp, n < 0, get_revents, role);
+        if (role->host_took)
+            user_windows_ask(&role->windows, input, role);
         run_timers(role);
     } else if (frames & (POLLHUP | POLLERR)) {
         role->ended = true;
