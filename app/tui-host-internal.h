@@ -27,6 +27,18 @@ int tui_console_serial(UiConsole *console, unsigned n, GError **error);
 void tui_host_usb(void *host, const char *name, const char *device, bool in,
                   UiDone done, void *data);
 
+/* tui-host-plug.c: `carrel WORD...` on a thread of its own (words end with NULL
+ * and are copied); an error is what it said. Also UiHostOps.plug_models, .plug,
+ * .cards and .unplug. */
+void tui_host_verb(const char *const *words, UiDone done, void *data);
+const char *tui_host_plug_models(void *host, const char *kind);
+void tui_host_plug(void *host, const char *name, const char *kind,
+                   const char *const *settings, bool keep, UiDone done,
+                   void *data);
+void tui_host_cards(void *host, const char *name, UiCards done, void *data);
+void tui_host_unplug(void *host, const char *name, const char *section,
+                     bool keep, UiDone done, void *data);
+
 /* tui-host-pci.c: UiHostOps.pci, .start_asks and .notice. */
 void tui_host_pci(void *host, const char *name, const char *section,
                   const char *device, bool console, UiDone done, void *data);

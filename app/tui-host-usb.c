@@ -50,48 +50,6 @@ change_settings(const char *name, const char *device, bool in, GError **error)
     (void) profile_save(profile, file, error); /* error tells */
 }
 
-/* ---- running: the verb ---- */
-
-typedef struct {
-    char *argv[6];
-    UiDone done;
-    void *data;
-    GError *error;
-} Job;
-
-static gboolean
-answer(gpointer data)
-{
-    Job *job = data;
-
-    job->done(job->data, job->error);
-    g_clear_error(&job->error);
-    for (gsize i = 0; i < G_N_ELEMENTS(job->argv); i++)
-        g_free(job->argv[i]);
-    g_free(job);
-    return G_SOURCE_REMOVE;
-}
-
-static gpointer
-run_verb(gpointer data)
-{
-    Job *job = data;
-    g_autofree char *said = NULL;
-    int status = 0;
-
-    if (g_spawn_sync(NULL, job->argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL,
-                     NULL, NULL, &said, &status, &job->error) &&
-        !g_spawn_check_wait_status(status, NULL)) {
-        const char *text = g_strstrip(said);
-        if (g_str_has_prefix(text, "carrel: "))
-            text += strlen("carrel: ");
-        g_set_error(&job->error, CARREL_SESSION_ERROR,
-                    CARREL_SESSION_ERROR_STATE, "%s", text);
-    }
-    g_idle_add_full(G_PRIORITY_DEFAULT, answer, job, NULL);
-    return NULL;
-}
-
 void
 tui_host_usb(void *host, const char *name, const char *device, bool in,
              UiDone done, void *data)
@@ -103,12 +61,7 @@ tui_host_usb(void *host, const char *name, const char *device, bool in,
         tui_host_later(done, data, error);
         return;
     }
-    Job *job = g_new0(Job, 1);
-    *job = (Job){{g_strdup("/proc/self/exe"), g_strdup("usb"),
-                  g_strdup(in ? "attach" : "detach"), g_strdup(name),
-                  g_strdup(device), NULL},
-                 done,
-                 data,
-                 NULL};
-    g_thread_unref(g_thread_new("usb", run_verb, job));
+    tui_host_verb((const char *const[]){"usb", in ? "attach" : "detach", name,
+                                        device, NULL},
+                  done, data);
 }

@@ -80,6 +80,9 @@ typedef struct {
 } UiHostLook;
 void ui_host_look_free(UiHostLook *look);
 /* look is the callee's; NULL with error set. */
+/* sections: names such as "disk1", ends with NULL; NULL with error. */
+typedef void (*UiCards)(void *data, const char *const *sections,
+                        const GError *error);
 typedef void (*UiLooked)(void *data, UiHostLook *look, const GError *error);
 
 /* An attached console: the machine's screen and keyboard. */
@@ -138,6 +141,20 @@ typedef struct UiHostOps {
      * with console; has is fine, another device there is an error. */
     void (*pci)(void *host, const char *name, const char *section,
                 const char *device, bool console, UiDone done, void *data);
+    /* Models of a kind that a running machine can get, the best first:
+     * "virtio-blk|ahci". kind here and below: "disk", "cd" or "net". */
+    const char *(*plug_models)(void *host, const char *kind);
+    /* Plugs one into a running machine; settings are such as "path=/x.img". Its
+     * number is the first that is free. keep: into its settings, too. */
+    void (*plug)(void *host, const char *name, const char *kind,
+                 const char *const *settings, bool keep, UiDone done,
+                 void *data);
+    /* What can be taken out of a running machine. */
+    void (*cards)(void *host, const char *name, UiCards done, void *data);
+    /* Asks the guest to let go of it, and waits for that; keep: it is to be
+     * there again at the next start. */
+    void (*unplug)(void *host, const char *name, const char *section, bool keep,
+                   UiDone done, void *data);
     /* Starting it asks on a terminal, for devices that root binds: `carrel
      * start` is then run in it. */
     bool (*start_asks)(void *host, const char *name);

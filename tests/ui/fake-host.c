@@ -18,6 +18,7 @@ typedef struct {
     GHashTable *states; /* name -> UiMachineState + 1, changed by actions */
     GHashTable *gone;
     GPtrArray *plugs; /* of UiPlug */
+    GPtrArray *cards; /* of char *, in whatever runs */
     void (*changed)(void *data);
     void *data;
 } FakeHost;
@@ -66,6 +67,9 @@ fake_host_new(const FakeHostOptions *options)
     host->states = g_hash_table_new(g_str_hash, g_str_equal);
     host->gone = g_hash_table_new(g_str_hash, g_str_equal);
     host->plugs = fake_plugs();
+    host->cards = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(host->cards, g_strdup("cd0"));
+    g_ptr_array_add(host->cards, g_strdup("net0"));
     return host;
 }
 
@@ -428,6 +432,62 @@ fake_usb(void *data, const char *name, const char *device, bool in, UiDone done,
     done(done_data, error);
 }
 
+static const char *
+fake_plug_models(void *data, const char *kind)
+{
+    return strcmp(kind, "disk") == 0 ? "virtio-blk|virtio-scsi|ahci"
+           : strcmp(kind, "cd") == 0 ? "virtio-scsi|ahci"
+                                     : "virtio-net|e1000";
+}
+
+/* Into the list of cards, with all that was said: tests look at that. */
+static void
+fake_plug(void *data, const char *name, const char *kind,
+          const char *const *settings, bool keep, UiDone done, void *done_data)
+{
+    FakeHost *host = data;
+    g_autofree char *said = g_strjoinv(" ", (char **) settings);
+    g_autoptr(GError) error = NULL;
+
+    if (strstr(said, "missing") != NULL)
+        error = g_error_new(G_FILE_ERROR, G_FILE_ERROR_NOENT,
+                            "disk1.path: /missing.img: No such file");
+    else
+        g_ptr_array_add(host->cards, g_strdup_printf("%s1 %s%s", kind, said,
+                                                     keep ? " kept" : ""));
+    done(done_data, error);
+}
+
+static void
+fake_cards(void *data, const char *name, UiCards done, void *done_data)
+{
+    FakeHost *host = data;
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+    for (guint i = 0; i < host->cards->len; i++)
+        g_ptr_array_add(names, g_ptr_array_index(host->cards, i));
+    g_ptr_array_add(names, NULL);
+    done(done_data, (const char *const *) names->pdata, NULL);
+}
+
+static void
+fake_unplug(void *data, const char *name, const char *section, bool keep,
+            UiDone done, void *done_data)
+{
+    FakeHost *host = data;
+    g_autoptr(GError) error = NULL;
+    guint i;
+
+    if (strcmp(section, "net0") == 0)
+        error =
+            g_error_new(G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                        "%s: the guest did not let go of net0 in 30 s", name);
+    else if (g_ptr_array_find_with_equal_func(host->cards, section, g_str_equal,
+                                              &i))
+        g_ptr_array_remove_index(host->cards, i);
+    done(done_data, error);
+}
+
 static void
 fake_pci(void *data, const char *name, const char *section, const char *device,
          bool console, UiDone done, void *done_data)
@@ -579,6 +639,10 @@ const UiHostOps fake_host_ops = {
     .log_path = fake_log_path,
     .look = fake_look,
     .usb = fake_usb,
+    .plug_models = fake_plug_models,
+    .plug = fake_plug,
+    .cards = fake_cards,
+    .unplug = fake_unplug,
     .pci = fake_pci,
     .start_asks = fake_start_asks,
     .notice = fake_notice,

@@ -618,6 +618,33 @@ test_usb_detach(void)
     check_usb("usb-detach-off", KEYS("G", "\r", "U", "j", "d"));
 }
 
+/* ---- cards in and out ---- */
+
+static void
+test_plug_page(void)
+{
+    check_screen(&plain, "plug", KEYS("g", "\r", "+"), "win98");
+    check_screen(&plain, "plug-net",
+                 KEYS("g", "\r", "+", " ", " ", "\t\t", " "), "win98");
+    check_screen(&plain, "plug-no-image", KEYS("g", "\r", "+", "\r"), "win98");
+    check_screen(&plain, "plug-error",
+                 KEYS("g", "\r", "+", "\t\t", "/missing.img", "\r"), "win98");
+}
+
+static void
+test_plug_in_and_take_out(void)
+{
+    const char *disk = "\t\t/vm/more.img";
+
+    check_screen(&plain, "plugged", KEYS("g", "\r", "+", disk, "\r", "-"),
+                 "win98");
+    check_screen(&plain, "plugged-kept",
+                 KEYS("g", "\r", "+", disk, "\t", " ", "\r", "-"), "win98");
+    check_screen(&plain, "unplugged", KEYS("g", "\r", "-", "\r"), "win98");
+    check_screen(&plain, "unplug-refused", KEYS("g", "\r", "-", "j", "\r"),
+                 "win98");
+}
+
 static void
 test_small_panels(void)
 {
@@ -820,6 +847,8 @@ static const CuCase cases[] = {
     {"usb_picker_shows_devices_and_where_they_are", test_usb_picker},
     {"usb_attach_is_now_or_at_the_start", test_usb_attach},
     {"usb_detach_takes_it_out", test_usb_detach},
+    {"what_is_plugged_in_is_said_on_one_page", test_plug_page},
+    {"a_card_is_plugged_in_and_taken_out", test_plug_in_and_take_out},
     {"no_panel_breaks_on_a_tiny_terminal", test_small_panels},
     {"doctor_shows_every_check", test_doctor},
     {"doctor_shows_what_to_do", test_doctor_details},

@@ -18,6 +18,8 @@ enum {
     CMD_PAUSE,
     CMD_LOG,
     CMD_EDIT,
+    CMD_PLUG,
+    CMD_UNPLUG,
     CMD_USB,
     CMD_PASSTHROUGH,
     CMD_DOCTOR
@@ -32,6 +34,8 @@ const KeyBinding machine_detail_keys[] = {
     {"p", CMD_PAUSE, "pause", "pause or resume", KEY_WRITES},
     {"L", CMD_LOG, "log", "log", 0},
     {"e", CMD_EDIT, "edit", "edit its settings", KEY_WRITES},
+    {"+", CMD_PLUG, "plug in", "plug a disk, a CD drive or a network card into it", KEY_WRITES},
+    {"-", CMD_UNPLUG, NULL, "take a disk or card out of it", KEY_WRITES},
     {"U", CMD_USB, "USB", "USB devices of this host, in and out of it", 0},
     {"P", CMD_PASSTHROUGH, NULL, "give devices of this host to machines", 0},
     {"H", CMD_DOCTOR, NULL, "host doctor: is this host ready", 0},
@@ -134,7 +138,8 @@ detail_can(Screen *s, int command)
     if (command == CMD_BACK || command == CMD_LOG ||
         command == CMD_PASSTHROUGH || command == CMD_DOCTOR)
         return true;
-    if (command == CMD_CONSOLE || command == CMD_STOP || command == CMD_PAUSE)
+    if (command == CMD_CONSOLE || command == CMD_STOP || command == CMD_PAUSE ||
+        command == CMD_PLUG || command == CMD_UNPLUG)
         return m != NULL && action_is_up(m);
     return m != NULL;
 }
@@ -155,6 +160,8 @@ detail_command(Screen *s, int command)
         break;
     case CMD_LOG: log_viewer_open(s->tui, d->name); break;
     case CMD_EDIT: action_edit(s->tui, d->name); break;
+    case CMD_PLUG: plug_open(s->tui, d->name); break;
+    case CMD_UNPLUG: unplug_open(s->tui, d->name); break;
     case CMD_USB: usb_picker_open(s->tui, d->name); break;
     case CMD_PASSTHROUGH: passthrough_open(s->tui); break;
     case CMD_DOCTOR: doctor_open(s->tui); break;

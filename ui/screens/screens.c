@@ -16,6 +16,8 @@ static const struct {
     {"sr-iov",   sriov_keys},
     {"plan",     plan_page_keys},
     {"usb",      usb_picker_keys},
+    {"plug in",  plug_keys},
+    {"take out", unplug_keys},
     {"doctor",   doctor_keys},
     {"text",     text_page_keys},
     {"settings", settings_keys},

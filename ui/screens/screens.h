@@ -14,6 +14,9 @@ void passthrough_open(Tui *tui);
 void sriov_open(Tui *tui);
 void usb_picker_open(Tui *tui, const char *machine);
 void doctor_open(Tui *tui);
+/* A disk, a CD drive or a network card into a running machine, and out. */
+void plug_open(Tui *tui, const char *machine);
+void unplug_open(Tui *tui, const char *machine);
 /* text: lines that are wrapped to the width; both are copied. */
 void text_page_open(Tui *tui, const char *title, const char *text);
 /* fd is a connected stream of serial port n and belongs to the screen. */
@@ -27,7 +30,8 @@ void settings_load(TermOptions *options);
 extern const KeyBinding machine_list_keys[], machine_detail_keys[],
     new_machine_keys[], console_keys[], serial_pane_keys[], log_viewer_keys[],
     settings_keys[], passthrough_keys[], sriov_keys[], plan_page_keys[],
-    usb_picker_keys[], doctor_keys[], text_page_keys[];
+    usb_picker_keys[], doctor_keys[], text_page_keys[], plug_keys[],
+    unplug_keys[];
 
 /* actions.c: things done to a machine, each with its question if it needs
  * one. */

@@ -140,6 +140,10 @@ draw_field(Form *form, Tui *tui, int i, int y, int x, int width)
     draw_text(tui, y, x - 1, 1, STYLE_KEY, on ? ">" : " ");
     draw_text(tui, y, x, LABEL_WIDTH - 1, f->off ? STYLE_DIM : STYLE_HEADER,
               f->label);
+    if (f->off) {
+        draw_text(tui, y, at, room, STYLE_DIM, "-");
+        return;
+    }
     if (f->kind == FIELD_CHOICE) {
         used = draw_format(tui, y, at, room, on ? STYLE_FIELD_ON : STYLE_FIELD,
                            "< %s >", form_text(form, i));
