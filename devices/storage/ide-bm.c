@@ -7,6 +7,7 @@
 /* Registers of one channel, SFF-8038i section 3 */
 enum { BM_COMMAND = 0, BM_STATUS = 2, BM_PRDT = 4 };
 
+#define PRDT_WRITABLE   0xfffffffcu
 #define PRD_EOT         0x80000000u
 #define PRD_MAX_BYTES   0x10000u /* what a count of zero means */
 #define MAX_DESCRIPTORS 8192u    /* 64 KiB of table is the format's limit */
@@ -93,6 +94,15 @@ write_command(IdeChannel *ch, guint8 value)
     }
 }
 
+bool
+ide_bm_write_table(IdeChannel *ch, unsigned offset, guint32 value)
+{
+    if (offset != BM_PRDT)
+        return false;
+    ch->s->bm_prdt = value & PRDT_WRITABLE;
+    return true;
+}
+
 void
 ide_bm_write(IdeChannel *ch, unsigned offset, guint8 value)
 {
@@ -108,6 +118,6 @@ ide_bm_write(IdeChannel *ch, unsigned offset, guint8 value)
     } else if (offset >= BM_PRDT && offset < BM_PRDT + 4) {
         ch->s->bm_prdt = (ch->s->bm_prdt & ~(0xffu << shift)) | (guint32) value
                                                                     << shift;
-        ch->s->bm_prdt &= ~3u;
+        ch->s->bm_prdt &= PRDT_WRITABLE;
     }
 }

@@ -407,8 +407,8 @@ do_at_once(VirtioBlk *d, Request *r, const Batch *b)
         return false;
     }
     if (r->type == T_IN)
-        result = block_read_now(d->block, r->block.offset, r->block.iov,
-                                r->block.n_iov);
+        result = block_try_now(d->block, BLOCK_READ, r->block.offset,
+                               r->block.iov, r->block.n_iov);
     if (result != 0 && may_wait) {
         run_now(d, r);
     } else if (result != 0) {

@@ -273,19 +273,19 @@ block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs)
 }
 
 int
-block_read_now(Block *block, guint64 offset, const struct iovec *iov,
-               unsigned n_iov)
+block_try_now(Block *block, BlockOp op, guint64 offset, const struct iovec *iov,
+              unsigned n_iov)
 {
     const BlockReq req = {
-        .op = BLOCK_READ, .offset = offset, .iov = iov, .n_iov = n_iov};
+        .op = op, .offset = offset, .iov = iov, .n_iov = n_iov};
     gsize total = 0;
 
-    if (block->driver->read_now == NULL)
+    if (block->driver->try_now == NULL || op > BLOCK_FLUSH)
         return -EOPNOTSUPP;
     if (check_request(block, &req) != VERDICT_GO ||
         !block_iov_total(iov, n_iov, &total))
         return -EAGAIN;
-    return block->driver->read_now(block->image, iov, n_iov, offset, total);
+    return block->driver->try_now(block->image, op, iov, n_iov, offset, total);
 }
 
 int
