@@ -48,17 +48,16 @@ ide_bm_end(IdeDrive *d, IdeDmaEnd how)
 static int
 read_descriptor(Dma *dma, IdeCursor *c)
 {
-    guint8 raw[8];
-    int ret = dma_read(dma, c->next, raw, sizeof raw);
+    guint64 entry;
+    int ret = dma_load_le(dma, c->next, sizeof entry, &entry);
 
     if (ret < 0)
         return ret;
-    guint32 addr = raw[0] | raw[1] << 8 | raw[2] << 16 | (guint32) raw[3] << 24;
-    guint32 count = raw[4] | raw[5] << 8;
-    c->addr = addr & ~1u;
-    c->left = (count & 0xfffe) != 0 ? count & 0xfffe : PRD_MAX_BYTES;
-    c->last = (raw[7] & PRD_EOT >> 24) != 0;
-    c->next = (guint32) (c->next + sizeof raw);
+    guint32 high = (guint32) (entry >> 32);
+    c->addr = (guint32) entry & ~1u;
+    c->left = (high & 0xfffe) != 0 ? high & 0xfffe : PRD_MAX_BYTES;
+    c->last = (high & PRD_EOT) != 0;
+    c->next = (guint32) (c->next + sizeof entry);
     return 0;
 }
 

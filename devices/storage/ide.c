@@ -333,19 +333,18 @@ static guint64
 command_read(void *dev, guint64 offset, unsigned size)
 {
     IdeChannel *ch = dev;
-    guint8 bytes[8];
     guint64 value = 0;
 
     if (offset == REG_DATA) {
-        data_read(ch, bytes, size);
-    } else {
-        for (unsigned i = 0; i < size; i++)
-            bytes[i] = offset + i == REG_STATUS
+        data_read(ch, (guint8 *) &value, size);
+        return GUINT64_FROM_LE(value);
+    }
+    for (unsigned i = 0; i < size; i++) {
+        guint64 byte = offset + i == REG_STATUS
                            ? read_status(ch)
                            : read_reg(ch, (unsigned) offset + i);
+        value |= byte << (8 * i);
     }
-    for (unsigned i = 0; i < size; i++)
-        value |= (guint64) bytes[i] << (8 * i);
     return value;
 }
 
