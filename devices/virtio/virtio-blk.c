@@ -62,6 +62,9 @@ enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 /* Notifications in a row that could not be answered, or need not have gone to
  * notify(), before they go the other way. */
 #define CHANGE_AFTER 32u
+/* What is answered at once is never seen together with what comes next. So one
+ * in so many is not, and a driver that has more to do shows it then. */
+#define PROBE_EVERY 128u
 /* A fifth of a millisecond or less: what waits longer is better done by others,
  * several at a time. */
 #define SLOW_TICKS (1u << 19)
@@ -99,9 +102,10 @@ struct VirtioBlk {
     bool own_thread, answer;      /* options */
     BlockInfo info;
     /* Under the lock. */
-    VirtioPool pool;  /* Request, one for each entry of all queues */
-    guint32 to_flush; /* bit i: queue i has pushed buffers */
-    unsigned astray;  /* notifications in a row that went the wrong way */
+    VirtioPool pool;   /* Request, one for each entry of all queues */
+    guint32 to_flush;  /* bit i: queue i has pushed buffers */
+    unsigned astray;   /* notifications in a row that went the wrong way */
+    unsigned answered; /* since the last that was not, on purpose */
     /* Of the thread that runs notify(). */
     unsigned now_pause;  /* requests that are not tried at once */
     unsigned next_pause; /* after the next slow one */
@@ -563,6 +567,10 @@ answer(VirtioDevice *v, unsigned queue)
 
     if (!virtio_is_running(v) || !virtq_has_buffer(q))
         return false;
+    if (++d->answered >= PROBE_EVERY) {
+        d->answered = 0;
+        return false;
+    }
     Request *r = v->n_out == 0 ? take(d) : NULL;
     bool done = r != NULL && answer_one(d, q, r);
 
@@ -668,7 +676,7 @@ make_requests(VirtioBlk *d)
     virtio_pool_init(&d->pool, sizeof(Request),
                      d->n_queues * d->queue_size + 1);
     d->to_flush = 0;
-    d->astray = 0;
+    d->astray = d->answered = 0;
     d->now_pause = 0;
     d->next_pause = NOW_PAUSE;
 }

@@ -379,6 +379,30 @@ test_restore(void)
     end(&d);
 }
 
+/* Who is answered at once never has two requests in the ring. Now and then one
+ * is not, so that a driver with more to do shows it. */
+static void
+test_probe(void)
+{
+    Disk d;
+    unsigned n_others = 0;
+
+    begin(&d);
+    for (unsigned i = 0; i < 600; i++) {
+        if (ask(&d, IN, 5, 512) != NOT_SET)
+            continue;
+        n_others++;
+        add(&d, 0, IN, 6, 512);
+        notify(&d, 0);
+        CU_ASSERT_FALSE(is_answered(&d, 0));
+        CU_ASSERT_EQUAL(wait_for(&d), OK);
+        CU_ASSERT_EQUAL(wait_for(&d), OK);
+    }
+    CU_ASSERT_TRUE(n_others >= 2 && n_others <= 10);
+    CU_ASSERT_TRUE(d.r.v->answers);
+    end(&d);
+}
+
 /* The device finds out which way is the better one; a new driver starts
  * afresh. */
 static void
@@ -424,4 +448,5 @@ CU_MAIN("virtio-blk-answer",
         {"a_notification_of_nothing_is_harmless", test_nothing_there},
         {"nothing_is_answered_while_paused", test_pause},
         {"answers_are_saved_and_restored", test_restore},
+        {"now_and_then_one_shows_whether_more_come", test_probe},
         {"notifications_go_the_better_way", test_changes})
