@@ -31,6 +31,17 @@ typedef struct Timer Timer;
 typedef struct Viewer Viewer;
 typedef struct Vm Vm;
 
+/* For an array of hundreds of bytes where every access counts: it is not cleared
+ * first, as others are. What is read of it has been written before. */
+#if defined __has_attribute
+#if __has_attribute(uninitialized)
+#define CARREL_UNSET __attribute__((uninitialized))
+#endif
+#endif
+#ifndef CARREL_UNSET
+#define CARREL_UNSET
+#endif
+
 /* Units of time; everything in the engine is in nanoseconds. */
 #define NSEC_PER_SECOND G_GINT64_CONSTANT(1000000000)
 #define NSEC_PER_MSEC   G_GINT64_CONSTANT(1000000)

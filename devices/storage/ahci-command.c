@@ -344,7 +344,7 @@ ahci_port_run(AhciPort *p)
 {
     do {
         ahci_port_start(p);
-    } while (p->todo != 0 && p->todo == p->queued && ahci_queue_read_now(p));
+    } while (p->todo != 0 && p->todo == p->queued && ahci_queue_move_now(p));
     if (p->todo != 0 && !ahci_queue_wake(p))
         ahci_queue_submit(p);
 }

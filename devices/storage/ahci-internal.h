@@ -211,9 +211,9 @@ void ahci_queue_forget(AhciPort *p);
 void ahci_queue_submit(AhciPort *p);
 /* Has the thread do it, or whoever stands in for it; false: nobody does. */
 bool ahci_queue_wake(AhciPort *p);
-/* p->todo is one small read that nothing else waits for: whether the host had
- * it. */
-bool ahci_queue_read_now(AhciPort *p);
+/* p->todo is one small request that nothing else waits for: whether it could be
+ * done without waiting. */
+bool ahci_queue_move_now(AhciPort *p);
 /* Log 10h and the directory. */
 bool ahci_read_log(IdeDrive *d, guint8 log, guint16 page, guint8 *buf);
 /* Without the lock, loop or set-up thread: a disk is there. False and error

@@ -2,8 +2,8 @@
  * writes of a disk at once.
  *
  * Serial ATA 2.6 chapter 13.6, AHCI 1.3.1 chapter 5.6.4. Data goes straight
- * between the image and guest memory. A single small read of what the host has
- * in memory is done on the vCPU's thread; all else is the port's own thread's,
+ * between the image and guest memory. A single small request to what the host
+ * has in memory is done on the vCPU's thread; all else is the port's own thread's,
  * which does one at a time itself, and gives several to the back end. All that
  * ends at once gives one frame and one interrupt. Left out: priorities, NCQ
  * NON-DATA and streaming. */
@@ -247,7 +247,8 @@ came_back(AhciSlot *q, int result)
     q->left -= (guint32) (q->piece / IDE_SECTOR);
     if (q->left > 0) {
         result = next_piece(q);
-    } else if (!q->to_mem && q->fua) {
+    } else if (!q->to_mem && q->fua &&
+               block_try_now(q->disk, BLOCK_FLUSH, 0, NULL, 0) != 0) {
         q->block = (BlockReq){.op = BLOCK_FLUSH, .done = piece_done};
     } else {
         end_command(q, 0);
@@ -359,18 +360,18 @@ is_small(const AhciSlot *q)
 }
 
 static bool
-read_now(const AhciSlot *q)
+move_now(const AhciSlot *q)
 {
-    return q->to_mem && is_small(q) &&
-           block_read_now(q->disk, q->block.offset, q->iov, q->n_iov) == 0;
+    return is_small(q) && block_try_now(q->disk, q->block.op, q->block.offset,
+                                        q->iov, q->n_iov) == 0;
 }
 
 bool
-ahci_queue_read_now(AhciPort *p)
+ahci_queue_move_now(AhciPort *p)
 {
     AhciSlot *q = &p->slots[g_bit_nth_lsf(p->todo, -1)];
 
-    if ((p->todo & (p->todo - 1)) != 0 || !read_now(q))
+    if ((p->todo & (p->todo - 1)) != 0 || !move_now(q))
         return false;
     p->todo = 0;
     came_back(q, 0);
@@ -399,7 +400,7 @@ do_at_once(AhciPort *p, AhciSlot *q, bool alone, int *ret_result)
         p->pause--;
         return false;
     }
-    if (read_now(q))
+    if (q->to_mem && move_now(q))
         return true;
     if (!alone || !is_small(q)) {
         if (q->to_mem && is_small(q))
@@ -415,9 +416,9 @@ static void
 work(AhciPort *p)
 {
     GMutex *lock = &p->drive.dev->lock;
-    AhciSlot *slots[AHCI_SLOTS];
-    BlockReq *reqs[AHCI_SLOTS];
-    int results[AHCI_SLOTS];
+    CARREL_UNSET AhciSlot *slots[AHCI_SLOTS];
+    CARREL_UNSET BlockReq *reqs[AHCI_SLOTS];
+    CARREL_UNSET int results[AHCI_SLOTS];
     bool alone = p->todo == p->queued && (p->todo & (p->todo - 1)) == 0;
     unsigned n = take_todo(p, slots), n_now = 0, n_later = 0;
     Block *disk = slots[0]->disk;

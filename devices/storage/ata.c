@@ -537,16 +537,19 @@ run_read_log(IdeDrive *d)
 
 /* clang-format off */
 static const AtaCommand commands[] = {
+    /* what most requests are comes first, it is found soonest */
+    { 0xc8, 0xc9, F_DISK | F_NOW,          run_read_dma },
+    { 0xca, 0xcb, F_DISK | F_NOW,          run_write_dma },
+    { 0x25, 0x25, F_DISK | F_NOW | F_EXT,  run_read_dma },
+    { 0x35, 0x35, F_DISK | F_NOW | F_EXT,  run_write_dma },
     { 0x10, 0x1f, F_DISK,                  run_ok },      /* RECALIBRATE */
     { 0x20, 0x21, F_DISK | F_NOW,          run_read },
     { 0x24, 0x24, F_DISK | F_NOW | F_EXT,  run_read },
-    { 0x25, 0x25, F_DISK | F_NOW | F_EXT,  run_read_dma },
     { 0x27, 0x27, F_DISK | F_EXT,          run_native_max },
     { 0x2f, 0x2f, F_DISK | F_NOW | F_EXT,  run_read_log },
     { 0x29, 0x29, F_DISK | F_NOW | F_EXT,  run_read_multiple },
     { 0x30, 0x31, F_DISK | F_NOW,          run_write },
     { 0x34, 0x34, F_DISK | F_NOW | F_EXT,  run_write },
-    { 0x35, 0x35, F_DISK | F_NOW | F_EXT,  run_write_dma },
     { 0x39, 0x39, F_DISK | F_NOW | F_EXT,  run_write_multiple },
     { 0x40, 0x41, F_DISK | F_NOW,          run_verify },
     { 0x42, 0x42, F_DISK | F_NOW | F_EXT,  run_verify },
@@ -563,8 +566,6 @@ static const AtaCommand commands[] = {
     { 0xc4, 0xc4, F_DISK | F_NOW,          run_read_multiple },
     { 0xc5, 0xc5, F_DISK | F_NOW,          run_write_multiple },
     { 0xc6, 0xc6, F_DISK,                  run_set_multiple },
-    { 0xc8, 0xc9, F_DISK | F_NOW,          run_read_dma },
-    { 0xca, 0xcb, F_DISK | F_NOW,          run_write_dma },
     { 0xe0, 0xe0, F_DISK | F_CD,           run_standby },
     { 0xe1, 0xe1, F_DISK | F_CD,           run_idle },
     { 0xe2, 0xe2, F_DISK | F_CD,           run_standby },

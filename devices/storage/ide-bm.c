@@ -7,6 +7,7 @@
 /* Registers of one channel, SFF-8038i section 3 */
 enum { BM_COMMAND = 0, BM_STATUS = 2, BM_PRDT = 4 };
 
+#define PRDT_WRITABLE   0xfffffffcu
 #define PRD_EOT         0x80000000u
 #define PRD_MAX_BYTES   0x10000u /* what a count of zero means */
 #define MAX_DESCRIPTORS 8192u    /* 64 KiB of table is the format's limit */
@@ -47,17 +48,16 @@ ide_bm_end(IdeDrive *d, IdeDmaEnd how)
 static int
 read_descriptor(Dma *dma, IdeCursor *c)
 {
-    guint8 raw[8];
-    int ret = dma_read(dma, c->next, raw, sizeof raw);
+    guint64 entry;
+    int ret = dma_load_le(dma, c->next, sizeof entry, &entry);
 
     if (ret < 0)
         return ret;
-    guint32 addr = raw[0] | raw[1] << 8 | raw[2] << 16 | (guint32) raw[3] << 24;
-    guint32 count = raw[4] | raw[5] << 8;
-    c->addr = addr & ~1u;
-    c->left = (count & 0xfffe) != 0 ? count & 0xfffe : PRD_MAX_BYTES;
-    c->last = (raw[7] & PRD_EOT >> 24) != 0;
-    c->next = (guint32) (c->next + sizeof raw);
+    guint32 high = (guint32) (entry >> 32);
+    c->addr = (guint32) entry & ~1u;
+    c->left = (high & 0xfffe) != 0 ? high & 0xfffe : PRD_MAX_BYTES;
+    c->last = (high & PRD_EOT) != 0;
+    c->next = (guint32) (c->next + sizeof entry);
     return 0;
 }
 
@@ -93,6 +93,15 @@ write_command(IdeChannel *ch, guint8 value)
     }
 }
 
+bool
+ide_bm_write_table(IdeChannel *ch, unsigned offset, guint32 value)
+{
+    if (offset != BM_PRDT)
+        return false;
+    ch->s->bm_prdt = value & PRDT_WRITABLE;
+    return true;
+}
+
 void
 ide_bm_write(IdeChannel *ch, unsigned offset, guint8 value)
 {
@@ -108,6 +117,6 @@ ide_bm_write(IdeChannel *ch, unsigned offset, guint8 value)
     } else if (offset >= BM_PRDT && offset < BM_PRDT + 4) {
         ch->s->bm_prdt = (ch->s->bm_prdt & ~(0xffu << shift)) | (guint32) value
                                                                     << shift;
-        ch->s->bm_prdt &= ~3u;
+        ch->s->bm_prdt &= PRDT_WRITABLE;
     }
 }

@@ -8,7 +8,7 @@
 #include <errno.h>
 
 #define MAX_REQUEST (1u << 20)
-/* Read at once, on the vCPU's thread, when the host has it in memory. */
+/* Moved at once, on the vCPU's thread, when the host has it in memory. */
 #define MAX_AT_ONCE (128u << 10)
 
 static bool
@@ -92,16 +92,16 @@ start_bounced(IdeDrive *d, guint64 bytes)
     ide_submit_buf(d, op, d->s->lba * d->s->unit, 0, len);
 }
 
-/* All that is left of a small read, without going over the loop: the answer
+/* All that is left of a small request, without going over the loop: the answer
  * is there before the guest has left the register. False: submit it. */
 static bool
-read_at_once(IdeDrive *d, guint64 bytes)
+move_at_once(IdeDrive *d, guint64 bytes)
 {
-    if (!to_memory(d) || bytes > MAX_AT_ONCE ||
-        bytes != (guint64) d->s->left * d->s->unit ||
-        block_read_now(d->block, d->s->lba * d->s->unit, d->iov, d->n_iov) < 0)
+    if (bytes > MAX_AT_ONCE || bytes != (guint64) d->s->left * d->s->unit ||
+        block_try_now(d->block, to_memory(d) ? BLOCK_READ : BLOCK_WRITE,
+                      d->s->lba * d->s->unit, d->iov, d->n_iov) < 0)
         return false;
-    dma_unpin(d->dma, d->iov, d->n_iov, bytes);
+    dma_unpin(d->dma, d->iov, d->n_iov, to_memory(d) ? bytes : 0);
     d->pinned = false;
     d->req_bytes = bytes;
     d->error_logged = false;
@@ -131,7 +131,7 @@ start_request(IdeDrive *d)
         bus_failed(d, (int) bytes);
     else if (bytes == 0)
         table_ended(d);
-    else if (!read_at_once(d, (guint64) bytes))
+    else if (!move_at_once(d, (guint64) bytes))
         ide_submit_iov(d, to_memory(d) ? BLOCK_READ : BLOCK_WRITE,
                        d->s->lba * d->s->unit, (guint64) bytes);
 }

@@ -225,6 +225,8 @@ bool ide_channel_is_quiet(const IdeChannel *ch);
 /* Bus master registers, offset 0..7. */
 guint8 ide_bm_read(IdeChannel *ch, unsigned offset);
 void ide_bm_write(IdeChannel *ch, unsigned offset, guint8 value);
+/* All of the table's address at once; false: it is not at this offset. */
+bool ide_bm_write_table(IdeChannel *ch, unsigned offset, guint32 value);
 /* Parts of the channel's IdeBus. */
 bool ide_bm_ready(IdeDrive *d);
 void ide_bm_end(IdeDrive *d, IdeDmaEnd how);

@@ -94,7 +94,7 @@ gint64
 ide_regions_pin(Dma *dma, IdeCursor *c, guint64 want, guint32 unit, bool to_mem,
                 unsigned max_segs, struct iovec *iov, unsigned *ret_n_iov)
 {
-    DmaSeg segs[MAX_SEGS];
+    CARREL_UNSET DmaSeg segs[MAX_SEGS];
     WholeUnits whole;
 
     max_segs = CLAMP(max_segs, 1, MAX_SEGS);

@@ -333,35 +333,31 @@ static guint64
 command_read(void *dev, guint64 offset, unsigned size)
 {
     IdeChannel *ch = dev;
-    guint8 bytes[8];
     guint64 value = 0;
 
     if (offset == REG_DATA) {
-        data_read(ch, bytes, size);
-    } else {
-        for (unsigned i = 0; i < size; i++)
-            bytes[i] = offset + i == REG_STATUS
+        data_read(ch, (guint8 *) &value, size);
+        return GUINT64_FROM_LE(value);
+    }
+    for (unsigned i = 0; i < size; i++) {
+        guint64 byte = offset + i == REG_STATUS
                            ? read_status(ch)
                            : read_reg(ch, (unsigned) offset + i);
+        value |= byte << (8 * i);
     }
-    for (unsigned i = 0; i < size; i++)
-        value |= (guint64) bytes[i] << (8 * i);
     return value;
 }
 
 static void
 command_write(void *dev, guint64 offset, guint64 value, unsigned size)
 {
-    IdeChannel *ch = dev;
-    guint8 bytes[8];
+    guint64 le = GUINT64_TO_LE(value);
 
-    for (unsigned i = 0; i < size; i++)
-        bytes[i] = (guint8) (value >> (8 * i));
     if (offset == REG_DATA)
-        data_write(ch, bytes, size);
+        data_write(dev, (const guint8 *) &le, size);
     else
         for (unsigned i = 0; i < size; i++)
-            write_reg(ch, (unsigned) offset + i, bytes[i]);
+            write_reg(dev, (unsigned) offset + i, (guint8) (value >> (8 * i)));
 }
 
 static void

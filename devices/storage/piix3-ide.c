@@ -74,7 +74,12 @@ static void
 bus_master_write(void *dev, guint64 offset, guint64 value, unsigned size)
 {
     Piix3Ide *d = dev;
+    IdeChannel *first = &d->channel[offset / BMIDE_CHANNEL];
 
+    if (size == 4 &&
+        ide_bm_write_table(first, (unsigned) offset % BMIDE_CHANNEL,
+                           (guint32) value))
+        return;
     for (unsigned i = 0; i < size; i++) {
         unsigned at = (unsigned) offset + i;
         IdeChannel *ch = &d->channel[at / BMIDE_CHANNEL];

@@ -384,8 +384,8 @@ scsi_task_read_now(ScsiTask *t)
 {
     if (t->block.op != BLOCK_READ || t->work != SCSI_WORK_READ ||
         t->piece != t->left || t->piece > NOW_BYTES ||
-        block_read_now(t->unit->block, t->block.offset, t->block.iov,
-                       t->block.n_iov) != 0)
+        block_try_now(t->unit->block, BLOCK_READ, t->block.offset, t->block.iov,
+                      t->block.n_iov) != 0)
         return false;
     iov_uncut(&t->cut);
     (void) go_on(t); /* it was the only piece, and reads have no FUA */

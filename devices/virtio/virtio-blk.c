@@ -59,6 +59,12 @@ enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 #define NOW_BYTES (64u << 10)
 #define NOW_PAUSE 16u /* requests, after one that was not there */
 #define MAX_PAUSE 1024u
+/* Notifications in a row that could not be answered, or need not have gone to
+ * notify(), before they go the other way. */
+#define CHANGE_AFTER 32u
+/* What is answered at once is never seen together with what comes next. So one
+ * in so many is not, and a driver that has more to do shows it then. */
+#define PROBE_EVERY 128u
 /* A fifth of a millisecond or less: what waits longer is better done by others,
  * several at a time. */
 #define SLOW_TICKS (1u << 19)
@@ -78,6 +84,7 @@ struct Request {
     guint32 type;
     guint8 status;
     bool bad;          /* no request at all: the device is to be stopped */
+    bool was_there;    /* done without waiting */
     guint8 *status_at; /* in guest memory */
     guint64 offset;    /* bytes on the disk, of the next piece */
     gsize done, left;  /* bytes of data, or segments */
@@ -92,11 +99,13 @@ struct VirtioBlk {
     Block *block;                 /* link */
     char *serial;                 /* option */
     guint32 n_queues, queue_size; /* options */
-    bool own_thread;              /* option */
+    bool own_thread, answer;      /* options */
     BlockInfo info;
     /* Under the lock. */
-    VirtioPool pool;  /* Request, one for each entry of all queues */
-    guint32 to_flush; /* bit i: queue i has pushed buffers */
+    VirtioPool pool;   /* Request, one for each entry of all queues */
+    guint32 to_flush;  /* bit i: queue i has pushed buffers */
+    unsigned astray;   /* notifications in a row that went the wrong way */
+    unsigned answered; /* since the last that was not, on purpose */
     /* Of the thread that runs notify(). */
     unsigned now_pause;  /* requests that are not tried at once */
     unsigned next_pause; /* after the next slow one */
@@ -348,6 +357,7 @@ begin(Request *r)
     r->offset = 0;
     r->done = r->left = 0;
     r->status = S_OK;
+    r->was_there = false;
     r->bad = r->elem.in_len == 0 ||
              iov_read(r->iov, r->elem.n_out, 0, &le, HEADER) != HEADER;
     if (r->bad)
@@ -388,6 +398,21 @@ run_now(VirtioBlk *d, Request *r)
     d->next_pause = MIN(d->next_pause * 2, MAX_PAUSE);
 }
 
+/* Without waiting; r->status is the answer then. */
+static bool
+try_now(VirtioBlk *d, Request *r)
+{
+    bool move = r->type == T_IN || r->type == T_OUT;
+
+    if ((!move && r->type != T_FLUSH) || r->piece != r->left ||
+        r->piece > NOW_BYTES ||
+        block_try_now(d->block, r->block.op, r->block.offset, r->block.iov,
+                      r->block.n_iov) != 0)
+        return false;
+    r->status = S_OK;
+    return true;
+}
+
 /* True when it was done at once; r->status is the answer then. What is in the
  * page cache is a copy, and quicker done than handed on. Whatever may wait is
  * done here only while the driver waits for nothing else: of several the ring
@@ -396,9 +421,7 @@ static bool
 do_at_once(VirtioBlk *d, Request *r, const Batch *b)
 {
     bool may_wait = b->waits && b->alone;
-    int result = -EAGAIN;
 
-    r->status = S_OK;
     if ((r->type != T_IN && (r->type != T_OUT || !may_wait)) ||
         r->piece != r->left || r->piece > NOW_BYTES)
         return false;
@@ -406,24 +429,33 @@ do_at_once(VirtioBlk *d, Request *r, const Batch *b)
         d->now_pause--;
         return false;
     }
-    if (r->type == T_IN)
-        result = block_read_now(d->block, r->block.offset, r->block.iov,
-                                r->block.n_iov);
-    if (result != 0 && may_wait) {
-        run_now(d, r);
-    } else if (result != 0) {
+    r->was_there = try_now(d, r);
+    if (!r->was_there && !may_wait) {
         d->now_pause = NOW_PAUSE;
         return false;
     }
+    if (!r->was_there)
+        run_now(d, r);
     iov_uncut(&r->cut);
     return true;
+}
+
+/* Lock held. Whether the last notification was one that is best answered. */
+static void
+went(VirtioBlk *d, bool answerable)
+{
+    d->astray = answerable != d->virtio.answers ? d->astray + 1 : 0;
+    if (d->astray < CHANGE_AFTER || !d->answer)
+        return;
+    d->astray = 0;
+    virtio_set_answers(&d->virtio, answerable);
 }
 
 /* Lock not held: this may take a while. */
 static void
 process(VirtioBlk *d, Batch *b)
 {
-    BlockReq *submit[BATCH];
+    CARREL_UNSET BlockReq *submit[BATCH];
     unsigned n_submit = 0, n_finished = 0;
 
     for (unsigned i = 0; i < b->n; i++) {
@@ -438,6 +470,8 @@ process(VirtioBlk *d, Batch *b)
     if (n_finished == 0)
         return;
     virtio_lock(&d->virtio);
+    if (!d->virtio.answers)
+        went(d, b->alone && b->requests[0]->was_there);
     for (unsigned i = 0; i < n_finished; i++)
         finish(b->requests[i]);
     flush(d);
@@ -460,6 +494,8 @@ take_batch(VirtioBlk *d, Virtq *q, Batch *b)
         b->requests[b->n] = r;
     }
     b->alone = d->virtio.n_out == 1;
+    if (b->n > 0 && !b->alone && !d->virtio.answers)
+        d->astray = 0;
 }
 
 /* Takes up to BATCH requests; none: the driver will notify, or resume does. */
@@ -489,7 +525,7 @@ static void
 notify(VirtioDevice *v, unsigned queue)
 {
     VirtioBlk *d = VIRTIO_OF(VirtioBlk, v);
-    Batch batch;
+    CARREL_UNSET Batch batch;
 
     for (unsigned i = 0; i < MAX_ROUNDS;) {
         collect(d, virtio_queue(v, queue), &batch);
@@ -500,6 +536,52 @@ notify(VirtioDevice *v, unsigned queue)
             i++;
     }
     virtio_kick(v, queue);
+}
+
+/* Lock held. The driver's only request, if it needs no waiting. */
+static bool
+answer_one(VirtioBlk *d, Virtq *q, Request *r)
+{
+    r->q = q;
+    if (!virtq_pop(q, &r->elem))
+        return false;
+    if (!virtq_has_buffer(q)) {
+        if (!begin(r) || try_now(d, r)) {
+            iov_uncut(&r->cut);
+            finish(r);
+            return true;
+        }
+        iov_uncut(&r->cut);
+    }
+    virtq_unpop(q, &r->elem);
+    return false;
+}
+
+/* One request at a time is a copy and a message, for which no thread need be
+ * woken. All else is better done beside the vCPU. */
+static bool
+answer(VirtioDevice *v, unsigned queue)
+{
+    VirtioBlk *d = VIRTIO_OF(VirtioBlk, v);
+    Virtq *q = virtio_queue(v, queue);
+
+    if (!virtio_is_running(v) || !virtq_has_buffer(q))
+        return false;
+    if (++d->answered >= PROBE_EVERY) {
+        d->answered = 0;
+        return false;
+    }
+    Request *r = v->n_out == 0 ? take(d) : NULL;
+    bool done = r != NULL && answer_one(d, q, r);
+
+    if (r != NULL && !done)
+        give(r);
+    went(d, done);
+    if (!done)
+        return false;
+    bool listening = virtq_listen(q);
+    flush(d);
+    return listening;
 }
 
 static void
@@ -544,6 +626,7 @@ static const VirtioModel virtio_blk_model = {
     .id = VIRTIO_ID_BLOCK,
     .pci_class = 0x0100, /* storage, as firmware expects it */
     .notify = notify,
+    .answer = answer,
     .get_config = get_config,
     .stopped = stopped,
 };
@@ -593,6 +676,7 @@ make_requests(VirtioBlk *d)
     virtio_pool_init(&d->pool, sizeof(Request),
                      d->n_queues * d->queue_size + 1);
     d->to_flush = 0;
+    d->astray = d->answered = 0;
     d->now_pause = 0;
     d->next_pause = NOW_PAUSE;
 }
@@ -615,6 +699,7 @@ virtio_blk_realize(Device *dev, DeviceEnv *env, GError **error)
         .queue_size = (guint16) d->queue_size,
         .config_size = CONFIG_SIZE,
         .own_thread = d->own_thread,
+        .answers = d->answer,
     };
     return virtio_realize(&d->virtio, env, &virtio_blk_model, &setup,
                           &d->s.virtio, error);
@@ -647,6 +732,8 @@ static const PropDesc virtio_blk_props[] = {
                  NULL, "entries of a queue, a power of two"),
     PROP_DEF_BOOL(VirtioBlk, own_thread, "own-thread", false,
                   "a thread of its own, which may wait for the image"),
+    PROP_DEF_BOOL(VirtioBlk, answer, "answer", false,
+                  "does on the processor's thread what needs no waiting"),
     PROP_END
 };
 /* clang-format on */

@@ -224,7 +224,8 @@ start(VirtioDevice *v)
         if (v->s->queue[i].enabled && !virtio_is_broken(v))
             virtq_start(&v->queues[i], v->transport->dma(v),
                         v->s->driver_features);
-    v->transport->set_doorbells(v, true);
+    v->answers = v->setup.answers;
+    v->transport->set_doorbells(v, !v->answers);
     if (v->model->started != NULL)
         v->model->started(v);
     /* buffers put in before this have been notified to nobody */
@@ -328,6 +329,15 @@ kicked(int fd, GIOCondition ev, void *data)
     }
     (void) sys_eventfd_drain(fd); /* how often does not matter */
     serve(kick->queue, v);
+}
+
+void
+virtio_set_answers(VirtioDevice *v, bool on)
+{
+    if (!v->started || v->answers == on)
+        return;
+    v->answers = on;
+    v->transport->set_doorbells(v, !on);
 }
 
 bool
@@ -525,7 +535,7 @@ virtio_doorbell(VirtioDevice *v, guint32 queue)
     if (s->legacy && (s->status & VIRTIO_STATUS_DRIVER) != 0 &&
         (s->status & VIRTIO_STATUS_DRIVER_OK) == 0)
         virtio_set_status(v, s->status | VIRTIO_STATUS_DRIVER_OK, true);
-    if (v->queues[queue].live)
+    if (v->queues[queue].live && !(v->answers && v->model->answer(v, queue)))
         virtio_kick(v, queue);
 }
 

@@ -102,6 +102,10 @@ typedef struct {
     /* Any reset, by the driver or the machine, started or not: assign what the
      * configuration has at first. Lock held, vCPU or loop thread. */
     void (*reset)(VirtioDevice *v);
+    /* As notify(), where notifications are answered: on the vCPU's thread,
+     * before the driver's write has ended. What needs no waiting may be done at
+     * once, a bounded bit of it. False: notify() is to follow. Lock held. */
+    bool (*answer)(VirtioDevice *v, unsigned queue);
 } VirtioModel;
 
 /* What one instance offers; read during virtio_realize(). */
@@ -114,6 +118,8 @@ typedef struct {
      * begins with the first notification. Without it, should no thread be had,
      * notify() runs on the loop. */
     bool own_thread;
+    /* Notifications are answered from the start, see virtio_set_answers(). */
+    bool answers;
 } VirtioSetup;
 
 /* Guest-visible and saved: registers common to all, both transports'. */
@@ -160,6 +166,7 @@ struct VirtioDevice {
     bool started;     /* DRIVER_OK and what it entails has been done */
     bool paused;      /* between quiesce and resume */
     bool draining;    /* reset, but old buffers are still out */
+    bool answers;     /* notifications go to the model's answer() first */
     unsigned n_out;   /* buffers out, also those from before a reset */
     IoThread *thread; /* written on the loop; NULL: the loop serves queues */
     VirtioUse use;
@@ -237,6 +244,11 @@ void virtio_kick(VirtioDevice *v, unsigned queue);
 bool virtio_linger(VirtioDevice *v, unsigned queue);
 /* Whether notify() runs on a thread of the device's own. Lock held. */
 bool virtio_has_thread(const VirtioDevice *v);
+/* Inside notify() or answer(): whether notifications are answered from now on,
+ * which takes an exit to this process for each, or signal an eventfd for
+ * notify(), which is quicker if it has to do the work anyway. Changing it takes
+ * the kernel a while. A driver's start sets it as VirtioSetup says. Lock held. */
+void virtio_set_answers(VirtioDevice *v, bool on);
 /* Something no driver may do, beyond what virtq_fail() says. Lock held. */
 void virtio_fail(VirtioDevice *v, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 

@@ -99,7 +99,7 @@ static bool
 packed_pop(Virtq *q, VirtqElem *e)
 {
     VirtqState *s = q->s;
-    VirtqGather g;
+    CARREL_UNSET VirtqGather g;
 
     if (!packed_has_buffer(q))
         return false;

@@ -87,7 +87,7 @@ static bool
 split_pop(Virtq *q, VirtqElem *e)
 {
     VirtqState *s = q->s;
-    VirtqGather g;
+    CARREL_UNSET VirtqGather g;
     guint16 head;
 
     if (!split_has_buffer(q))

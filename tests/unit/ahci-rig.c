@@ -37,7 +37,8 @@ ahci_rig_new(const AhciRigOptions *options)
     rig->ahci = device_new(&ahci_class, "sata");
     device_set_link(rig->ahci, "bus", rig->bus);
     device_set_u64(rig->ahci, "addr", PCI_DEVFN(31, 0), NULL);
-    rig->disk_path = image_file_new(RIG_SECTORS, 512);
+    rig->disk_path = (o->in_memory ? image_file_in_memory
+                                   : image_file_new)(RIG_SECTORS, 512);
     rig->disk =
         image_file_open(rig->disk_path, "raw", o->read_only, rig->vm->env.loop);
     device_set_link(rig->ahci, "drive0", rig->disk);
@@ -65,10 +66,8 @@ ahci_rig_free(AhciRig *rig)
     block_close(rig->disk);
     block_close(rig->disc);
     fake_vm_free(rig->vm);
-    g_unlink(rig->disk_path);
-    g_unlink(rig->disc_path);
-    g_free(rig->disk_path);
-    g_free(rig->disc_path);
+    image_file_remove(rig->disk_path);
+    image_file_remove(rig->disc_path);
     g_free(rig);
 }
 

@@ -27,7 +27,8 @@ typedef struct {
 
 typedef struct {
     bool read_only, own_thread;
-    bool idle; /* the driver has not started the ports */
+    bool idle;      /* the driver has not started the ports */
+    bool in_memory; /* the disk's image */
 } AhciRigOptions;
 
 /* Bus mastering is on, the list and frame addresses are set. */

@@ -26,7 +26,8 @@ ide_rig_new(const IdeRigOptions *options)
     rig->ide = device_new(&piix3_ide_class, "ide");
     device_set_link(rig->ide, "bus", rig->bus);
     device_set_u64(rig->ide, "addr", PCI_DEVFN(1, 1), NULL);
-    rig->disk_path = image_file_new(RIG_SECTORS, 512);
+    rig->disk_path = (o->in_memory ? image_file_in_memory
+                                   : image_file_new)(RIG_SECTORS, 512);
     rig->disk =
         image_file_open(rig->disk_path, "raw", o->read_only, rig->vm->env.loop);
     if (!o->no_disk)
@@ -53,10 +54,8 @@ ide_rig_free(IdeRig *rig)
     block_close(rig->disk);
     block_close(rig->disc);
     fake_vm_free(rig->vm);
-    g_unlink(rig->disk_path);
-    g_unlink(rig->disc_path);
-    g_free(rig->disk_path);
-    g_free(rig->disc_path);
+    image_file_remove(rig->disk_path);
+    image_file_remove(rig->disc_path);
     g_free(rig);
 }
 

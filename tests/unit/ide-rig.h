@@ -23,6 +23,7 @@ typedef struct {
     bool read_only; /* the disk */
     bool no_disc;
     bool no_disk;
+    bool in_memory; /* the disk's image */
 } IdeRigOptions;
 
 /* Decoding is on, both channels answer, drive 0 is selected. */

@@ -181,6 +181,56 @@ test_queue_on_thread(void)
     queue_all(&o);
 }
 
+static void
+run_at_once(AhciRig *rig, RigCommand c, guint32 is)
+{
+    bool queued = c.command == 0x60 || c.command == 0x61;
+    guint before = rig->vm->msis;
+
+    rig_put(rig, 0, 0, &c);
+    rig_set_port(rig, 0, 0x10, 0xffffffff);
+    if (queued)
+        rig_set_port(rig, 0, 0x34, 1);
+    rig_set_port(rig, 0, 0x38, 1); /* no time passes */
+    CU_ASSERT_EQUAL(rig_port(rig, 0, 0x34), 0);
+    CU_ASSERT_EQUAL(rig_port(rig, 0, 0x38), 0);
+    CU_ASSERT_EQUAL(rig_port(rig, 0, 0x20), 0x50);
+    CU_ASSERT_EQUAL(rig_port(rig, 0, 0x10), is);
+    CU_ASSERT_EQUAL(rig->vm->msis, before + 1);
+    CU_ASSERT_TRUE(device_is_quiet(rig->ahci));
+}
+
+/* With an image in memory small commands are over when they are issued. */
+static void
+test_at_once(void)
+{
+    const AhciRigOptions o = {.own_thread = true, .in_memory = true};
+    AhciRig *rig = ahci_rig_new(&o);
+    RigCommand c = {
+        .device = LBA_DEVICE, .lba = 500, .count = 8, .bytes = 4096};
+    guint32 mark = 0xab000000u;
+
+    rig_config(rig, 0x40 + 4, 0xfee00000, 4);
+    rig_config(rig, 0x40 + 12, 0x41, 2);
+    rig_config(rig, 0x40 + 2, 1, 2);
+    rig_set(rig, 0x04, 0x80000002);
+    rig_set_port(rig, 0, 0x14, IS_DHRS | IS_SDBS);
+    for (unsigned i = 0; i < 4; i++) {
+        c.write = i % 2 != 0;
+        c.command = (const guint8[]){0x60, 0x61, 0x25, 0x35}[i];
+        c.lba += 100;
+        c.device = i == 1 ? LBA_DEVICE | 0x80 : LBA_DEVICE; /* made durable */
+        if (c.write)
+            memcpy(fake_ram(rig->vm) + RIG_DATA, &mark, 4);
+        run_at_once(rig, c, i < 2 ? IS_SDBS : IS_DHRS);
+        CU_ASSERT_EQUAL(rig_ram32(rig, RIG_DATA),
+                        c.write ? mark : (guint32) c.lba);
+        CU_ASSERT_EQUAL(rig_image32(rig, (guint32) c.lba),
+                        c.write ? mark : (guint32) c.lba);
+    }
+    ahci_rig_free(rig);
+}
+
 /* Issued and at once forgotten, or the disk pulled: nothing of before is told,
  * and what comes then is done. */
 static void
@@ -641,6 +691,7 @@ CU_MAIN("ahci", {"registers", test_registers},
         {"pio_commands_move_data_at_once", test_pio},
         {"thirty_two_commands_at_once", test_queue},
         {"the_same_on_the_disks_thread", test_queue_on_thread},
+        {"an_image_in_memory_is_not_waited_for", test_at_once},
         {"ports_stop_and_disks_go_amid_commands", test_stops_amid},
         {"a_large_command_is_several_requests", test_large},
         {"a_disk_may_be_read_only", test_read_only},

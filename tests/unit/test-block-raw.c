@@ -218,7 +218,7 @@ test_loop_thread(void)
 }
 
 static void
-test_read_now(void)
+test_try_now(void)
 {
     BlockRig rig;
     guint8 buf[1024];
@@ -226,11 +226,12 @@ test_read_now(void)
 
     rig_init(&rig, 4096);
     CU_ASSERT_TRUE_FATAL(rig_open(&rig, (BlockSpec){0}));
-    int result = block_read_now(rig.block, 512, iov, 2);
+    int result = block_try_now(rig.block, BLOCK_READ, 512, iov, 2);
     if (result == 0) /* file systems may refuse it at any time */
         CU_ASSERT_TRUE(rig_is_original(buf, 512, 1024));
     CU_ASSERT_TRUE(result == 0 || result == -EAGAIN);
-    CU_ASSERT_EQUAL(block_read_now(rig.block, 3584, iov, 2), -EAGAIN);
+    CU_ASSERT_EQUAL(block_try_now(rig.block, BLOCK_READ, 3584, iov, 2),
+                    -EAGAIN);
     CU_ASSERT_TRUE(block_is_idle(rig.block));
     rig_done_all(&rig);
 }
@@ -268,6 +269,6 @@ CU_MAIN("block-raw", BLOCK_CASES, {"empty_image_is_a_format_error", test_empty},
         {"iso_is_read_only_with_2048_byte_sectors", test_iso},
         {"direct_io_takes_any_memory", test_direct},
         {"done_runs_on_the_loop_thread", test_loop_thread},
-        {"read_now_reads_what_is_in_memory_or_nothing", test_read_now},
+        {"read_now_reads_what_is_in_memory_or_nothing", test_try_now},
         {"loop_may_end_with_requests_on_their_way", test_loop_ends_first},
         {"host_errors_become_the_documented_ones", test_full})

@@ -96,27 +96,6 @@ test_read_dma(void)
 }
 
 static void
-test_long_read_dma(void)
-{
-    IdeRig *rig = ide_rig_new(NULL);
-
-    for (unsigned i = 0; i < 3; i++) /* one place: the last 44 sectors stay */
-        rig_prd(rig, i, BUFFER, 0, i == 2);
-    for (unsigned i = 3; i < 6; i++) /* bits 24 and up */
-        fake_out8(rig->vm, (guint16) (BASE + i), 0);
-    fake_out8(rig->vm, BASE + 2, 1);
-    rig_command(rig, BASE, LBA, 500, 44, 0x25); /* 300 sectors */
-    rig_bm_start(rig, BM, true);
-    CU_ASSERT_EQUAL(bm_status(rig), 1);
-    CU_ASSERT_FALSE(device_is_quiet(rig->ide));
-    CU_ASSERT_EQUAL(rig_wait(rig, BASE), OK);
-
-    CU_ASSERT_EQUAL(rig_ram32(rig, BUFFER), 500 + 256);
-    CU_ASSERT_EQUAL(rig_ram32(rig, BUFFER + 43 * 512), 500 + 299);
-    ide_rig_free(rig);
-}
-
-static void
 test_write_dma(void)
 {
     IdeRig *rig = ide_rig_new(NULL);
@@ -132,6 +111,33 @@ test_write_dma(void)
     CU_ASSERT_EQUAL(rig_image32(rig, 1000), 0x33333333);
     CU_ASSERT_EQUAL(rig_image32(rig, 1127), 0x33333333);
     CU_ASSERT_EQUAL(rig_image32(rig, 1128), 1128);
+    ide_rig_free(rig);
+}
+
+/* With an image in memory it is over when the register write is. */
+static void
+test_dma_at_once(void)
+{
+    const IdeRigOptions o = {.in_memory = true};
+    IdeRig *rig = ide_rig_new(&o);
+
+    memset(fake_ram(rig->vm) + BUFFER, 0x33, 0x10000);
+    rig_prd(rig, 0, BUFFER, 0, true);
+    for (unsigned i = 0; i < 2; i++) {
+        rig_command(rig, BASE, LBA, 500, 128, i == 0 ? 0xca : 0xc8);
+        CU_ASSERT_FALSE(rig->vm->level[14]);
+        rig_bm_start(rig, BM, i > 0);
+        CU_ASSERT_TRUE(rig->vm->level[14]); /* no time has passed */
+        CU_ASSERT_EQUAL(bm_status(rig), 4);
+        CU_ASSERT_TRUE(device_is_quiet(rig->ide));
+        CU_ASSERT_EQUAL(fake_in8(rig->vm, BASE + 7), OK);
+        CU_ASSERT_FALSE(rig->vm->level[14]);
+        fake_out8(rig->vm, BM + 2, 0x04);
+        fake_out8(rig->vm, BM, 0);
+        CU_ASSERT_EQUAL(rig_image32(rig, 500), 0x33333333);
+        CU_ASSERT_EQUAL(rig_image32(rig, 627), 0x33333333);
+        CU_ASSERT_EQUAL(rig_image32(rig, 628), 628);
+    }
     ide_rig_free(rig);
 }
 
@@ -281,15 +287,41 @@ test_start_stop_storm(void)
     ide_rig_free(rig);
 }
 
+/* More than is done within the register write, wherever the image lies. */
+static void
+start_long_dma(IdeRig *rig, guint32 lba, bool to_memory)
+{
+    for (unsigned i = 0; i < 3; i++) /* one place: the last 44 sectors stay */
+        rig_prd(rig, i, BUFFER, 0, i == 2);
+    for (unsigned i = 3; i < 6; i++) /* bits 24 and up */
+        fake_out8(rig->vm, (guint16) (BASE + i), 0);
+    fake_out8(rig->vm, BASE + 2, 1);
+    rig_command(rig, BASE, LBA, lba, 44, to_memory ? 0x25 : 0x35); /* 300 */
+    rig_bm_start(rig, BM, to_memory);
+}
+
+static void
+test_long_read_dma(void)
+{
+    IdeRig *rig = ide_rig_new(NULL);
+
+    start_long_dma(rig, 500, true);
+    CU_ASSERT_EQUAL(bm_status(rig), 1);
+    CU_ASSERT_FALSE(device_is_quiet(rig->ide));
+    CU_ASSERT_EQUAL(rig_wait(rig, BASE), OK);
+
+    CU_ASSERT_EQUAL(rig_ram32(rig, BUFFER), 500 + 256);
+    CU_ASSERT_EQUAL(rig_ram32(rig, BUFFER + 43 * 512), 500 + 299);
+    ide_rig_free(rig);
+}
+
 static void
 test_reset_mid_dma(void)
 {
     IdeRig *rig = ide_rig_new(NULL);
     guint8 data[512];
 
-    rig_prd(rig, 0, BUFFER, 0, true);
-    rig_command(rig, BASE, LBA, 0, 128, 0xca);
-    rig_bm_start(rig, BM, false);
+    start_long_dma(rig, 0, false);
     CU_ASSERT_FALSE(device_is_quiet(rig->ide));
     fake_out8(rig->vm, 0x3f6, 0x04);
     fake_out8(rig->vm, 0x3f6, 0x00);
@@ -306,9 +338,7 @@ test_unrealize_mid_dma(void)
 {
     IdeRig *rig = ide_rig_new(NULL);
 
-    rig_prd(rig, 0, BUFFER, 0, true);
-    rig_command(rig, BASE, LBA, 0, 128, 0xca);
-    rig_bm_start(rig, BM, false);
+    start_long_dma(rig, 0, false);
     ide_rig_free(rig);
     CU_PASS("no request came back to a freed device");
 }
@@ -364,6 +394,7 @@ CU_MAIN("piix3-ide", {"channels_answer_when_told_to_decode", test_config},
         {"read_dma_scatters_into_guest_memory", test_read_dma},
         {"long_read_dma_goes_over_the_loop", test_long_read_dma},
         {"write_dma_may_be_started_before_the_command", test_write_dma},
+        {"an_image_in_memory_is_not_waited_for", test_dma_at_once},
         {"tiny_regions_go_through_the_buffer", test_odd_regions},
         {"regions_that_split_a_sector_work", test_uneven_regions},
         {"a_table_that_is_too_long_stays_active", test_long_table},

@@ -8,6 +8,7 @@
  * runs are those of STRESS_SECONDS, 2 without it. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "devices/virtio/virtq-internal.h"
@@ -216,7 +217,7 @@ guest(gpointer data)
 /* ---- the machine ---- */
 
 static void
-make(Stress *s, guint64 accept)
+make(Stress *s, guint64 accept, bool answer)
 {
     char *path = NULL;
 
@@ -224,9 +225,12 @@ make(Stress *s, guint64 accept)
                   .event_idx = (accept & VIRTIO_F_EVENT_IDX) != 0,
                   .rand = g_rand_new_with_seed(20)};
     virtio_rig_init(&s->r, VR_PCI);
-    int fd = g_file_open_tmp("carrel-blk-XXXXXX", &path, NULL);
+    int fd = answer ? memfd_create("carrel-blk", MFD_CLOEXEC)
+                    : g_file_open_tmp("carrel-blk-XXXXXX", &path, NULL);
     g_assert_cmpint(fd, >=, 0);
     CU_ASSERT_EQUAL(ftruncate(fd, BYTES), 0);
+    if (answer)
+        path = g_strdup_printf("/proc/self/fd/%d", fd);
     BlockSpec spec = {.path = path, .format = "raw"};
     s->block = block_open(&spec, s->r.vm->env.loop, NULL);
     g_assert_nonnull(s->block);
@@ -236,6 +240,7 @@ make(Stress *s, guint64 accept)
     Device *dev = device_new(&virtio_blk_class, "disk0");
     device_set_link(dev, "drive", s->block);
     device_set_u64(dev, "own-thread", 1, NULL);
+    device_set_u64(dev, "answer", answer, NULL);
     virtio_rig_add_device(&s->r, dev);
     vr_enable_msix(&s->r, 2);
     set_up(s);
@@ -293,14 +298,14 @@ pause_and_resume(Stress *s)
 }
 
 static void
-check(guint64 accept)
+check(guint64 accept, bool answer)
 {
     const char *seconds = g_getenv("STRESS_SECONDS");
     gint64 length = (seconds != NULL ? atoi(seconds) : 2) * G_USEC_PER_SEC;
     gint64 until = g_get_monotonic_time() + length;
     Stress s;
 
-    make(&s, accept);
+    make(&s, accept, answer);
     GThread *thread = g_thread_new("guest", guest, &s);
     while (g_get_monotonic_time() < until && !is_done(&s)) {
         run_loop(&s, 100);
@@ -331,15 +336,24 @@ check(guint64 accept)
 static void
 test_event_index(void)
 {
-    check(G_MAXUINT64);
+    check(G_MAXUINT64, false);
 }
 
 static void
 test_flags(void)
 {
-    check(~VIRTIO_F_EVENT_IDX);
+    check(~VIRTIO_F_EVENT_IDX, false);
+}
+
+/* Two do the work then, and who does it changes. */
+static void
+test_answers(void)
+{
+    check(G_MAXUINT64, true);
+    check(~VIRTIO_F_EVENT_IDX, true);
 }
 
 CU_MAIN("virtio-blk-stress",
         {"nobody_waits_in_vain_with_event_indices", test_event_index},
-        {"nobody_waits_in_vain_with_flags", test_flags})
+        {"nobody_waits_in_vain_with_flags", test_flags},
+        {"nor_where_notifications_are_answered", test_answers})

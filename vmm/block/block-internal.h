@@ -61,9 +61,10 @@ typedef struct {
     /* Descriptor whose offsets are the disk's, for the ring; NULL or -1: there
      * is none and every request goes through the functions above. */
     int (*ring_fd)(gpointer image);
-    /* What block_read_now() says; NULL: never possible. Any thread. */
-    int (*read_now)(gpointer image, const struct iovec *iov, unsigned n_iov,
-                    guint64 offset, gsize len);
+    /* What block_try_now() says of reads and writes, and of flushes (without
+     * iov); NULL: never possible. Any thread. */
+    int (*try_now)(gpointer image, BlockOp op, const struct iovec *iov,
+                   unsigned n_iov, guint64 offset, gsize len);
     /* Whether this request may go to ring_fd() as it stands, at *offset, which
      * comes in as the request's. Any thread. */
     bool (*ring_map)(gpointer image, const BlockReq *req, gsize total,

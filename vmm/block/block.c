@@ -216,11 +216,11 @@ check_range(const BlockInfo *info, guint64 offset, guint64 len)
     return len == 0 ? 0 : VERDICT_GO;
 }
 
+/* *ret_total: bytes of a read's or a write's iov. */
 static int
-check_request(const Block *block, const BlockReq *req)
+check_request(const Block *block, const BlockReq *req, gsize *ret_total)
 {
     const BlockInfo *info = &block->info;
-    gsize total = 0;
 
     switch (req->op) {
     case BLOCK_WRITE:
@@ -229,9 +229,9 @@ check_request(const Block *block, const BlockReq *req)
         G_GNUC_FALLTHROUGH;
     case BLOCK_READ:
         if (req->n_iov > info->max_iov ||
-            !block_iov_total(req->iov, req->n_iov, &total))
+            !block_iov_total(req->iov, req->n_iov, ret_total))
             return -EINVAL;
-        return check_range(info, req->offset, total);
+        return check_range(info, req->offset, *ret_total);
     case BLOCK_FLUSH: return info->read_only ? 0 : VERDICT_GO;
     case BLOCK_DISCARD:
         if (info->read_only)
@@ -251,6 +251,7 @@ void
 block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs)
 {
     BlockQueue go = {0};
+    gsize unused;
 
     g_mutex_lock(&block->lock);
     block->in_flight += n_reqs;
@@ -258,7 +259,7 @@ block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs)
     for (unsigned i = 0; i < n_reqs; i++) {
         BlockReq *req = reqs[i];
         memset(req->priv, 0, sizeof req->priv);
-        int verdict = check_request(block, req);
+        int verdict = check_request(block, req, &unused);
         if (verdict == VERDICT_GO)
             block_queue_push(&go, req);
         else
@@ -273,26 +274,27 @@ block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs)
 }
 
 int
-block_read_now(Block *block, guint64 offset, const struct iovec *iov,
-               unsigned n_iov)
+block_try_now(Block *block, BlockOp op, guint64 offset, const struct iovec *iov,
+              unsigned n_iov)
 {
     const BlockReq req = {
-        .op = BLOCK_READ, .offset = offset, .iov = iov, .n_iov = n_iov};
+        .op = op, .offset = offset, .iov = iov, .n_iov = n_iov};
     gsize total = 0;
 
-    if (block->driver->read_now == NULL)
+    if (block->driver->try_now == NULL || op > BLOCK_FLUSH)
         return -EOPNOTSUPP;
-    if (check_request(block, &req) != VERDICT_GO ||
-        !block_iov_total(iov, n_iov, &total))
+    if (check_request(block, &req, &total) != VERDICT_GO)
         return -EAGAIN;
-    return block->driver->read_now(block->image, iov, n_iov, offset, total);
+    return block->driver->try_now(block->image, op, iov, n_iov, offset, total);
 }
 
 int
 block_run_now(Block *block, BlockReq *req)
 {
+    gsize unused;
+
     memset(req->priv, 0, sizeof req->priv);
-    int result = check_request(block, req);
+    int result = check_request(block, req, &unused);
     if (result == VERDICT_GO)
         result = block_execute(block, req);
     if (req->op != BLOCK_READ)

@@ -79,12 +79,13 @@ const char *block_path(const Block *block);
 /* Any thread; done() of all of them follows on the loop. A write past where a
  * file was cut is -EIO, it never grows again. */
 void block_submit(Block *block, BlockReq *reqs[], unsigned n_reqs);
-/* Reads what the host has in memory, in the caller's thread and without
- * waiting; for small requests, where the way over the loop costs more than the
- * copy. 0, or -EAGAIN: not all of it is there, iov may be partly written; or
- * -EOPNOTSUPP: not to be had this way. Then use block_submit(). Any thread. */
-int block_read_now(Block *block, guint64 offset, const struct iovec *iov,
-                   unsigned n_iov);
+/* A read, write or flush in the caller's thread that waits for no device: of
+ * what the host has in memory, or all of a file that lies in memory. For small
+ * requests, where the way over the loop costs more than the copy. 0; -EAGAIN:
+ * not now; -EOPNOTSUPP: never this way. Then part of it may have been moved,
+ * and block_submit() does all of it, and tells of errors. Any thread. */
+int block_try_now(Block *block, BlockOp op, guint64 offset,
+                  const struct iovec *iov, unsigned n_iov);
 /* Carries out a read or a write in the caller's thread, which may have to wait
  * for the file; done() is not called, the result is what it would be given.
  * block_is_idle() does not know of it. For threads of a device's own. */

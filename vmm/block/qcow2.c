@@ -334,16 +334,20 @@ driver_ring_end(gpointer image, gsize token)
     qcow2_use_end(image, (guint) token);
 }
 
+/* Metadata is not written here, so that is not waited for either; a flush
+ * would have to. */
 static int
-driver_read_now(gpointer image, const struct iovec *iov, unsigned n_iov,
-                guint64 offset, gsize len)
+driver_try_now(gpointer image, BlockOp op, const struct iovec *iov,
+               unsigned n_iov, guint64 offset, gsize len)
 {
     Qcow2 *q = image;
     gsize token;
 
-    if (!map_whole(q, false, &offset, len, &token))
+    if (op == BLOCK_FLUSH)
+        return -EOPNOTSUPP;
+    if (!map_whole(q, op == BLOCK_WRITE, &offset, len, &token))
         return -EAGAIN;
-    int rc = block_raw_driver.read_now(q->file, iov, n_iov, offset, len);
+    int rc = block_raw_driver.try_now(q->file, op, iov, n_iov, offset, len);
     qcow2_use_end(q, (guint) token);
     return rc;
 }
@@ -386,7 +390,7 @@ const BlockDriver block_qcow2_driver = {
     .discard = driver_discard,
     .write_zeroes = driver_write_zeroes,
     .ring_fd = driver_ring_fd,
-    .read_now = driver_read_now,
+    .try_now = driver_try_now,
     .ring_map = driver_ring_map,
     .ring_end = driver_ring_end,
     .extent = driver_extent,

@@ -12,9 +12,11 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "vmm/core/sysutil.h"
 
@@ -28,7 +30,10 @@ typedef struct {
     bool is_device, direct;
     guint32 mem_align, offset_align; /* direct only */
     guint64 file_bytes;              /* at open */
-    bool always_waits; /* atomic: this file system cannot read_now */
+    /* There is no device to wait for: the file system has its files in memory
+     * alone (or in swap, as the guest's own memory). */
+    bool in_memory;
+    bool reads_wait, writes_wait; /* atomic: cannot be had without waiting */
 } RawImage;
 
 /* ---- open ---- */
@@ -159,6 +164,15 @@ read_device_geometry(RawImage *raw, const BlockSpec *spec, BlockInfo *info,
     return true;
 }
 
+static bool
+is_in_memory(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 &&
+           (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 static void
 read_file_geometry(RawImage *raw, const struct stat *st, BlockInfo *info)
 {
@@ -221,6 +235,7 @@ raw_setup(RawImage *raw, const BlockSpec *spec, guint32 sector, BlockInfo *info,
             return false;
     } else {
         read_file_geometry(raw, &st, info);
+        raw->in_memory = is_in_memory(raw->fd);
     }
     if (!check_size(raw, spec, error))
         return false;
@@ -403,23 +418,53 @@ raw_ring_fd(gpointer image)
     return raw->fd;
 }
 
+static ssize_t
+move_pieces(const RawImage *raw, BlockOp op, const struct iovec *iov,
+            unsigned n_iov, guint64 offset)
+{
+    int flags = raw->in_memory ? 0 : RWF_NOWAIT;
+
+    if (op == BLOCK_WRITE)
+        return pwritev2(raw->fd, iov, (int) n_iov, (off_t) offset, flags);
+    if (n_iov == 1 && flags == 0) /* the kernel's shortest way */
+        return pread(raw->fd, iov->iov_base, iov->iov_len, (off_t) offset);
+    return preadv2(raw->fd, iov, (int) n_iov, (off_t) offset, flags);
+}
+
+/* Which of the two this kernel and this file system do without waiting shows
+ * when it is tried. */
 static int
-raw_read_now(gpointer image, const struct iovec *iov, unsigned n_iov,
+transfer_now(RawImage *raw, BlockOp op, const struct iovec *iov, unsigned n_iov,
              guint64 offset, gsize len)
+{
+    bool write = op == BLOCK_WRITE;
+    bool *never = write ? &raw->writes_wait : &raw->reads_wait;
+
+    if (__atomic_load_n(never, __ATOMIC_RELAXED))
+        return -EOPNOTSUPP;
+    if (write && !write_is_safe(raw, offset + len))
+        return -EAGAIN;
+    ssize_t got = move_pieces(raw, op, iov, n_iov, offset);
+    if (got >= 0 && (gsize) got == len)
+        return 0;
+    if (got >= 0 ||
+        (errno != EOPNOTSUPP && (!write || errno != EINVAL || raw->in_memory)))
+        return -EAGAIN;
+    __atomic_store_n(never, true, __ATOMIC_RELAXED);
+    return -EOPNOTSUPP;
+}
+
+static int
+raw_try_now(gpointer image, BlockOp op, const struct iovec *iov, unsigned n_iov,
+            guint64 offset, gsize len)
 {
     RawImage *raw = image;
 
     if (raw->direct)
-        return -EAGAIN;
-    if (__atomic_load_n(&raw->always_waits, __ATOMIC_RELAXED))
         return -EOPNOTSUPP;
-    ssize_t got =
-        preadv2(raw->fd, iov, (int) n_iov, (off_t) offset, RWF_NOWAIT);
-    if (got < 0 && errno == EOPNOTSUPP) {
-        __atomic_store_n(&raw->always_waits, true, __ATOMIC_RELAXED);
-        return -EOPNOTSUPP;
-    }
-    return got >= 0 && (gsize) got == len ? 0 : -EAGAIN;
+    if (op != BLOCK_FLUSH)
+        return transfer_now(raw, op, iov, n_iov, offset, len);
+    return raw->in_memory ? raw_flush(raw) : -EOPNOTSUPP;
 }
 
 static bool
@@ -462,7 +507,7 @@ const BlockDriver block_raw_driver = {
     .discard = raw_discard,
     .write_zeroes = raw_write_zeroes,
     .ring_fd = raw_ring_fd,
-    .read_now = raw_read_now,
+    .try_now = raw_try_now,
     .ring_map = raw_ring_map,
     .extent = raw_extent,
 };
@@ -477,7 +522,7 @@ const BlockDriver block_iso_driver = {
     .discard = raw_discard,
     .write_zeroes = raw_write_zeroes,
     .ring_fd = raw_ring_fd,
-    .read_now = raw_read_now,
+    .try_now = raw_try_now,
     .ring_map = raw_ring_map,
     .extent = raw_extent,
 };

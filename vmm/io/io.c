@@ -253,17 +253,20 @@ static bool
 signal_eventfd(IoSpace *space, const IoRegion *r, guint64 offset, guint64 value,
                unsigned size)
 {
-    if (space->backend_ops != NULL || r->eventfds->len == 0)
+    bool found = false;
+
+    if (space->backend_ops != NULL)
         return false;
-    for (guint i = 0; i < r->eventfds->len; i++) {
+    g_mutex_lock(&space->lock);
+    for (guint i = 0; !found && i < r->eventfds->len; i++) {
         const IoEventfd *e = &g_array_index(r->eventfds, IoEventfd, i);
-        if (e->offset == offset && (e->size == 0 || e->size == size) &&
-            (!e->has_match || e->match == value)) {
+        found = e->offset == offset && (e->size == 0 || e->size == size) &&
+                (!e->has_match || e->match == value);
+        if (found)
             sys_eventfd_signal(e->fd);
-            return true;
-        }
     }
-    return false;
+    g_mutex_unlock(&space->lock);
+    return found;
 }
 
 /* ---- spaces and regions ---- */
