@@ -120,7 +120,7 @@ ask_to_stop(const char *name, ControlClient *client, bool force, int timeout_s,
 {
     GError *inner = NULL;
     JsonWriter *stop = control_request("stop");
-    json_put_int(stop, "timeout", force ? 0 : timeout_s);
+    json_put_int(stop, "timeout", timeout_s);
     json_put_bool(stop, "force", force);
     if (!control_client_do(client, control_request("subscribe"), CALL_MS,
                            error)) {
@@ -131,8 +131,7 @@ ask_to_stop(const char *name, ControlClient *client, bool force, int timeout_s,
         g_propagate_error(error, inner);
         return false;
     }
-    return await_end(name, client, (force ? 0 : timeout_s * 1000) + GONE_MS,
-                     error);
+    return await_end(name, client, timeout_s * 1000 + GONE_MS, error);
 }
 
 bool

@@ -5,9 +5,9 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* Asks the guest and waits timeout_s for it, or, with force, switches off at
- * once, and kills a process that does not answer. Returns when the process is
- * gone. CARREL_SESSION_ERROR_TIMEOUT: the guest ignored the power button and
+/* Asks the guest and waits timeout_s for it; with force it is switched off
+ * then, with 0 s at once, and a process that does not answer is killed. Returns
+ * when the process is gone. CARREL_SESSION_ERROR_TIMEOUT: the guest ignored the power button and
  * goes on. A machine that is off is no error; what a crashed throw-away one
  * left is removed. */
 bool session_stop(const char *name, bool force, int timeout_s, GError **error);

@@ -14,6 +14,7 @@
 #include "vmm/core/sysutil.h"
 
 #define STOP_TIMEOUT_S 60
+#define NOT_GIVEN      (-1)
 
 static void
 print_result(const App *app, const char *name, const char *state, bool changed)
@@ -130,16 +131,30 @@ would_start(const App *app, const char *name)
     return print_would(app, name, "start", text);
 }
 
+/* With force alone the guest has no time at all. */
+static int
+check_timeout(const App *app, const char *op, bool force, int *timeout)
+{
+    if (*timeout == NOT_GIVEN)
+        *timeout = force ? 0 : STOP_TIMEOUT_S;
+    else if (*timeout < 1 || *timeout > 86400)
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "%s: --timeout is 1 to 86400 seconds", op);
+    return EXIT_OK;
+}
+
 static int
 would_stop(const App *app, const char *name, const char *op, bool force,
            int timeout)
 {
     bool again = strcmp(op, "restart") == 0;
     g_autofree char *end =
-        force ? g_strdup_printf("take the power of %s away", name)
-              : g_strdup_printf("press the power button of %s and wait up to "
-                                "%d s for its guest",
-                                name, timeout);
+        timeout == 0
+            ? g_strdup_printf("take the power of %s away", name)
+            : g_strdup_printf("press the power button of %s and wait up to "
+                              "%d s for its guest%s",
+                              name, timeout,
+                              force ? ", then take its power away" : "");
     g_autofree char *text =
         g_strdup_printf("%s%s", end, again ? ", then start it again" : "");
 
@@ -209,10 +224,11 @@ int
 verb_stop(App *app, int argc, char **argv)
 {
     gboolean force = FALSE;
-    int timeout = STOP_TIMEOUT_S;
+    int timeout = NOT_GIVEN;
     const GOptionEntry entries[] = {
         {"force", 'f', 0, G_OPTION_ARG_NONE, &force,
-         "Switch off without asking the guest", NULL},
+         "Switch off without asking the guest, or after the time of --timeout",
+         NULL},
         {"timeout", 't', 0, G_OPTION_ARG_INT, &timeout,
          "How long the guest may take (60)", "SECONDS"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
@@ -222,9 +238,9 @@ verb_stop(App *app, int argc, char **argv)
         code = running_require(app, args[0]);
     if (code >= 0)
         return code;
-    if (timeout < 1 || timeout > 86400)
-        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
-                        "stop: --timeout is 1 to 86400 seconds");
+    code = check_timeout(app, "stop", force, &timeout);
+    if (code != EXIT_OK)
+        return code;
 
     bool running = session_is_running(args[0], NULL);
     if (app->dry_run && running)
@@ -241,10 +257,11 @@ int
 verb_restart(App *app, int argc, char **argv)
 {
     gboolean force = FALSE;
-    int timeout = STOP_TIMEOUT_S;
+    int timeout = NOT_GIVEN;
     const GOptionEntry entries[] = {
         {"force", 'f', 0, G_OPTION_ARG_NONE, &force,
-         "Switch off without asking the guest", NULL},
+         "Switch off without asking the guest, or after the time of --timeout",
+         NULL},
         {"timeout", 't', 0, G_OPTION_ARG_INT, &timeout,
          "How long the guest may take (60)", "SECONDS"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
@@ -254,9 +271,9 @@ verb_restart(App *app, int argc, char **argv)
         code = running_require(app, args[0]);
     if (code >= 0)
         return code;
-    if (timeout < 1 || timeout > 86400)
-        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
-                        "restart: --timeout is 1 to 86400 seconds");
+    code = check_timeout(app, "restart", force, &timeout);
+    if (code != EXIT_OK)
+        return code;
     if (!store_exists(args[0]))
         return app_fail(app, EXIT_STATE, "wrong-state", NULL, NULL,
                         "machine '%s' is a throw-away one and would be gone; "

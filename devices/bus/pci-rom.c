@@ -40,21 +40,22 @@ is_rom(const guint8 *bytes, gsize len)
 }
 
 /* One program serves a chip under several numbers (a virtio card has an old and
- * a new one), and firmware runs it only under the one that is written in it. So
- * it is told the card's; the byte behind the entry's jump evens out the sum of
- * all bytes, which has to stay 0. */
+ * a new one), or, with zeros, the chips of several makers (an NE2000's), and
+ * firmware runs it only under those that are written in it. So it is told the
+ * card's; the byte behind the entry's jump evens out the sum of all bytes, which
+ * has to stay 0. */
 static GBytes *
 adapt_rom(const PciDevice *pdev, const guint8 *bytes, gsize len)
 {
     guint8 *copy = g_memdup2(bytes, len);
-    gsize at = pci_get16(bytes, 0x18);
-    guint16 id = pci_get16(bytes, (unsigned) at + 6);
+    unsigned at = pci_get16(bytes, 0x18) + 4u;
+    guint32 theirs = pci_get32(bytes, at);
 
-    if (pci_get16(bytes, (unsigned) at + 4) == pdev->ids->vendor) {
-        guint16 ours = pdev->ids->device;
-        pci_put16(copy, (unsigned) at + 6, ours);
-        copy[6] = (guint8) (copy[6] + (id & 0xff) + (id >> 8) - (ours & 0xff) -
-                            (ours >> 8));
+    if (theirs == 0 || (theirs & 0xffff) == pdev->ids->vendor) {
+        guint32 ours = pdev->ids->vendor | (guint32) pdev->ids->device << 16;
+        pci_put32(copy, at, ours);
+        for (unsigned i = 0; i < 4; i++)
+            copy[6] = (guint8) (copy[6] + bytes[at + i] - copy[at + i]);
     }
     return g_bytes_new_take(copy, len);
 }

@@ -84,7 +84,69 @@ data_write(Dp8390 *c, guint32 value, unsigned size)
     }
 }
 
+/* ---- the receive ring ---- */
+
+static bool
+is_ring(const Dp8390State *s)
+{
+    return s->pstart >= DP8390_MEM_START / PAGE && s->pstart < s->pstop &&
+           s->pstop <= (DP8390_MEM_START + DP8390_MEM_BYTES) / PAGE &&
+           s->curr >= s->pstart && s->curr < s->pstop;
+}
+
+/* Drivers that keep BNRY one page behind what they read next write the page
+ * before the ring when that is its first. The chip only waits for CURR to come
+ * to BNRY, so with one that is elsewhere nothing ever stops it. */
+static unsigned
+boundary(const Dp8390State *s)
+{
+    if (s->bnry == s->pstart - 1)
+        return s->pstop - 1u;
+    return s->bnry >= s->pstart && s->bnry < s->pstop ? s->bnry : s->curr;
+}
+
+/* Pages that may be written before CURR comes to BNRY. */
+static unsigned
+free_pages(const Dp8390State *s)
+{
+    unsigned all = s->pstop - s->pstart, end = boundary(s);
+
+    return s->curr < end ? end - s->curr : all - (s->curr - end);
+}
+
+static bool
+is_receiving(const Dp8390State *s)
+{
+    return (s->cr & (CR_STP | CR_STA)) == CR_STA && (s->tcr & DP_TCR_LB) == 0 &&
+           (s->rcr & DP_RCR_MON) == 0 && is_ring(s);
+}
+
+/* A frame of one page that a driver whose BNRY is what it reads next has left is
+ * not seen. */
+static bool
+has_unread(const Dp8390State *s)
+{
+    return free_pages(s) < (unsigned) (s->pstop - s->pstart) - 1;
+}
+
 /* ---- registers ---- */
+
+/* Frames that came after the driver looked for the last time and before it
+ * acknowledges, or that it left for later (Linux's after nine), would wait for
+ * the next one's interrupt. On a slow host that window is wide, and the sender
+ * may wait for an answer: they are told again, with an edge for ISA. */
+static void
+acknowledge(Dp8390 *c, guint8 bits)
+{
+    Dp8390State *s = c->s;
+
+    s->isr &= (guint8) ~(bits & 0x7f);
+    if ((bits & DP_ISR_PRX) != 0 && is_receiving(s) && has_unread(s)) {
+        dp8390_update_irq(c);
+        s->isr |= DP_ISR_PRX;
+    }
+    nic_kick_rx(&c->nic);
+}
 
 static void
 write_cr(Dp8390 *c, guint8 value)
@@ -92,9 +154,13 @@ write_cr(Dp8390 *c, guint8 value)
     Dp8390State *s = c->s;
     unsigned rd = CR_RD(value);
 
-    /* TXP falls when the frame is sent, not by a write */
-    s->cr = (guint8) (value | (s->cr & CR_TXP));
-    if ((value & CR_STP) != 0) {
+    /* TXP falls when the frame is sent, not by a write. STA and STP are what
+     * starts and stops; with neither the chip goes on as before, and so drivers
+     * change the page amid traffic. */
+    guint8 kept =
+        (value & (CR_STP | CR_STA)) != 0 ? CR_TXP : CR_TXP | CR_STP | CR_STA;
+    s->cr = (guint8) (value | (s->cr & kept));
+    if ((s->cr & CR_STP) != 0) {
         s->cr &= (guint8) ~CR_TXP;
         s->isr |= DP_ISR_RST;
     } else {
@@ -127,10 +193,7 @@ write_page0(Dp8390 *c, unsigned reg, guint8 value)
     case DP_TPSR: s->tpsr = value; break;
     case DP_TBCR0: s->tbcr = (guint16) ((s->tbcr & 0xff00) | value); break;
     case DP_TBCR1: s->tbcr = (guint16) ((s->tbcr & 0xff) | value << 8); break;
-    case DP_ISR:
-        s->isr &= (guint8) ~(value & 0x7f);
-        nic_kick_rx(&c->nic);
-        break;
+    case DP_ISR: acknowledge(c, value); break;
     case DP_RSAR0: s->rsar = (guint16) ((s->rsar & 0xff00) | value); break;
     case DP_RSAR1: s->rsar = (guint16) ((s->rsar & 0xff) | value << 8); break;
     case DP_RBCR0: s->rbcr = (guint16) ((s->rbcr & 0xff00) | value); break;
@@ -317,36 +380,7 @@ transmit(Nic *nic)
     s->isr |= DP_ISR_PTX;
 }
 
-static bool
-is_ring(const Dp8390State *s)
-{
-    return s->pstart >= DP8390_MEM_START / PAGE && s->pstart < s->pstop &&
-           s->pstop <= (DP8390_MEM_START + DP8390_MEM_BYTES) / PAGE &&
-           s->curr >= s->pstart && s->curr < s->pstop && s->bnry >= s->pstart &&
-           s->bnry < s->pstop;
-}
-
-/* Pages that may be written before CURR comes to BNRY. */
-static unsigned
-free_pages(const Dp8390State *s)
-{
-    unsigned all = s->pstop - s->pstart;
-
-    return s->curr < s->bnry ? (unsigned) s->bnry - s->curr
-                             : all - (unsigned) (s->curr - s->bnry);
-}
-
-static bool
-is_receiving(const Dp8390State *s)
-{
-    return (s->cr & (CR_STP | CR_STA)) == CR_STA && (s->tcr & DP_TCR_LB) == 0 &&
-           (s->rcr & DP_RCR_MON) == 0 && is_ring(s);
-}
-
-/* A ring that is too short for the largest frame is tried when it is empty. A
- * driver that has acknowledged and not read all waits for a frame that finds no
- * place, and would then be told of an overflow. No frame is lost here, so it is
- * told again of those that are in. */
+/* A ring that is too short for the largest frame is tried when it is empty. */
 static unsigned
 room(Nic *nic)
 {
@@ -355,12 +389,7 @@ room(Nic *nic)
     if (!is_receiving(s))
         return NIC_BATCH;
     unsigned n = (free_pages(s) - 1) / FRAME_PAGES;
-    bool empty = free_pages(s) >= (unsigned) (s->pstop - s->pstart) - 1;
-    if (n == 0 && !empty) {
-        s->isr |= DP_ISR_PRX;
-        dp8390_update_irq(chip_of(nic));
-    }
-    return n > 0 ? n : empty;
+    return n > 0 ? n : !has_unread(s);
 }
 
 static bool

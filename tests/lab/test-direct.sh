@@ -49,15 +49,23 @@ says() { "$carrel" logs "$1" --lines 50 | grep -q "$2"; }
 
 # ---- unpacked on the host ----
 
-runs first
+runs first --set smbios.product=Plankton --set smbios.serial=S-42
 check "first: the host unpacked it" says first 'unpacked now'
 check "first: the memory is all there" "$carrel" send first serial \
     $'dmesg | grep -c "BIOS-e820.*usable"; cat /proc/interrupts; echo asked\n'
 check "first: an answer" "$carrel" expect first 'asked' --serial --timeout 30
+# Without firmware the kernel looks for the tables' anchor below 1 MiB itself.
+check "first: it is asked who it is" "$carrel" send first serial \
+    $'cd /sys/class/dmi/id; echo dmi=$(cat sys_vendor product_name product_serial board_name | tr "\\n" ,); cd /\n'
+check "first: it is what the profile says" "$carrel" expect first \
+    'dmi=Carrel,Plankton,S-42,pc-virtio,' --serial --timeout 30
 check "first: it restarts" "$carrel" send first serial $'reboot -f\n'
 check "first: its log has the reset" "$carrel" expect first \
     'up: cpus' --serial --timeout 120
-sleep 1
+check "first: it is asked again" "$carrel" send first serial \
+    $'echo again=$(cat /sys/class/dmi/id/product_serial).\n'
+check "first: it is still the same" "$carrel" expect first 'again=S-42\.' \
+    --serial --timeout 30
 check "first: the power button ends it" "$carrel" stop first --timeout 60
 check "first: it is gone" gone first 10
 

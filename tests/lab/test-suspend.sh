@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Debian suspends to RAM and is woken by its owner, a key and its alarm clock;
-# memory, disk, screen, processors and time are there afterwards. Argument:
-# CPUS-MEMORY.
+# memory, disk, screen, processors and time are there afterwards. One that has to
+# end is woken and switches itself off. Argument: CPUS-MEMORY.
 . "$(dirname "$0")/lib.sh"
 cpus=${3%-*} memory=${3#*-}
 
@@ -31,8 +31,10 @@ wakes() {
 }
 
 cp "$disk" "$home/disk.img"
-starts s3 --memory "$memory" --cpus "$cpus" --set serial0.kind=pane \
-    --set machine.s3=true --set disk0.model=virtio-blk "disk=$home/disk.img"
+check "a machine is made" "$carrel" new s3 --from pc --disk "$home/disk.img" \
+    machine.cpus="$cpus" machine.memory="$memory" serial0.kind=pane \
+    machine.s3=true disk0.model=virtio-blk || finish
+check "it starts" "$carrel" start s3 || finish
 sees s3 'carrel-lab login:' 400 "a login on the screen" || finish
 check "root logs in on the serial port" "$carrel" send s3 serial $'root\n'
 check "the serial shell's prompt" \
@@ -65,7 +67,41 @@ sleeps 4
 check "the reset button works on a machine that sleeps" "$carrel" reset s3
 check "it starts anew" \
     "$carrel" expect s3 'carrel-lab login:' --serial --timeout 400
-check "the power button ends it" "$carrel" stop s3 --timeout 60
+check "root logs in again" "$carrel" send s3 serial $'root\n'
+check "the shell's prompt again" \
+    "$carrel" expect s3 '~ #|/root #' --serial --timeout 30
+
+# It has to end: not by losing its power but by its own shutdown, which leaves
+# a file system that needs no repair.
+log_says() { "$carrel" logs s3 -n 1000 2>/dev/null | grep -q "$1"; }
+asks 'echo deep >/sys/power/mem_sleep; dd if=/dev/urandom of=/root/late bs=64k count=32 2>/dev/null; echo "late-$((6*7))"' \
+    'late-42' "something is not on the disk yet"
+sleeps 5
+check "it wakes to switch itself off" \
+    "$carrel" stop s3 --force --timeout 120
 check "it is gone" gone s3 10
+check "it was woken for that" log_says 'woken, to press its power button'
+check "and ended by itself" bash -c \
+    "! '$carrel' logs s3 -n 1000 2>/dev/null | grep 'forced'"
+dd if="$home/disk.img" of="$home/part.img" bs=1M skip=1 status=none
+check "its file system was unmounted" bash -c \
+    "dumpe2fs -h '$home/part.img' 2>/dev/null | grep -E 'state: +clean$' &&
+    ! dumpe2fs -h '$home/part.img' 2>/dev/null | grep needs_recovery"
+
+check "it starts once more" "$carrel" start s3
+check "a login" \
+    "$carrel" expect s3 'carrel-lab login:' --serial --timeout 400
+check "root logs in once more" "$carrel" send s3 serial $'root\n'
+check "the shell's prompt once more" \
+    "$carrel" expect s3 '~ #|/root #' --serial --timeout 30
+asks 'echo deep >/sys/power/mem_sleep; echo "deep-$((6*7))"' deep-42 \
+    "it will sleep deep"
+sleeps 6
+check "its process is told to end, as when the host goes down" \
+    kill "$("$carrel" list --json | python3 -c 'import json, sys
+print([m["pid"] for m in json.load(sys.stdin) if m["name"] == "s3"][0])')"
+check "it switches itself off in time" gone s3 40
+check "and ended by itself again" bash -c \
+    "! '$carrel' logs s3 -n 1000 2>/dev/null | grep 'forced'"
 "$carrel" logs s3 2>/dev/null | grep -E 'suspended|woken' | sed 's/^/# /'
 finish

@@ -177,21 +177,69 @@ test_ring_wraps_and_waits(void)
     nic_rig_free(&r);
 }
 
-/* Linux's driver does so after nine frames. */
+/* Linux's driver leaves frames after nine, and may look for the last time just
+ * before the next one comes. */
 static void
-test_full_ring_is_told_again(void)
+test_unread_frames_are_told_again(void)
 {
     NicRig r;
 
     nic_rig_init(&r, &NE_CLASS, NULL, 0);
     start(&r, 0);
+    out(&r, DP_IMR, DP_ISR_PRX);
     nr_host_sends_pattern(&r, 1500, 1);
+    nr_host_sends_pattern(&r, 1500, 2);
+    out(&r, DP_BNRY, 0x4c + 6); /* the first was read */
     out(&r, DP_ISR, DP_ISR_PRX);
-    CU_ASSERT_EQUAL(in(&r, DP_ISR), 0); /* there is room */
+    CU_ASSERT_EQUAL(in(&r, DP_ISR), DP_ISR_PRX);
+    CU_ASSERT_TRUE(irq(&r));
+    out(&r, DP_BNRY, 0x4c + 12);
+    out(&r, DP_ISR, DP_ISR_PRX);
+    CU_ASSERT_EQUAL(in(&r, DP_ISR), 0);
+    CU_ASSERT_FALSE(irq(&r));
+    nic_rig_free(&r);
+}
+
+/* Linux's driver writes the page before what it reads next, whatever that is:
+ * 0x4b when a frame ended with the ring. */
+static void
+test_boundary_before_the_ring(void)
+{
+    NicRig r;
+
+    nic_rig_init(&r, &NE_CLASS, NULL, 0);
+    start(&r, 0);
+    for (unsigned i = 0; i < 8; i++)
+        nr_host_sends_pattern(&r, 1500, (guint8) i);
+    out(&r, DP_BNRY, 0x4c + 48);
+    nr_host_sends_pattern(&r, 700, 8); /* three pages: the last ones */
+    CU_ASSERT_EQUAL(curr(&r), 0x4c);
+    out(&r, DP_BNRY, 0x4b);
+    out(&r, DP_ISR, 0xff);
+    CU_ASSERT_EQUAL(in(&r, DP_ISR), 0); /* all was read */
     for (unsigned i = 0; i < 10; i++)
         nr_host_sends_pattern(&r, 1500, (guint8) i);
-    out(&r, DP_ISR, DP_ISR_PRX); /* nothing read */
-    CU_ASSERT_EQUAL(in(&r, DP_ISR), DP_ISR_PRX);
+    CU_ASSERT_EQUAL(curr(&r), 0x4c + 48); /* the ninth waits */
+    CU_ASSERT_EQUAL(in(&r, DP_ISR) & (DP_ISR_PRX | DP_ISR_OVW), DP_ISR_PRX);
+    nic_rig_free(&r);
+}
+
+/* Linux's driver writes neither STA nor STP when it looks for CURR. */
+static void
+test_receives_amid_a_change_of_page(void)
+{
+    NicRig r;
+
+    nic_rig_init(&r, &NE_CLASS, NULL, 0);
+    out(&r, DP_CR, NODMA);
+    CU_ASSERT_EQUAL(in(&r, DP_CR) & (CR_STA | CR_STP), CR_STP);
+    start(&r, 0);
+    out(&r, DP_CR, NODMA | 0x40);
+    nr_host_sends_pattern(&r, 100, 1);
+    CU_ASSERT_EQUAL(in(&r, DP_CURR), 0x4e);
+    out(&r, DP_CR, NODMA);
+    nr_host_sends_pattern(&r, 100, 2);
+    CU_ASSERT_EQUAL(curr(&r), 0x4f);
     nic_rig_free(&r);
 }
 
@@ -301,7 +349,10 @@ test_moves_amid_traffic(void)
     {"prom_and_probe", test_prom_and_probe}, {"sends", test_sends},            \
         {"receives", test_receives},                                           \
         {"ring_wraps_and_waits", test_ring_wraps_and_waits},                   \
-        {"full_ring_is_told_again", test_full_ring_is_told_again},             \
+        {"unread_frames_are_told_again", test_unread_frames_are_told_again},   \
+        {"boundary_before_the_ring", test_boundary_before_the_ring},           \
+        {"receives_amid_a_change_of_page",                                     \
+         test_receives_amid_a_change_of_page},                                 \
         {"filters_by_address", test_filters},                                  \
         {"hostile_pages_are_harmless", test_hostile_pages},                    \
         {"loopback_stays_inside", test_loopback},                              \

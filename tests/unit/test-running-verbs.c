@@ -113,6 +113,9 @@ a_dry_run_says_what_would_be_done(void)
                         "s for its guest\n"));
     CU_ASSERT_TRUE(
         says(&run, "stop -n -f q", "would take the power of q away\n"));
+    CU_ASSERT_TRUE(says(&run, "stop -n -f -t 9 q",
+                        "would press the power button of q and wait up to 9 "
+                        "s for its guest, then take its power away\n"));
     CU_ASSERT_TRUE(says(&run, "stop -n b1", "b1 is off already\n"));
     CU_ASSERT_TRUE(says(&run, "restart -n -f q",
                         "would take the power of q away, then start it "
