@@ -49,6 +49,7 @@
 #define SLOT_POWER          0x0002u
 #define SLOT_ATTENTION_LED  0x0008u
 #define SLOT_POWER_LED      0x0010u
+#define SLOT_SURPRISE       0x0020u
 #define SLOT_HOTPLUG        0x0040u
 #define SLOT_NUMBER_SHIFT   19
 
@@ -364,7 +365,8 @@ fill_slot(RootPort *d)
 
     pci_put32(c, d->cap + EXP_SLOT_CAP,
               SLOT_BUTTON | SLOT_POWER | SLOT_ATTENTION_LED | SLOT_POWER_LED |
-                  SLOT_HOTPLUG | d->number << SLOT_NUMBER_SHIFT);
+                  SLOT_SURPRISE | SLOT_HOTPLUG |
+                  d->number << SLOT_NUMBER_SHIFT);
     pci_put16(c, d->cap + EXP_SLOT_CONTROL,
               CONTROL_POWER_OFF | CONTROL_LED_OFF | CONTROL_ATTENTION_OFF);
     pci_put16(w, d->cap + EXP_SLOT_CONTROL, CONTROL_WMASK);

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# tests/lab/make-usb-guest.sh FILE - makes an initramfs with Debian's USB
-# modules and busybox: a shell on the first serial port, nothing else.
+# tests/lab/make-usb-guest.sh FILE [MODULE...] - makes an initramfs with Debian's
+# USB modules, these too, and busybox: a shell on the first serial port, nothing
+# else.
 set -eu
 out=$1
+shift
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
 kernel=$(find /boot -name 'vmlinuz-*-amd64' ! -name '*cloud*' ! -name '*-rt-*' |
     sort -V | tail -n 1)
@@ -17,7 +19,7 @@ for name in $(busybox --list); do
 done
 modprobe -S "$version" --all --show-depends uhci-hcd ehci-pci xhci-pci usbhid \
     hid-generic evdev \
-    usb-storage sd_mod ext4 button |
+    usb-storage sd_mod ext4 button "$@" |
     while read -r verb file _; do
         [ "$verb" = insmod ] || continue
         grep -qsx "${file##*/}" "$root/modules/order" && continue
