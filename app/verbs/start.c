@@ -131,18 +131,6 @@ would_start(const App *app, const char *name)
     return print_would(app, name, "start", text);
 }
 
-/* With force alone the guest has no time at all. */
-static int
-check_timeout(const App *app, const char *op, bool force, int *timeout)
-{
-    if (*timeout == NOT_GIVEN)
-        *timeout = force ? 0 : STOP_TIMEOUT_S;
-    else if (*timeout < 1 || *timeout > 86400)
-        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
-                        "%s: --timeout is 1 to 86400 seconds", op);
-    return EXIT_OK;
-}
-
 static int
 would_stop(const App *app, const char *name, const char *op, bool force,
            int timeout)
@@ -220,32 +208,49 @@ verb_start(App *app, int argc, char **argv)
     return EXIT_OK;
 }
 
+typedef struct {
+    gboolean force;
+    int timeout; /* seconds */
+} StopOptions;
+
+/* What stop and restart have in common; -1: go on with args[0], a machine. With
+ * force alone the guest has no time at all. */
+static int
+parse_stop(App *app, char **argv, const char *verb, StopOptions *o,
+           GStrv *ret_args)
+{
+    const GOptionEntry entries[] = {
+        {"force", 'f', 0, G_OPTION_ARG_NONE, &o->force,
+         "Switch off without asking the guest, or after the time of --timeout",
+         NULL},
+        {"timeout", 't', 0, G_OPTION_ARG_INT, &o->timeout,
+         "How long the guest may take (60)", "SECONDS"},
+        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+    int code = app_parse(app, argv, entries, 1, 1, ret_args);
+
+    if (code < 0)
+        code = running_require(app, (*ret_args)[0]);
+    if (code < 0 && o->timeout == NOT_GIVEN)
+        o->timeout = o->force ? 0 : STOP_TIMEOUT_S;
+    else if (code < 0 && (o->timeout < 1 || o->timeout > 86400))
+        code = app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "%s: --timeout is 1 to 86400 seconds", verb);
+    return code;
+}
+
 int
 verb_stop(App *app, int argc, char **argv)
 {
-    gboolean force = FALSE;
-    int timeout = NOT_GIVEN;
-    const GOptionEntry entries[] = {
-        {"force", 'f', 0, G_OPTION_ARG_NONE, &force,
-         "Switch off without asking the guest, or after the time of --timeout",
-         NULL},
-        {"timeout", 't', 0, G_OPTION_ARG_INT, &timeout,
-         "How long the guest may take (60)", "SECONDS"},
-        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+    StopOptions o = {.timeout = NOT_GIVEN};
     g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, entries, 1, 1, &args);
-    if (code < 0)
-        code = running_require(app, args[0]);
+    int code = parse_stop(app, argv, "stop", &o, &args);
     if (code >= 0)
-        return code;
-    code = check_timeout(app, "stop", force, &timeout);
-    if (code != EXIT_OK)
         return code;
 
     bool running = session_is_running(args[0], NULL);
     if (app->dry_run && running)
-        return would_stop(app, args[0], "stop", force, timeout);
-    code = running_stop(app, args[0], force, timeout);
+        return would_stop(app, args[0], "stop", o.force, o.timeout);
+    code = running_stop(app, args[0], o.force, o.timeout);
     if (code == EXIT_OK && app->dry_run)
         return print_would(app, args[0], NULL, NULL);
     if (code == EXIT_OK)
@@ -256,23 +261,10 @@ verb_stop(App *app, int argc, char **argv)
 int
 verb_restart(App *app, int argc, char **argv)
 {
-    gboolean force = FALSE;
-    int timeout = NOT_GIVEN;
-    const GOptionEntry entries[] = {
-        {"force", 'f', 0, G_OPTION_ARG_NONE, &force,
-         "Switch off without asking the guest, or after the time of --timeout",
-         NULL},
-        {"timeout", 't', 0, G_OPTION_ARG_INT, &timeout,
-         "How long the guest may take (60)", "SECONDS"},
-        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+    StopOptions o = {.timeout = NOT_GIVEN};
     g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, entries, 1, 1, &args);
-    if (code < 0)
-        code = running_require(app, args[0]);
+    int code = parse_stop(app, argv, "restart", &o, &args);
     if (code >= 0)
-        return code;
-    code = check_timeout(app, "restart", force, &timeout);
-    if (code != EXIT_OK)
         return code;
     if (!store_exists(args[0]))
         return app_fail(app, EXIT_STATE, "wrong-state", NULL, NULL,
@@ -281,11 +273,11 @@ verb_restart(App *app, int argc, char **argv)
                         args[0], args[0]);
     bool running = session_is_running(args[0], NULL);
     if (app->dry_run)
-        return running ? would_stop(app, args[0], "restart", force, timeout)
+        return running ? would_stop(app, args[0], "restart", o.force, o.timeout)
                        : would_start(app, args[0]);
     const SpawnOptions options = {.paused = false};
     if (running)
-        code = running_stop(app, args[0], force, timeout);
+        code = running_stop(app, args[0], o.force, o.timeout);
     if (code <= EXIT_OK) {
         tell_trials(app, args[0]);
         /* what it had a moment ago it has again */
