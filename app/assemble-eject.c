@@ -61,11 +61,12 @@ on_eject(void *data, unsigned slot)
 
 /* ---- what the host wants back ---- */
 
-/* For the guest's answers. The host's `remove` is to be over in five seconds,
- * which is as long as Linux waits whether a slot's button is pressed again: on a
- * Q35 only a guest that is quicker lets the card go by itself. */
+/* For the guest's answers. The host's `remove` is to be over in five seconds, of
+ * which closing the device can take more than one. Linux waits as long as that
+ * whether a slot's button is pressed again: on a Q35 only a guest that is quicker
+ * lets the card go by itself. */
 #define RETURN_WAIT_MS 2000
-#define BUTTON_WAIT_MS 4500
+#define BUTTON_WAIT_MS 3000
 #define RETURN_STEP_MS 50
 
 /* The guest is asked for all before any is waited for: the host waits for each
@@ -119,7 +120,7 @@ return_work(void *data)
     guint32 slots;
 
     while ((slots = next_wanted(m)) != 0) {
-        slots = ask_for_cards(m, slots);
+        slots = ask_for_cards(m, machine_slots_in_use(m, slots));
         for (unsigned slot = 1; slot < 32; slot++)
             if ((slots & 1u << slot) != 0)
                 return_card(m, slot);
