@@ -62,11 +62,10 @@ on_eject(void *data, unsigned slot)
 /* ---- what the host wants back ---- */
 
 /* For the guest's answers. The host's `remove` is to be over in five seconds, of
- * which closing the device can take more than one. Linux waits as long as that
- * whether a slot's button is pressed again: on a Q35 only a guest that is quicker
- * lets the card go by itself. */
+ * which closing the device can take almost two. Linux waits as long as that whether
+ * a slot's button is pressed again: on a Q35 only a guest that is quicker lets the
+ * card go by itself. */
 #define RETURN_WAIT_MS 2000
-#define BUTTON_WAIT_MS 3000
 #define RETURN_STEP_MS 50
 
 /* The guest is asked for all before any is waited for: the host waits for each
@@ -74,8 +73,8 @@ on_eject(void *data, unsigned slot)
 static guint32
 ask_for_cards(Machine *m, guint32 slots)
 {
-    unsigned most = m->pc.hotplug != NULL ? RETURN_WAIT_MS : BUTTON_WAIT_MS;
-    gint64 end = g_get_monotonic_time() + most * G_GINT64_CONSTANT(1000);
+    gint64 end =
+        g_get_monotonic_time() + RETURN_WAIT_MS * G_GINT64_CONSTANT(1000);
     bool asked = false;
 
     for (unsigned slot = 1; slot < 32; slot++) {
