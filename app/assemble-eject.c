@@ -61,11 +61,11 @@ on_eject(void *data, unsigned slot)
 
 /* ---- what the host wants back ---- */
 
-/* For the guest's answers. The host's `remove` is to be over in five seconds,
- * which is as long as Linux waits whether a slot's button is pressed again: on a
- * Q35 only a guest that is quicker lets the card go by itself. */
+/* For the guest's answers. The host's `remove` is to be over in five seconds, of
+ * which closing the device can take almost two. Linux waits as long as that whether
+ * a slot's button is pressed again: on a Q35 only a guest that is quicker lets the
+ * card go by itself. */
 #define RETURN_WAIT_MS 2000
-#define BUTTON_WAIT_MS 4500
 #define RETURN_STEP_MS 50
 
 /* The guest is asked for all before any is waited for: the host waits for each
@@ -73,8 +73,8 @@ on_eject(void *data, unsigned slot)
 static guint32
 ask_for_cards(Machine *m, guint32 slots)
 {
-    unsigned most = m->pc.hotplug != NULL ? RETURN_WAIT_MS : BUTTON_WAIT_MS;
-    gint64 end = g_get_monotonic_time() + most * G_GINT64_CONSTANT(1000);
+    gint64 end =
+        g_get_monotonic_time() + RETURN_WAIT_MS * G_GINT64_CONSTANT(1000);
     bool asked = false;
 
     for (unsigned slot = 1; slot < 32; slot++) {
@@ -119,7 +119,7 @@ return_work(void *data)
     guint32 slots;
 
     while ((slots = next_wanted(m)) != 0) {
-        slots = ask_for_cards(m, slots);
+        slots = ask_for_cards(m, machine_slots_in_use(m, slots));
         for (unsigned slot = 1; slot < 32; slot++)
             if ((slots & 1u << slot) != 0)
                 return_card(m, slot);

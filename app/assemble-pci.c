@@ -325,10 +325,11 @@ card_wanted(void *data, Device *dev)
     OpenPci *o = data;
     DeviceEnv *env = vm_env(o->m->vm);
 
-    if (o->wanted)
-        return;
+    if (!o->wanted)
+        env->log(env, o->section, "the host asks for the device back");
     o->wanted = true;
-    env->log(env, o->section, "the host asks for the device back");
+    /* the kernel asks every ten seconds until it has it: what could not go the
+     * first time has another */
     machine_return_card(o->m, o->slot);
 }
 

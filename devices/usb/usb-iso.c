@@ -12,6 +12,7 @@ struct UsbIso {
     UsbIsoKey key;
     guint32 seen; /* round */
     bool pending;
+    bool left; /* OUT, and its frame is over: its end tells nobody */
     guint8 data[];
 };
 
@@ -32,8 +33,8 @@ usb_isos_find(UsbIsos *isos, const UsbIsoKey *key)
 {
     UsbIso **at = &isos->first;
 
-    while (*at != NULL &&
-           ((*at)->key.at != key->at || (*at)->key.number != key->number))
+    while (*at != NULL && ((*at)->left || (*at)->key.at != key->at ||
+                           (*at)->key.number != key->number))
         at = &(*at)->next;
     if (*at == NULL)
         return NULL;
@@ -83,11 +84,17 @@ usb_isos_end(UsbIsos *isos, UsbIso *iso, guint8 *in, guint32 len,
              guint32 *ret_actual)
 {
     const UsbPacket *p = &iso->packet;
+    bool is_in = (p->ep & USB_DIR_IN) != 0;
     UsbResult result = iso->pending ? USB_NAK : p->result;
     UsbIso **at = &isos->first;
 
+    if (iso->pending && !is_in) {
+        iso->left = true;
+        *ret_actual = MIN(p->len, len);
+        return USB_OK;
+    }
     *ret_actual = iso->pending ? 0 : MIN(MIN(p->actual, p->len), len);
-    if ((p->ep & USB_DIR_IN) != 0 && *ret_actual > 0)
+    if (is_in && *ret_actual > 0)
         memcpy(in, p->data, *ret_actual);
     while (*at != iso)
         at = &(*at)->next;
@@ -98,9 +105,11 @@ usb_isos_end(UsbIsos *isos, UsbIso *iso, guint8 *in, guint32 len,
 bool
 usb_isos_done(UsbIsos *isos, UsbPacket *packet)
 {
-    for (UsbIso *iso = isos->first; iso != NULL; iso = iso->next)
-        if (&iso->packet == packet) {
-            iso->pending = false;
+    for (UsbIso **at = &isos->first; *at != NULL; at = &(*at)->next)
+        if (&(*at)->packet == packet) {
+            (*at)->pending = false;
+            if ((*at)->left)
+                remove_iso(isos, at);
             return true;
         }
     return false;
@@ -121,7 +130,7 @@ void
 usb_isos_drop_stale(UsbIsos *isos)
 {
     for (UsbIso **at = &isos->first; *at != NULL;) {
-        if (isos->round - (*at)->seen > STALE_ROUNDS)
+        if (!(*at)->left && isos->round - (*at)->seen > STALE_ROUNDS)
             remove_iso(isos, at);
         else
             at = &(*at)->next;

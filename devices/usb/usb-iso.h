@@ -35,7 +35,8 @@ bool usb_isos_have_room(const UsbIsos *isos);
 bool usb_isos_begin(UsbIsos *isos, const UsbIsoKey *key, UsbDevice *dev,
                     guint8 ep, const guint8 *out, guint32 len);
 /* Its frame is over: USB_NAK when the device has not answered. Data of an IN
- * packet goes to in, len bytes at most; *ret_actual is set. It is forgotten. */
+ * packet goes to in, len bytes at most; *ret_actual is set. It is forgotten. One
+ * that goes OUT has no handshake: it is as good as sent, and goes its way. */
 UsbResult usb_isos_end(UsbIsos *isos, UsbIso *iso, guint8 *in, guint32 len,
                        guint32 *ret_actual);
 /* Of usb_packet_done(). False: it is none of these. */

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A USB sound card of this computer in a guest, which Debian's driver plays on by
 # isochronous transfers: the tone is what the card played. Wants the lab with its
-# devices (--topology clean). Arguments: CPUS-MEMORY-uhci|xhci.
+# devices (--topology clean). Arguments: CPUS-MEMORY-xhci; with uhci the emulated
+# processor is too slow for a frame a millisecond, and little is heard.
 . "$(dirname "$0")/lib.sh"
 here=$(dirname "$0")
 IFS=- read -r cpus memory usb <<<"$3"

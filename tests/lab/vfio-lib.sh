@@ -48,6 +48,48 @@ wakes() {
     echo "$n"
 }
 
+# traces PID - records the interrupts that KVM delivers and, of that process, calls
+# into the kernel, exits of its processors to it, and who of the others is woken.
+trace=/sys/kernel/tracing/instances/carrel
+traces() {
+    local task name all='' others=''
+    rmdir $trace 2>/dev/null
+    mkdir $trace
+    for task in /proc/"$1"/task/*; do
+        read -r name <"$task/comm"
+        all+=" || common_pid == ${task##*/}"
+        [[ $name == vcpu* ]] || others+=" || pid == ${task##*/}"
+    done
+    echo global >$trace/trace_clock
+    echo 8192 >$trace/buffer_size_kb
+    cd $trace/events || return
+    echo "${all# || }" | tee {raw_syscalls/sys_enter,kvm/kvm_userspace_exit}/filter
+    echo "${others# || }" >sched/sched_waking/filter
+    echo 1 | tee {raw_syscalls/sys_enter,sched/sched_waking}/enable \
+        kvm/kvm_{userspace_exit,set_irq,msi_set_irq}/enable
+    cd - || return
+} >/dev/null
+
+# meanwhile INTERRUPT - how many of those there were since traces(), and between how
+# many and the next nothing of the process ran; what it did between the others is
+# in exits to user space, calls, and wake-ups.
+meanwhile() {
+    echo 0 >$trace/tracing_on
+    awk -v it="$1" '
+        $0 ~ it {
+            if (n++) {
+                exits += e; calls += c; woken += w
+                if (e + c + w == 0) silent++
+            }
+            e = c = w = 0
+        }
+        / kvm_userspace_exit: / { e++ }
+        / sys_enter: / { c++ }
+        / sched_waking: / { w++ }
+        END { print n + 0, silent + 0, exits + 0, calls + 0, woken + 0 }' \
+        $trace/trace
+}
+
 # has_fio NAME DISK - fio's image (make-fio.sh) is mounted at /tools.
 has_fio() {
     asks "$1" "mkdir -p /tools; mount -t ext4 -o ro $2 /tools; ls /tools/run" \

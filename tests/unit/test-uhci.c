@@ -598,6 +598,38 @@ test_isochronous(void)
     end(&r, f);
 }
 
+/* Nobody answers an isochronous OUT: a frame that is over before the device's host
+ * has moved it does not take it back. */
+static void
+test_isochronous_out(void)
+{
+    UhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    f->result = USB_ASYNC;
+    ur_td(&r, 0, USB_PID_OUT, 0, 1, 100, UR_LAST | 0x02000000);
+    guint16 frame = ur_read(&r, UHCI_FRNUM);
+    ur_put32(&r, UR_FRAMES + 4 * (frame + 10), UR_TD(0));
+    ur_frames(&r, 11);
+    CU_ASSERT_EQUAL(f->n_async, 1);
+    CU_ASSERT_EQUAL(ur_status(&r, 0), 0x1a000063);
+    CU_ASSERT_EQUAL(f->n_cancels, 0);
+    /* the same descriptor in a later frame is another packet */
+    ur_td(&r, 0, USB_PID_OUT, 0, 1, 100, UR_LAST | 0x02000000);
+    ur_put32(&r, UR_FRAMES + 4 * (frame + 20), UR_TD(0));
+    ur_frames(&r, 100);
+    CU_ASSERT_EQUAL(f->n_async, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        f->last[i]->actual = 100;
+        f->last[i]->result = USB_OK;
+        usb_packet_done(f->last[i]);
+    }
+    CU_ASSERT_EQUAL(f->n_cancels, 0);
+    CU_ASSERT_TRUE(usb_isos_are_quiet(&r.u->isos));
+    end(&r, f);
+}
+
 static void
 test_tablet(void)
 {
@@ -646,4 +678,5 @@ CU_MAIN("uhci", {"it_is_function_2_of_a_piix3", test_identity},
         {"a_global_reset_resets_devices", test_global_reset},
         {"a_control_transfer_goes_on_after_restoring", test_restored_amid},
         {"isochronous_packets_are_asked_for_early", test_isochronous},
+        {"what_goes_out_goes_its_way_after_its_frame", test_isochronous_out},
         {"a_tablet_is_set_up", test_tablet})
