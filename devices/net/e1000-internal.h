@@ -90,6 +90,8 @@ typedef struct {
     GBytes *rom;
     IoRegion *mmio, *io;
     guint16 words[EEPROM_WORDS]; /* of the EEPROM */
+    Timer *throttle;
+    gint64 next_interrupt; /* ns of the guest's clock; by ITR */
 } E1000;
 
 #define E1000_OF_NIC(n)                                                        \

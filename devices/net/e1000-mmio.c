@@ -75,7 +75,7 @@ write_itr(E1000 *d, guint32 value)
 {
     d->s.reg[R_ITR] = value & 0xffff;
     if (d->s.reg[R_ITR] == 0)
-        nic_irq_forget(&d->nic);
+        d->next_interrupt = 0;
     e1000_update_irq(d);
 }
 

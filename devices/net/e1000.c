@@ -30,16 +30,41 @@ e1000_cause(E1000 *d, guint32 bits)
 }
 
 /* 13.4.18: between two interrupts lies at least the time of ITR. */
+static bool
+is_throttled(E1000 *d)
+{
+    guint32 itr = d->s.reg[R_ITR];
+
+    if (itr == 0)
+        return false;
+    gint64 now = loop_now_ns(d->pci.dev.env->loop, CLOCK_GUEST);
+    if (now < d->next_interrupt) {
+        if (!timer_is_armed(d->throttle))
+            timer_arm(d->throttle, d->next_interrupt);
+        return true;
+    }
+    d->next_interrupt = now + (gint64) itr * ITR_UNIT_NS;
+    return false;
+}
+
 void
 e1000_update_irq(E1000 *d)
 {
     bool want = (d->s.reg[R_ICR] & d->s.reg[R_IMS]) != 0;
 
-    if (want == (d->s.pci.intx_level != 0) ||
-        (want &&
-         nic_irq_waits(&d->nic, (gint64) d->s.reg[R_ITR] * ITR_UNIT_NS)))
+    if (want == (d->s.pci.intx_level != 0) || (want && is_throttled(d)))
         return;
     pci_set_intx(&d->pci, want);
+}
+
+static void
+throttle_over(void *data)
+{
+    E1000 *d = data;
+
+    g_mutex_lock(&d->pci.dev.lock);
+    e1000_update_irq(d);
+    g_mutex_unlock(&d->pci.dev.lock);
 }
 
 /* ---- the model's part of the way of frames ---- */
@@ -114,7 +139,7 @@ e1000_reset_state(E1000 *d)
     s->ra[0] = (guint32) mac[0] | (guint32) mac[1] << 8 |
                (guint32) mac[2] << 16 | (guint32) mac[3] << 24;
     s->ra[1] = (guint32) mac[4] | (guint32) mac[5] << 8 | RAH_AV;
-    nic_irq_forget(&d->nic);
+    d->next_interrupt = 0;
     e1000_update_irq(d);
 }
 
@@ -127,6 +152,7 @@ e1000_realize(Device *dev, DeviceEnv *env, GError **error)
         !pci_device_realize(&d->pci, env, &e1000_ids, &d->s.pci, error))
         return false;
     e1000_fill_eeprom(d, &e1000_ids);
+    d->throttle = timer_new(env->loop, CLOCK_GUEST, throttle_over, d);
     d->mmio = io_region_new("e1000", &e1000_mmio_ops, d, &dev->lock,
                             E1000_MMIO_BYTES);
     d->io =
@@ -146,10 +172,11 @@ e1000_unrealize(Device *dev)
 {
     E1000 *d = DEVICE_OF(E1000, dev);
 
+    nic_unrealize(&d->nic);
     pci_device_unrealize(&d->pci);
     g_clear_pointer(&d->mmio, io_region_free);
     g_clear_pointer(&d->io, io_region_free);
-    nic_unrealize(&d->nic); /* no register calls it any more */
+    g_clear_pointer(&d->throttle, timer_free);
 }
 
 static void
@@ -165,6 +192,7 @@ e1000_reset(Device *dev, ResetKind kind)
     e1000_phy_reset(d);
     e1000_reset_state(d);
     g_mutex_unlock(&dev->lock);
+    timer_arm(d->throttle, -1);
     nic_restart(&d->nic);
 }
 
@@ -174,6 +202,11 @@ e1000_restored(Device *dev)
     E1000 *d = DEVICE_OF(E1000, dev);
 
     pci_device_restored(&d->pci);
+    g_mutex_lock(&dev->lock);
+    d->next_interrupt = 0;
+    if ((d->s.reg[R_ICR] & d->s.reg[R_IMS]) != 0) /* it may have waited */
+        timer_arm(d->throttle, 0);
+    g_mutex_unlock(&dev->lock);
     nic_restart(&d->nic);
 }
 

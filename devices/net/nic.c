@@ -11,19 +11,6 @@
 #define TAG_AND_HEADER 18u /* Ethernet with a VLAN tag, bytes */
 #define ROUNDS         8u  /* batches of one turn, then others have theirs */
 
-/* Frames that follow each other closely are collected for a moment: each batch
- * costs the guest an interrupt and some eight stops, and the host a turn of the
- * loop. Drivers of cards that can be told to wait choose a quarter of a
- * millisecond, too. A frame that answers another never waits, for it comes
- * alone, nor do those of a small window. */
-#define STREAM_FRAMES 64u          /* make a stream, without a gap of ... */
-#define STREAM_GAP    (200 * 1000) /* ns */
-#define STREAM_LEAST  12u          /* in a collection, or the stream is over */
-#define COLLECT_NS    (250 * 1000)
-/* Less, so that the interrupt of what was collected never waits: those of sent
- * frames, acknowledgements mostly, do. */
-#define STREAM_IRQ_NS (200 * 1000)
-
 /* struct virtio_net_hdr, Virtio 1.2 section 5.1.6 */
 #define HDR_NEEDS_CSUM 1u
 #define HDR_DATA_VALID 2u
@@ -141,7 +128,6 @@ ask_room(Nic *nic)
     lock(nic);
     unsigned room = nic->model->room(nic);
     nic->rx_stopped = room == 0;
-    nic->in_stream = nic->rx_stream == STREAM_FRAMES;
     unlock(nic);
     return MIN(room, nic->rx_n);
 }
@@ -166,29 +152,9 @@ deliver(Nic *nic, unsigned n)
     unlock(nic);
 }
 
-/* After n more frames, when the cable has no others. */
-static void
-collect_or_wait(Nic *nic, unsigned n)
-{
-    gint64 now = loop_now_ns(nic->dev->env->loop, CLOCK_HOST);
-    bool over = nic->rx_stream == STREAM_FRAMES ? n < STREAM_LEAST
-                                                : now - nic->rx_at > STREAM_GAP;
-
-    nic->rx_stream = MIN((over ? 0 : nic->rx_stream) + n, STREAM_FRAMES);
-    nic->rx_at = now;
-    nic->collecting = nic->rx_stream == STREAM_FRAMES;
-    if (nic->collecting)
-        timer_arm(nic->collect, now + COLLECT_NS);
-    net_set_receiving(nic->link, 0, !nic->collecting);
-}
-
 static void
 serve_rx(Nic *nic)
 {
-    unsigned all = 0;
-
-    if (nic->collecting)
-        return; /* collected() comes */
     for (unsigned round = 0; round < ROUNDS; round++) {
         unsigned room = ask_room(nic);
         if (room == 0) {
@@ -198,11 +164,10 @@ serve_rx(Nic *nic)
         unsigned got = net_receive(nic->link, 0, nic->rx, room);
         if (got > 0)
             deliver(nic, got);
-        all += got;
         if (got < room)
             break;
     }
-    collect_or_wait(nic, all);
+    net_set_receiving(nic->link, 0, true);
 }
 
 /* Both ways. A frame that is looped back or answered at once finds the other
@@ -228,16 +193,6 @@ readable(void *data, unsigned queue)
     Nic *nic = data;
 
     if (nic->attached && !nic->serving)
-        serve_rx(nic);
-}
-
-static void
-collected(void *data)
-{
-    Nic *nic = data;
-
-    nic->collecting = false;
-    if (nic->attached)
         serve_rx(nic);
 }
 
@@ -289,41 +244,6 @@ nic_kick_rx(Nic *nic)
     sys_eventfd_signal(nic->wake_fd);
 }
 
-/* ---- interrupts ---- */
-
-bool
-nic_irq_waits(Nic *nic, gint64 gap_ns)
-{
-    gint64 gap = MAX(gap_ns, nic->in_stream ? STREAM_IRQ_NS : 0);
-
-    if (gap == 0)
-        return false;
-    gint64 now = loop_now_ns(nic->dev->env->loop, CLOCK_GUEST);
-    if (now < nic->next_irq) {
-        if (!timer_is_armed(nic->throttle))
-            timer_arm(nic->throttle, nic->next_irq);
-        return true;
-    }
-    nic->next_irq = now + gap;
-    return false;
-}
-
-void
-nic_irq_forget(Nic *nic)
-{
-    nic->next_irq = 0;
-}
-
-static void
-throttle_over(void *data)
-{
-    Nic *nic = data;
-
-    lock(nic);
-    nic->model->settle(nic);
-    unlock(nic);
-}
-
 /* ---- life ---- */
 
 void
@@ -346,17 +266,12 @@ nic_quiesce(Nic *nic)
         return;
     net_set_receiving(nic->link, 0, false);
     net_set_ops(nic->link, NULL, NULL);
-    timer_arm(nic->collect, -1);
-    nic->collecting = false;
     nic->attached = false;
 }
 
 void
 nic_restart(Nic *nic)
 {
-    lock(nic);
-    nic_irq_forget(nic);
-    unlock(nic);
     if (!nic->attached)
         return;
     link_changed(nic, net_is_up(nic->link));
@@ -407,18 +322,13 @@ nic_realize(Nic *nic, Device *dev, const NicModel *model, GError **error)
     nic->header = model->offloads ? NET_HDR_LEGACY : 0;
     nic->wake_fd = -1;
     nic->tx_n = nic->tx_sent = 0;
-    nic->tx_busy = nic->rx_stopped = nic->collecting = false;
-    nic->rx_stream = 0;
-    nic->in_stream = false;
-    nic->next_irq = 0;
+    nic->tx_busy = nic->rx_stopped = false;
     if (!parse_mac(nic, error))
         return false;
     nic->wake_fd = sys_eventfd(error);
     if (nic->wake_fd < 0)
         return false;
     make_buffers(nic);
-    nic->collect = timer_new(dev->env->loop, CLOCK_HOST, collected, nic);
-    nic->throttle = timer_new(dev->env->loop, CLOCK_GUEST, throttle_over, nic);
     nic->wake_watch =
         loop_watch_fd(dev->env->loop, nic->wake_fd, G_IO_IN, woken, nic);
     return true;
@@ -434,8 +344,6 @@ nic_unrealize(Nic *nic)
         loop_unwatch(nic->dev->env->loop, nic->wake_watch);
     nic->wake_watch = 0;
     sys_close(&nic->wake_fd);
-    g_clear_pointer(&nic->collect, timer_free);
-    g_clear_pointer(&nic->throttle, timer_free);
     g_clear_pointer(&nic->tx_memory, g_free);
     g_clear_pointer(&nic->rx_memory, g_free);
     nic->dev = NULL;

@@ -10,7 +10,6 @@
 #pragma once
 
 #include "vmm/core/device.h"
-#include "vmm/loop/loop.h"
 #include "vmm/net/net.h"
 
 #define NIC_BATCH     32u
@@ -61,16 +60,10 @@ struct Nic {
     /* Under the device's lock. */
     bool tx_busy;    /* the loop will look into the rings without a word */
     bool rx_stopped; /* it will not, until there is room */
-    bool in_stream;  /* frames come close behind each other */
-    gint64 next_irq; /* ns of the guest's clock */
 
     /* Loop. */
-    bool attached;      /* frames flow */
-    bool serving;       /* inside: what the link calls back comes later */
-    bool collecting;    /* what comes waits for the others of its stream */
-    unsigned rx_stream; /* frames that followed each other closely */
-    gint64 rx_at;       /* when the cable was looked at, ns */
-    Timer *collect, *throttle;
+    bool attached; /* frames flow */
+    bool serving;  /* inside: what the link calls back comes later */
     unsigned header;
     guint8 *tx_memory, *rx_memory;
     struct iovec tx_iov[NIC_BATCH], rx_iov[NIC_BATCH];
@@ -101,12 +94,6 @@ void nic_restart(Nic *nic);
 /* Device's lock held; any thread. */
 void nic_kick_tx(Nic *nic);
 void nic_kick_rx(Nic *nic);
-
-/* An interrupt is to come. True: not yet, for the last one was less than gap_ns
- * ago, or less than a stream's; settle() is called when it may. */
-bool nic_irq_waits(Nic *nic, gint64 gap_ns);
-/* The next one comes at once. */
-void nic_irq_forget(Nic *nic);
 
 /* Inside transmit(): where the next frame goes, NET_FRAME_MAX + NIC_SLACK
  * bytes; NULL: no room before some were sent. */

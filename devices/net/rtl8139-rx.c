@@ -146,14 +146,14 @@ next_of(unsigned i, guint32 word)
     return (word & DESC_EOR) != 0 || i + 1 == DESC_N ? 0 : i + 1;
 }
 
-/* Frames of so many bytes that find place, up to max. */
 static unsigned
-count_frames(Rtl8139 *d, guint32 most, unsigned max)
+count_frames(Rtl8139 *d, guint32 most)
 {
     unsigned n = 0, i = d->s.rx_next;
     guint32 word, room = 0;
 
-    for (unsigned k = 0; k < DESC_N && n < max && own_desc(d, i, &word); k++) {
+    for (unsigned k = 0; k < DESC_N && n < NIC_BATCH && own_desc(d, i, &word);
+         k++) {
         room += word & RXD_SIZE;
         if (room >= most) {
             n++;
@@ -226,7 +226,7 @@ receive_ring(Rtl8139 *d, guint8 *frame, gsize len, guint16 why, bool valid)
     guint32 tag = strip_tag(d, &frame, &len);
     memset(frame + len, 0, FCS_BYTES);
     len += FCS_BYTES;
-    if (count_frames(d, (guint32) len, 1) == 0) {
+    if (count_frames(d, (guint32) len) == 0) {
         missed(d);
         return;
     }
@@ -269,7 +269,7 @@ rtl8139_room(Nic *nic)
         return NIC_BATCH;
     if (!has_ring(d))
         return room_in_buffer(d, most);
-    unsigned n = count_frames(d, most + FCS_BYTES, NIC_BATCH);
+    unsigned n = count_frames(d, most + FCS_BYTES);
     if (n > 0) {
         d->look_ns = RTL_LOOK_NS;
         return n;

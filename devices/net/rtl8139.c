@@ -45,11 +45,8 @@ rtl8139_update_irq(Rtl8139 *d)
 {
     bool want = (rtl8139_get16(d, RTL_ISR) & rtl8139_get16(d, RTL_IMR)) != 0;
 
-    /* four slots to send from have no patience */
-    if (want == (d->s.pci.intx_level != 0) ||
-        (want && d->plus && nic_irq_waits(&d->nic, 0)))
-        return;
-    pci_set_intx(&d->pci, want);
+    if (want != (d->s.pci.intx_level != 0))
+        pci_set_intx(&d->pci, want);
 }
 
 /* ---- timer ---- */
@@ -234,10 +231,10 @@ rtl8139_unrealize(Device *dev)
 {
     Rtl8139 *d = DEVICE_OF(Rtl8139, dev);
 
+    nic_unrealize(&d->nic);
     pci_device_unrealize(&d->pci);
     g_clear_pointer(&d->io, io_region_free);
     g_clear_pointer(&d->mmio, io_region_free);
-    nic_unrealize(&d->nic); /* no register calls it any more */
     g_clear_pointer(&d->timer, timer_free);
     g_clear_pointer(&d->look, timer_free);
 }

@@ -70,3 +70,19 @@ within() {
     done
     return 1
 }
+
+# has_linux_686 - sets root_686 to a folder with a 32-bit kernel, which alone has
+# drivers of ISA cards, and busybox. LAB_LINUX_686 names it, or one with the .deb
+# files of linux-image-*-686 and busybox-static for it.
+has_linux_686() {
+    local deb
+    root_686=${LAB_LINUX_686:-}
+    if [ -n "$root_686" ] && [ ! -d "$root_686/boot" ]; then
+        root_686=$home/686
+        mkdir "$root_686"
+        for deb in "$LAB_LINUX_686"/*.deb; do
+            dpkg-deb -x "$deb" "$root_686"
+        done
+    fi
+    [ -x "$root_686/bin/busybox" ]
+}

@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # Debian's own drivers play tones, and they are in the WAV file with their
 # frequency and length: AC'97 and the speaker with the kernel in /boot, Sound
-# Blaster 16 and OPL3 with a 32-bit one, which alone has drivers of ISA cards:
-# LAB_LINUX_686 names a folder with the .deb files of linux-image-*-686 and
-# busybox-static, or with what is in them. Argument: MEMORY.
+# Blaster 16 and OPL3 with a 32-bit one. Argument: MEMORY.
 . "$(dirname "$0")/lib.sh"
 memory=$3
 here=$(dirname "$0")
@@ -36,7 +34,8 @@ heard() {
 }
 
 check "a disk with the sound modules is made" \
-    "$here/make-sound-disk.sh" "$home/ac97.img" || finish
+    "$here/make-shell-disk.sh" "$home/ac97.img" '' \
+    snd-intel8x0 snd-pcm-oss pcspkr evdev button || finish
 boots ac97 ac97 "$home/ac97.img"
 asks ac97 'cat /proc/asound/cards; echo cards-$((6*7))' \
     'Intel 82801AA-ICH[^#]*cards-42' 60 "snd-intel8x0 has bound"
@@ -52,21 +51,14 @@ asks ac97 'grep -c snd_intel8x0 /proc/interrupts' '\n1\r?\n' 30 \
 sleep 2
 heard ac97 500:1.8-4 1000:1.8-4
 
-root=${LAB_LINUX_686:-}
-if [ -n "$root" ] && [ ! -d "$root/boot" ]; then
-    root=$home/686
-    mkdir "$root"
-    for deb in "$LAB_LINUX_686"/*.deb; do
-        dpkg-deb -x "$deb" "$root"
-    done
-fi
-if [ ! -x "$root/bin/busybox" ]; then
+if ! has_linux_686; then
     n=$((n + 1))
     echo "ok $n - Sound Blaster 16 # SKIP LAB_LINUX_686 names no 32-bit kernel"
     finish
 fi
 check "a disk with the 32-bit kernel is made" \
-    "$here/make-sound-disk.sh" "$home/sb16.img" "$root" || finish
+    "$here/make-shell-disk.sh" "$home/sb16.img" "$root_686" \
+    snd-sb16 snd-adlib snd-pcm-oss || finish
 boots sb16 sb16 "$home/sb16.img"
 asks sb16 'cat /proc/asound/cards; echo cards-$((6*7))' \
     'Sound Blaster 16[^#]*cards-42' 60 "snd-sb16 has bound"

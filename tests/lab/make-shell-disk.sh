@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# tests/lab/make-sound-disk.sh FILE [ROOT] - makes a disk from which GRUB starts
-# Debian's kernel with its sound modules and busybox: a shell on the first serial
-# port, nothing else. With ROOT, the unpacked Debian packages of a 32-bit kernel
+# tests/lab/make-shell-disk.sh FILE ROOT [MODULE]... - makes a disk from which GRUB
+# starts Debian's kernel with modules and busybox: a shell on the first serial
+# port, nothing else. With a ROOT, the unpacked Debian packages of a 32-bit kernel
 # and busybox-static, it is those; only such a kernel has drivers of ISA cards.
 set -eu
-out=$1 from=${2:-}
+out=$1 from=$2
+shift 2
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
 here=$(dirname "$0")
 grub=/usr/lib/grub/i386-pc
@@ -12,28 +13,26 @@ grub=/usr/lib/grub/i386-pc
 if [ -n "$from" ]; then
     kernel=$(find "$from/boot" -name 'vmlinuz-*' | sort -V | tail -n 1)
     busybox=$from/bin/busybox
-    modules="snd-sb16 snd-adlib snd-pcm-oss"
     [ -r "$from/lib/modules/${kernel##*/vmlinuz-}/modules.dep" ] ||
         depmod -b "$from" "${kernel##*/vmlinuz-}"
 else
     kernel=$(find /boot -name 'vmlinuz-*-amd64' ! -name '*cloud*' \
         ! -name '*-rt-*' | sort -V | tail -n 1)
     busybox=$(command -v busybox)
-    modules="snd-intel8x0 snd-pcm-oss pcspkr evdev button"
 fi
 version=${kernel##*/vmlinuz-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 root=$work/initramfs
-mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/modules"
+mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/modules" \
+    "$root/tmp"
 cp "$busybox" "$root/bin/busybox"
 # the 32-bit one has the same names
 for name in $(busybox --list); do
     [ -e "$root/bin/$name" ] || ln -s busybox "$root/bin/$name"
 done
-# shellcheck disable=SC2086
-modprobe ${from:+-d "$from"} -S "$version" --all --show-depends $modules |
+modprobe ${from:+-d "$from"} -S "$version" --all --show-depends "$@" |
     while read -r verb file _; do
         [ "$verb" = insmod ] || continue
         grep -qsx "${file##*/}" "$root/modules/order" && continue
@@ -55,10 +54,12 @@ export PATH=/bin HOME=/ PS1='guest# '
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
+ip link set lo up
 for module in $(cat /modules/order); do
     case $module in
     snd-sb16.ko) set -- isapnp=0 port=0x220 irq=5 dma8=1 dma16=5 mpu_port=0x330 fm_port=0x388 ;;
     snd-adlib.ko) continue ;;
+    ne.ko) set -- io=0x300,0x320 irq=3,7 ;;
     *) set -- ;;
     esac
     insmod "/modules/$module" "$@"
@@ -66,6 +67,15 @@ done
 while :; do setsid cttyhack sh; done
 INIT
 chmod 755 "$root/init"
+# What udhcpc calls when it has an address.
+mkdir -p "$root/etc/udhcpc"
+cat >"$root/etc/udhcpc/default.script" <<'DHCP'
+#!/bin/sh
+[ "$1" = deconfig ] && ip link set "$interface" up
+[ "$1" = bound ] && ip addr add "$ip/$mask" dev "$interface"
+exit 0
+DHCP
+chmod 755 "$root/etc/udhcpc/default.script"
 
 boot=$work/root/boot
 mkdir -p "$boot/grub"
