@@ -28,14 +28,12 @@ text_width(const char *text)
 
 /* What the person said, then what the terminal says; 0: no limit. */
 static unsigned
-screen_width(const App *app)
+screen_width(void)
 {
     const char *said = g_getenv("COLUMNS");
     struct winsize size;
     guint64 width;
 
-    if (app->plain)
-        return 0;
     if (said != NULL &&
         g_ascii_string_to_unsigned(said, 10, 0, 10000, &width, NULL))
         return (unsigned) width;
@@ -68,13 +66,28 @@ print_cell(const App *app, const char *cell, bool head, unsigned pad)
         printf("%s", cell);
 }
 
+/* No table: a tab between the cells, as cut and awk take them. */
+static void
+print_plain(const char *const *cells, unsigned n_rows, unsigned n_columns)
+{
+    for (unsigned i = 0; i < n_rows * n_columns; i++) {
+        g_autofree char *cell = app_clean(cells[i]);
+        printf("%s%c", g_strdelimit(cell, "\t\n", ' '),
+               (i + 1) % n_columns == 0 ? '\n' : '\t');
+    }
+}
+
 void
 app_print_table(const App *app, const char *const *cells, unsigned n_rows,
                 unsigned n_columns)
 {
     g_autofree unsigned *widths = g_new0(unsigned, n_columns);
-    unsigned screen = screen_width(app), last = n_columns - 1, indent = 0;
+    unsigned screen = screen_width(), last = n_columns - 1, indent = 0;
 
+    if (app->plain) {
+        print_plain(cells, n_rows, n_columns);
+        return;
+    }
     for (unsigned i = 0; i < n_rows * n_columns; i++)
         widths[i % n_columns] =
             MAX(widths[i % n_columns], text_width(cells[i]));
