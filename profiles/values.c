@@ -290,9 +290,7 @@ guess(const SchemaKey *key, const char *value)
         near = mend_list(key, value);
     else if (key->type == SCHEMA_BOOL)
         near = g_ascii_strdown(value, -1);
-    /* another number is no slip of the finger */
-    if (near != NULL && find_problem(key, near) == NULL &&
-        !(g_ascii_isdigit(*value) && g_ascii_isdigit(*near)))
+    if (near != NULL && find_problem(key, near) == NULL)
         return g_strdup_printf("; did you mean %s?", near);
     return g_strdup("");
 }

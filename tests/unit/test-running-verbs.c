@@ -237,6 +237,7 @@ console_shows_ports_of_both_kinds(void)
 typedef struct {
     int lock;
     bool succeeds;
+    gint done;
 } Other;
 
 static gpointer
@@ -245,6 +246,7 @@ start_slowly(gpointer data)
     Other *other = data;
 
     g_usleep(400 * 1000);
+    g_atomic_int_set(&other->done, 1);
     if (other->succeeds)
         session_record_write("b1", "running", "");
     else
@@ -256,10 +258,11 @@ static int
 start_beside(Run *run, bool succeeds)
 {
     CU_ASSERT_TRUE_FATAL(session_dirs_make("b1", NULL));
-    Other other = {session_lock("b1", NULL), succeeds};
+    Other other = {.lock = session_lock("b1", NULL), .succeeds = succeeds};
     CU_ASSERT_TRUE_FATAL(other.lock >= 0);
     GThread *thread = g_thread_new("other", start_slowly, &other);
     int code = carrel(run, "start b1");
+    CU_ASSERT_EQUAL(g_atomic_int_get(&other.done), 1); /* it has waited */
     g_thread_join(thread);
     if (succeeds)
         close(other.lock);

@@ -249,14 +249,20 @@ only_one_slip_gets_a_suggestion(void)
 static void
 a_number_is_no_slip(void)
 {
+    static const char *const names[] = {"1", "2019", "x", "abc"};
     Run run;
     set_up(&run);
-    write_machine(&run, "a", "[machine]\n");
 
-    CU_ASSERT_EQUAL(carrel(&run, "set a cpu.vendor-none=7"), 2);
-    CU_ASSERT_EQUAL(carrel(&run, "set a usb.version=9"), 2);
-    CU_ASSERT_EQUAL(carrel(&run, "set a machine.protected=2"), 2);
-    CU_ASSERT_PTR_NULL(strstr(run.err, "did you mean 2"));
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        write_machine(&run, names[i], "[machine]\n");
+    CU_ASSERT_EQUAL(carrel(&run, "show 2"), 3);
+    CU_ASSERT_PTR_NULL(strstr(run.err, "did you mean"));
+    CU_ASSERT_EQUAL(carrel(&run, "show 2018"), 3);
+    CU_ASSERT_PTR_NULL(strstr(run.err, "did you mean"));
+    CU_ASSERT_EQUAL(carrel(&run, "show y"), 3);
+    CU_ASSERT_PTR_NULL(strstr(run.err, "did you mean"));
+    CU_ASSERT_EQUAL(carrel(&run, "show acb"), 3);
+    CU_ASSERT_TRUE(tells(run.err, "did you mean abc"));
     tear_down(&run);
 }
 
@@ -271,6 +277,7 @@ missing_files_are_3_and_named(void)
     CU_ASSERT_TRUE(tells(run.err, "'/nosuch/r.txt': "));
     CU_ASSERT_EQUAL(carrel(&run, "doctor --read-only --record r.txt"), 4);
     CU_ASSERT_EQUAL(carrel(&run, "doctor --read-only --record -"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "bench exit --read-only"), 4);
     tear_down(&run);
 }
 
