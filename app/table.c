@@ -11,6 +11,7 @@
 #include "app/wrap.h"
 
 #define MIN_FOLD 20 /* columns; less is no text any more */
+#define BELOW    4  /* columns in front of a cell that has its own lines */
 
 /* Columns on the terminal; what does not print has none. */
 static unsigned
@@ -40,12 +41,20 @@ screen_width(void)
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+/* The last cell, from column indent on; where too little is left of the line,
+ * in lines of its own below. */
 static void
 print_folded(const char *text, unsigned indent, unsigned width)
 {
-    unsigned room = width > indent + MIN_FOLD ? width - indent : 0;
+    unsigned room = width > indent ? width - indent : 0;
 
-    while (room > 0 && text_width(text) > room) {
+    if (width >= BELOW + MIN_FOLD && text_width(text) > room &&
+        room < MIN_FOLD) {
+        indent = BELOW;
+        room = width - indent;
+        printf("\n%*s", (int) indent, "");
+    }
+    while (width > 0 && room >= MIN_FOLD && text_width(text) > room) {
         gsize len = wrap_line(text, room);
         if (text[len] == '\0')
             break; /* one long word */

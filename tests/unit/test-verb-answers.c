@@ -336,6 +336,27 @@ plain_has_tabs_and_no_table(void)
 }
 
 static void
+a_long_name_leaves_the_notes_their_width(void)
+{
+    Run run;
+    set_up(&run);
+    write_machine(&run, "a-rather-long-name-of-a-machine",
+                  "[machine]\ndescription=what this one is for, and why it "
+                  "was made at all\n");
+
+    g_setenv("COLUMNS", "70", TRUE);
+    CU_ASSERT_EQUAL(carrel(&run, "list"), 0);
+    CU_ASSERT_TRUE(tells(run.out, "\n    what this one is for, and why it was "
+                                  "made at all\n"));
+    g_setenv("COLUMNS", "40", TRUE);
+    CU_ASSERT_EQUAL(carrel(&run, "list"), 0);
+    CU_ASSERT_TRUE(tells(run.out, "\n    what this one is for, and why it "
+                                  "was\n    made at all\n"));
+    g_unsetenv("COLUMNS");
+    tear_down(&run);
+}
+
+static void
 check_looks_at_all_machines(void)
 {
     Run run;
@@ -381,5 +402,7 @@ CU_MAIN("verb-answers", CASE(set_warns_of_files_that_are_not_there),
         CASE(only_one_slip_gets_a_suggestion), CASE(a_number_is_no_slip),
         CASE(missing_files_are_3_and_named),
         CASE(no_line_of_a_help_is_wider_than_a_terminal),
-        CASE(plain_has_tabs_and_no_table), CASE(check_looks_at_all_machines),
+        CASE(plain_has_tabs_and_no_table),
+        CASE(a_long_name_leaves_the_notes_their_width),
+        CASE(check_looks_at_all_machines),
         CASE(an_editor_of_terminals_needs_one))
