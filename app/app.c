@@ -11,6 +11,7 @@
 #include "app/session/session-error.h"
 #include "app/store.h"
 #include "app/verbs.h"
+#include "app/wrap.h"
 #include "passthrough-wizard/host-root.h"
 
 char *
@@ -191,12 +192,23 @@ app_say(const App *app, const char *fmt, ...)
     printf("%s\n", clean);
 }
 
-static void G_GNUC_PRINTF(3, 0)
-    remark(const App *app, const char *mark, const char *fmt, va_list args)
+/* With --json an object as findings are. */
+static void G_GNUC_PRINTF(4, 0)
+    remark(const App *app, const char *mark, const char *severity,
+           const char *fmt, va_list args)
 {
     if (app->quiet)
         return;
     g_autofree char *text = g_strdup_vprintf(fmt, args);
+    if (app->json) {
+        JsonWriter *w = json_writer_new();
+        json_begin_object(w, NULL);
+        json_put_string(w, "severity", severity);
+        json_put_string(w, "message", text);
+        g_autofree char *line = json_writer_finish(w);
+        fprintf(stderr, "%s\n", line);
+        return;
+    }
     g_autofree char *clean = app_clean(text);
     fprintf(stderr, "%s: %s\n", mark, clean);
 }
@@ -207,7 +219,7 @@ app_warn(const App *app, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    remark(app, "carrel", fmt, args);
+    remark(app, "carrel", "warning", fmt, args);
     va_end(args);
 }
 
@@ -217,7 +229,7 @@ app_note(const App *app, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    remark(app, "note", fmt, args);
+    remark(app, "note", "note", fmt, args);
     va_end(args);
 }
 
@@ -226,6 +238,20 @@ app_print_json(JsonWriter *w)
 {
     g_autofree char *text = json_writer_finish(w);
     printf("%s\n", text);
+}
+
+bool
+app_write_file(const char *file, const void *data, gsize len, GError **error)
+{
+    g_autoptr(GError) inner = NULL;
+
+    if (g_file_set_contents(file, data, (gssize) len, &inner))
+        return true;
+    /* "Failed to create file 'x.K3VQZ2': No space left on device" */
+    const char *why = g_strrstr(inner->message, ": ");
+    g_set_error(error, inner->domain, inner->code, "cannot write '%s'%s", file,
+                why != NULL ? why : "");
+    return false;
 }
 
 bool
@@ -313,7 +339,8 @@ app_parse(App *app, char **argv, const GOptionEntry *entries, int min, int max,
     options_init(&global, app);
     options_add_to(context, &global, entries);
     g_option_context_set_summary(context, verb->summary);
-    if (!g_option_context_parse_strv(context, &args, &error)) {
+    if (!options_check_flags(args, entries, false, &error) ||
+        !g_option_context_parse_strv(context, &args, &error)) {
         options_finish(&global, app, NULL);
         return wrong_arguments(app, verb, error->message);
     }
@@ -321,7 +348,8 @@ app_parse(App *app, char **argv, const GOptionEntry *entries, int min, int max,
         return wrong_arguments(app, verb, error->message);
     if (global.help) {
         g_autofree char *help = g_option_context_get_help(context, FALSE, NULL);
-        printf("%s", help);
+        g_autofree char *text = wrap_help(help);
+        printf("%s", text);
         return EXIT_OK;
     }
     drop_separator(args);

@@ -35,12 +35,15 @@ ExitCode app_error_code(const GError *error);
 
 /* A line for people on stdout; silent with --quiet and --json. */
 void app_say(const App *app, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-/* A remark on stderr; silent with --quiet. */
+/* A remark on stderr, with --json an object; silent with --quiet. */
 void app_warn(const App *app, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The same for what is no problem: starts with "note:". */
 void app_note(const App *app, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* Finishes w and prints it as one line on stdout. */
 void app_print_json(JsonWriter *w);
+/* Writes a file whole or not at all; the error names that file. */
+bool app_write_file(const char *file, const void *data, gsize len,
+                    GError **error);
 /* Asks on the terminal; --yes answers, no terminal means no. default is no. */
 bool app_confirm(const App *app, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 

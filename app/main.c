@@ -10,6 +10,7 @@
 #include "app/options.h"
 #include "app/tui.h"
 #include "app/verbs.h"
+#include "app/wrap.h"
 
 static void
 print_overview(GOptionContext *context)
@@ -20,9 +21,12 @@ print_overview(GOptionContext *context)
 
     printf("%s", help);
     printf("Verbs:\n");
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *head = g_strdup_printf("  %-12s ", verbs[i].name);
+        g_autofree char *lines = wrap_text(head, verbs[i].summary);
         if (!(verbs[i].flags & VERB_HIDDEN))
-            printf("  %-12s %s\n", verbs[i].name, verbs[i].summary);
+            printf("%s", lines);
+    }
     printf("\n'carrel VERB --help' explains one of them; 'carrel' alone opens "
            "the terminal\ninterface.\n");
 }
@@ -73,7 +77,8 @@ run_options(App *app, char **argv)
                                  "A terminal workstation for virtual machines");
     /* stop at the verb: what follows is the verb's */
     g_option_context_set_strict_posix(context, TRUE);
-    bool ok = g_option_context_parse_strv(context, &args, &error);
+    bool ok = options_check_flags(args, entries, true, &error) &&
+              g_option_context_parse_strv(context, &args, &error);
     if (!options_finish(&global, app, ok ? &error : NULL) || !ok)
         return app_fail(app, EXIT_USAGE, "usage", NULL, "carrel --help", "%s",
                         error->message);

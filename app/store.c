@@ -51,6 +51,13 @@ store_list(void)
     return (char **) g_ptr_array_free(names, FALSE);
 }
 
+static bool
+is_number(const char *name)
+{
+    return name[strspn(name, "0123456789")] == '\0';
+}
+
+/* A number is no slip for another one, a letter none for another one. */
 static char *
 nearest_name(const char *name)
 {
@@ -60,7 +67,9 @@ nearest_name(const char *name)
 
     for (unsigned i = 0; names[i] != NULL; i++) {
         unsigned distance = schema_distance(name, names[i]);
-        if (distance < limit) {
+        bool slip = distance < strlen(name) &&
+                    !(is_number(name) && is_number(names[i]));
+        if (slip && distance < limit) {
             limit = distance;
             best = names[i];
         }

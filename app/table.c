@@ -11,6 +11,7 @@
 #include "app/wrap.h"
 
 #define MIN_FOLD 20 /* columns; less is no text any more */
+#define BELOW    4  /* columns in front of a cell that has its own lines */
 
 /* Columns on the terminal; what does not print has none. */
 static unsigned
@@ -28,26 +29,32 @@ text_width(const char *text)
 
 /* What the person said, then what the terminal says; 0: no limit. */
 static unsigned
-screen_width(const App *app)
+screen_width(void)
 {
     const char *said = g_getenv("COLUMNS");
     struct winsize size;
     guint64 width;
 
-    if (app->plain)
-        return 0;
     if (said != NULL &&
         g_ascii_string_to_unsigned(said, 10, 0, 10000, &width, NULL))
         return (unsigned) width;
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+/* The last cell, from column indent on; where too little is left of the line,
+ * in lines of its own below. */
 static void
 print_folded(const char *text, unsigned indent, unsigned width)
 {
-    unsigned room = width > indent + MIN_FOLD ? width - indent : 0;
+    unsigned room = width > indent ? width - indent : 0;
 
-    while (room > 0 && text_width(text) > room) {
+    if (width >= BELOW + MIN_FOLD && text_width(text) > room &&
+        room < MIN_FOLD) {
+        indent = BELOW;
+        room = width - indent;
+        printf("\n%*s", (int) indent, "");
+    }
+    while (width > 0 && room >= MIN_FOLD && text_width(text) > room) {
         gsize len = wrap_line(text, room);
         if (text[len] == '\0')
             break; /* one long word */
@@ -68,13 +75,28 @@ print_cell(const App *app, const char *cell, bool head, unsigned pad)
         printf("%s", cell);
 }
 
+/* No table: a tab between the cells, as cut and awk take them. */
+static void
+print_plain(const char *const *cells, unsigned n_rows, unsigned n_columns)
+{
+    for (unsigned i = 0; i < n_rows * n_columns; i++) {
+        g_autofree char *cell = app_clean(cells[i]);
+        printf("%s%c", g_strdelimit(cell, "\t\n", ' '),
+               (i + 1) % n_columns == 0 ? '\n' : '\t');
+    }
+}
+
 void
 app_print_table(const App *app, const char *const *cells, unsigned n_rows,
                 unsigned n_columns)
 {
     g_autofree unsigned *widths = g_new0(unsigned, n_columns);
-    unsigned screen = screen_width(app), last = n_columns - 1, indent = 0;
+    unsigned screen = screen_width(), last = n_columns - 1, indent = 0;
 
+    if (app->plain) {
+        print_plain(cells, n_rows, n_columns);
+        return;
+    }
     for (unsigned i = 0; i < n_rows * n_columns; i++)
         widths[i % n_columns] =
             MAX(widths[i % n_columns], text_width(cells[i]));

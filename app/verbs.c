@@ -19,14 +19,14 @@ static const Verb verbs[] = {
     { "get",        NULL,  "NAME [section.key...]", "Print settings of a machine", verb_get, NAME },
     { "set",        NULL,  "NAME section.key=value... [--unset KEY]", "Change settings of a machine", verb_set, CHANGES | NAME },
     { "edit",       NULL,  "NAME", "Edit machine.ini in $VISUAL or $EDITOR, checked before it is saved", verb_edit, CHANGES | NAME },
-    { "check",      NULL,  "NAME|FILE...", "Look for mistakes in machines, with file and line", verb_check, NAME },
+    { "check",      NULL,  "[NAME|FILE...]", "Look for mistakes in machines, with file and line", verb_check, NAME },
     { "advise",     NULL,  "NAME", "Say what each device of a machine could be, and should", verb_advise, NAME },
     { "clone",      NULL,  "NAME NEW-NAME", "Copy a machine with the disks in its folder", verb_clone, CHANGES | NAME },
     { "rename",     NULL,  "NAME NEW-NAME", "Give a machine another name", verb_rename, CHANGES | NAME },
     { "protect",    NULL,  "NAME on|off", "Guard a machine against delete, rename and overwrite", verb_protect, CHANGES | NAME },
     { "delete",     "rm",  "NAME...", "Move machines to the trash", verb_delete, CHANGES | NAME },
     { "trash",      NULL,  "list|restore NAME|empty", "Look into, restore from or empty the trash", verb_trash, 0 },
-    { "disk",       NULL,  "create|info|check FILE | convert FILE NEW-FILE | resize FILE SIZE", "Make, look into, check, copy or resize disk images", verb_disk, 0 },
+    { "disk",       NULL,  "create FILE SIZE | info|check FILE | convert FILE NEW-FILE | resize FILE [+]SIZE", "Make, look into, check, copy or resize disk images", verb_disk, 0 },
     { "templates",  NULL,  "[SEARCH]", "List what a new machine can start from", verb_templates, 0 },
     { "template",   NULL,  "show ID | check FILE...", "Show or check one template", verb_template, 0 },
 
@@ -67,7 +67,7 @@ static const Verb verbs[] = {
     { "info",       NULL,  "", "Print where things are and what the host offers", verb_info, 0 },
     { "bench",      NULL,  "[boot|exit|disk|net|mem]... [--reps N]", "Measure emulated and virtio devices on this host", verb_bench, 0 },
     { "helper",     NULL,  "tap-create|tap-delete|macvtap-create|macvtap-delete NAME | list | undo ID", "Change this host's network for machines, as root", verb_helper, CHANGES },
-    { "doctor",     NULL,  "[--root DIR] [--record FILE | --fix [--only ID,...]]", "Look at whether this host is ready for machines and passthrough", verb_doctor, 0 },
+    { "doctor",     NULL,  "[--root DIR] [--record FILE | --fix[=ID,...]]", "Look at whether this host is ready for machines and passthrough", verb_doctor, 0 },
     { "passthrough", NULL, "list | groups | explain ADDRESS | plan|rehearse|bind|apply|unbind ADDRESS... | confirm | undo [ID] | vf list|create|set|remove", "Show which host devices a machine can have; bind and give back", verb_passthrough, 0 },
     { "keys",       NULL,  "", "Print the keys of the terminal interface", verb_keys, 0 },
     { "help",       NULL,  "[VERB | settings [SECTION]]", "Explain a verb, or list the settings of machine.ini", verb_help, 0 },
@@ -95,18 +95,21 @@ verb_find(const char *name)
     return NULL;
 }
 
+/* One slip of the finger. The first letter is right, or changed places with the
+ * second: "top" is another program's word, not "stop" without its s. */
+static bool
+is_slip(const char *word, const char *name)
+{
+    return schema_distance(word, name) == 1 &&
+           (word[0] == name[0] ||
+            (word[0] == name[1] && word[0] != '\0' && word[1] == name[0]));
+}
+
 const Verb *
 verb_nearest(const char *name)
 {
-    const Verb *best = NULL;
-    unsigned nearest = MAX(1, (unsigned) strlen(name) / 3) + 1;
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(verbs); i++) {
-        unsigned distance = schema_distance(name, verbs[i].name);
-        if (distance >= nearest || (verbs[i].flags & VERB_HIDDEN))
-            continue;
-        best = &verbs[i];
-        nearest = distance;
-    }
-    return best;
+    for (unsigned i = 0; i < G_N_ELEMENTS(verbs); i++)
+        if (!(verbs[i].flags & VERB_HIDDEN) && is_slip(name, verbs[i].name))
+            return &verbs[i];
+    return NULL;
 }

@@ -136,8 +136,11 @@ fix_plan(HostHand *hand, const HostPci *host, const char *const *ids,
     const Fix fix = {plan, hand, host, wants};
 
     if (wants->user <= 0) {
+        g_autofree char *list = g_strjoinv(", ", (char **) ids);
         g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_ARGUMENT,
-                    "root may do all of this; --user says who else is to");
+                    "root may do all of this (%s); add --user=NAME to say who "
+                    "else is to",
+                    list);
         return NULL;
     }
     access_reload_when_undone(plan, hand);

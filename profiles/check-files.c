@@ -60,8 +60,8 @@ medium_problem(const char *path, bool write)
 }
 
 /* A file of another size works, but is probably no floppy's image. */
-static char *
-odd_floppy(const char *path)
+char *
+profile_odd_floppy(const char *path)
 {
     static const unsigned kib[] = {160,  180,  320,  360,  640,  720, 800,
                                    1200, 1440, 1600, 1680, 1722, 2880};
@@ -93,7 +93,7 @@ check_media(const Profile *profile, GPtrArray *findings)
                          : NULL;
         bool error = problem != NULL;
         if (path != NULL && !error && g_str_has_prefix(drives[i], "floppy"))
-            problem = odd_floppy(path);
+            problem = profile_odd_floppy(path);
         if (problem != NULL)
             profile_report(findings, error, profile_get_line(profile, key), key,
                            problem);

@@ -58,6 +58,8 @@ GPtrArray *profile_check(const Profile *profile);
 /* What profile_check() cannot see in the text: do the named files exist, are
  * they of the right kind, may we read and write them. Touches the disk. */
 GPtrArray *profile_check_files(const Profile *profile);
+/* What it says of a file that is probably no floppy's image, or NULL. */
+char *profile_odd_floppy(const char *path);
 /* First error of profile_check() as a GError. */
 bool profile_validate(const Profile *profile, GError **error);
 /* The same for who has called profile_check() already. */

@@ -148,21 +148,23 @@ judge_passthrough(const Making *m, const AdviceDevice *d, AdviceOption *option)
         {"pointer", "USB controllers", host->n_usb},
     };
     const char *problem = host_facts_problem(host);
-    const char *never = *option->value == '\0'
-                            ? "; Carrel cannot pass hardware through yet"
-                            : "";
+    /* no model of this device, but a device beside it */
+    const char *how = *option->value == '\0'
+                          ? "; one is given as [pci0] host=ADDRESS, see "
+                            "'carrel passthrough list'"
+                          : "";
 
     option->can = CAN_NO;
     for (gsize i = 0; i < G_N_ELEMENTS(counts); i++) {
         if (strcmp(counts[i].what, d->row->what) != 0)
             continue;
         if (problem != NULL)
-            option->why = g_strconcat(problem, never, NULL);
+            option->why = g_strdup(problem);
         else
-            option->why =
-                g_strdup_printf("the host has %u %s in IOMMU groups%s",
-                                counts[i].n, counts[i].which, never);
-        if (problem == NULL && counts[i].n > 0 && *option->value != '\0')
+            option->why = g_strdup_printf(
+                "the host has %u %s in IOMMU groups%s", counts[i].n,
+                counts[i].which, counts[i].n > 0 ? how : "");
+        if (problem == NULL && counts[i].n > 0)
             option->can = CAN_MAYBE;
     }
 }

@@ -18,6 +18,7 @@
 #define HOLD_FD          4 /* nobody reads it: that it is open is all */
 #define START_TIMEOUT_MS 60000
 #define MAX_STATUS       (64 * 1024)
+#define AWAIT_US         20000
 
 int
 session_spawn(const char *name, const SpawnOptions *options, GError **error)
@@ -136,4 +137,33 @@ session_start(const char *name, const SpawnOptions *options, GError **error)
         }
     }
     return session_spawn_result(name, text->str, error);
+}
+
+/* Its process has said so, or answers: the record may be on a full disk. */
+static bool
+is_up(const char *name, pid_t pid)
+{
+    g_autoptr(SessionRecord) record = session_record_read(name);
+
+    if (record != NULL && record->pid == pid &&
+        strcmp(record->state, "running") == 0)
+        return true;
+    g_autoptr(ControlClient) client = control_client_open(name, NULL);
+    return client != NULL;
+}
+
+StartOutcome
+session_await_start(const char *name)
+{
+    gint64 deadline = g_get_monotonic_time() + START_TIMEOUT_MS * 1000;
+    pid_t pid = 0;
+
+    while (session_is_running(name, &pid)) {
+        if (is_up(name, pid))
+            return START_UP;
+        if (g_get_monotonic_time() > deadline)
+            return START_STUCK;
+        g_usleep(AWAIT_US);
+    }
+    return START_GONE;
 }

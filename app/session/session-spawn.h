@@ -22,3 +22,12 @@ bool session_spawn_result(const char *name, const char *text, GError **error);
 /* All of it, waiting for the result. */
 bool session_start(const char *name, const SpawnOptions *options,
                    GError **error);
+
+/* What became of a start that another process makes. */
+typedef enum {
+    START_UP,   /* the machine runs */
+    START_GONE, /* nobody has its lock any more: it is off */
+    START_STUCK /* neither, after the time that a start may take */
+} StartOutcome;
+/* Waits for it while somebody has the lock of the machine. */
+StartOutcome session_await_start(const char *name);

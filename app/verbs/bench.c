@@ -245,6 +245,10 @@ verb_bench(App *app, int argc, char **argv)
     tell_plan(&bench, rows);
     if (app->dry_run)
         return EXIT_OK;
+    if (app->read_only)
+        return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
+                        "bench makes images and keeps its results; --read-only "
+                        "forbids it");
     if (!host_can(&error))
         return app_fail_error(app, error);
     bench_catch_interrupts();

@@ -1,4 +1,4 @@
-/* app/verbs/check.c - carrel check NAME|FILE...: every mistake at once, each
+/* app/verbs/check.c - carrel check [NAME|FILE...]: every mistake at once, each
  * with file, line, key and what is allowed. Exit code: 8 when there is an
  * error, in the profile or in what it names. */
 #include "app/verbs/findings.h"
@@ -63,25 +63,49 @@ show_findings(Check *check, const char *file, const GPtrArray *findings)
     }
 }
 
+static void
+warn_of(const App *app, const char *file, const GPtrArray *findings,
+        bool errors)
+{
+    for (guint i = 0; i < findings->len && !app->quiet; i++) {
+        ProfileFinding f = *(ProfileFinding *) g_ptr_array_index(findings, i);
+        if (f.is_error && !errors)
+            continue;
+        f.is_error = false; /* it does not stop who asks here */
+        if (!app->json) {
+            print_finding(stderr, file != NULL ? file : "profile", &f);
+            continue;
+        }
+        JsonWriter *w = json_writer_new();
+        put_finding(w, file, &f);
+        g_autofree char *text = json_writer_finish(w);
+        fprintf(stderr, "%s\n", text);
+    }
+}
+
 void
 findings_warn(const App *app, const Profile *profile)
 {
     g_autoptr(GPtrArray) findings = profile_check(profile);
-    const char *file = profile_get_file(profile);
 
-    for (guint i = 0; i < findings->len && !app->quiet; i++) {
-        const ProfileFinding *f = g_ptr_array_index(findings, i);
-        if (f->is_error)
-            continue;
-        if (!app->json) {
-            print_finding(stderr, file != NULL ? file : "profile", f);
-            continue;
-        }
-        JsonWriter *w = json_writer_new();
-        put_finding(w, file, f);
-        g_autofree char *text = json_writer_finish(w);
-        fprintf(stderr, "%s\n", text);
-    }
+    warn_of(app, profile_get_file(profile), findings, false);
+}
+
+void
+findings_warn_files(const App *app, const Profile *profile)
+{
+    g_autoptr(GPtrArray) findings = profile_check_files(profile);
+
+    warn_of(app, profile_get_file(profile), findings, true);
+}
+
+void
+findings_warn_all(const App *app, const Profile *profile)
+{
+    g_autoptr(GPtrArray) findings = profile_check(profile);
+
+    warn_of(app, profile_get_file(profile), findings, true);
+    findings_warn_files(app, profile);
 }
 
 /* A name of a machine, or a path when there is a slash or ".ini". */
@@ -115,15 +139,17 @@ int
 verb_check(App *app, int argc, char **argv)
 {
     g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, NULL, 1, -1, &args);
+    int code = app_parse(app, argv, NULL, 0, -1, &args);
 
     if (code >= 0)
         return code;
+    g_auto(GStrv) all = args[0] == NULL ? store_list() : NULL;
+    char **names = all != NULL ? all : args;
     g_autoptr(JsonWriter) w = json_writer_new();
     Check check = {.app = app, .w = w};
     json_begin_array(w, NULL);
-    for (unsigned i = 0; args[i] != NULL; i++) {
-        int failed = check_one(&check, args[i]);
+    for (unsigned i = 0; names[i] != NULL; i++) {
+        int failed = check_one(&check, names[i]);
         if (failed >= 0)
             code = failed;
     }

@@ -60,8 +60,8 @@ offer_option_line(const char *prefix, char *line)
     for (unsigned i = 0; words[i] != NULL && option == NULL; i++)
         if (g_str_has_prefix(words[i], "--"))
             option = g_strdup(words[i]);
-    if (option != NULL && text != NULL)
-        offer(prefix, option, text + strspn(text, " "));
+    if (option != NULL) /* of a long one the text is in the next line */
+        offer(prefix, option, text != NULL ? text + strspn(text, " ") : "");
 }
 
 /* A verb knows its options only while it runs, so its help is asked. */

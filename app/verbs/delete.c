@@ -10,6 +10,7 @@
 #include "app/session/session-stop.h"
 #include "app/store.h"
 #include "app/verbs/run.h"
+#include "app/verbs/shared-files.h"
 
 /* A throw-away machine that crashed has left its folders: they go, and there
  * is nothing to bring back. */
@@ -47,6 +48,25 @@ delete_one(const App *app, const char *name, bool lost, char **ret_id,
                         : trash_put(name, ret_id, error);
 }
 
+/* Others would miss what goes with it. -1: go on, else an exit code. */
+static int
+agree_to_take(const App *app, const char *name)
+{
+    g_auto(GStrv) users = shared_files_users(name);
+    g_autofree char *list = g_strjoinv(", ", users);
+    g_autofree char *again = g_strdup_printf("carrel delete %s --yes", name);
+
+    if (users[0] == NULL)
+        return -1;
+    app_warn(app, "files of %s are used by %s", name, list);
+    if (app->dry_run || app_confirm(app, "Delete %s all the same?", name))
+        return -1;
+    return app_fail(app, EXIT_STATE, "not-confirmed", NULL, again,
+                    "%s was not deleted: %s would miss its files, which needs "
+                    "a yes",
+                    name, list);
+}
+
 static void
 say_deleted(const App *app, const char *name, bool lost)
 {
@@ -77,6 +97,13 @@ verb_delete(App *app, int argc, char **argv)
         g_autoptr(GError) error = NULL;
         g_autofree char *id = NULL;
         bool lost = is_lost_throw_away(args[i]);
+        int taken = !lost && store_require_idle(args[i], NULL)
+                        ? agree_to_take(app, args[i])
+                        : -1;
+        if (taken >= 0) {
+            code = taken;
+            continue;
+        }
         if (!delete_one(app, args[i], lost, &id, &error)) {
             code = app_fail_error(app, error);
             continue;
@@ -231,8 +258,17 @@ verb_rename(App *app, int argc, char **argv)
 
     if (code >= 0)
         return code;
+    g_auto(GStrv) users = machine_name_check(args[0], NULL)
+                              ? shared_files_users(args[0])
+                              : g_new0(char *, 1);
+    g_autofree char *list = g_strjoinv(", ", users);
     bool ok = app->dry_run ? store_require_idle(args[0], &error)
                            : store_rename(args[0], args[1], &error);
+    if (ok && users[0] != NULL)
+        app_warn(app,
+                 "the files of %s get another path, and %s name%s them by "
+                 "the old one; 'carrel set' gives the new one",
+                 args[0], list, users[1] == NULL ? "s" : "");
     return ok ? report_pair(app, "renamed", args) : app_fail_error(app, error);
 }
 
@@ -259,5 +295,12 @@ verb_clone(App *app, int argc, char **argv)
         return code;
     bool ok = app->dry_run ? store_require(args[0], &error)
                            : clone_machine(args[0], args[1], &error);
+    g_auto(GStrv) shared =
+        ok ? shared_files_outside(args[0]) : g_new0(char *, 1);
+    g_autofree char *list = g_strjoinv(", ", shared);
+    if (shared[0] != NULL)
+        app_warn(app,
+                 "not in the folder and not copied, so %s and %s share it: %s",
+                 args[0], args[1], list);
     return ok ? report_pair(app, "copied", args) : app_fail_error(app, error);
 }

@@ -1,8 +1,8 @@
 /* app/verbs/disk-convert.c - carrel disk convert FILE NEW-FILE: a copy in
  * another format. What reads as zeros takes no room in the copy. It is written
- * under another name beside the target and gets the name when it is whole and
- * on the disk, so whatever ends the program leaves no half image behind under
- * that name. */
+ * without a name, or under another one where a file needs one, and gets its
+ * name when it is whole and on the disk, so whatever ends the program leaves no
+ * half image behind under that name. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #define STEP (1u << 20) /* bytes copied at once */
 
-static volatile sig_atomic_t interrupted; /* SIGINT or SIGTERM came */
+static volatile sig_atomic_t interrupted; /* one of ends[] came */
 
 static void
 on_signal(int number)
@@ -151,43 +151,98 @@ copy_to(Disk *d, BlockImage *from, const BlockCreate *create, GError **error)
     return ok;
 }
 
+/* The copy while it is made: without a name where the file system can, so that
+ * nothing is left of it however we end; else hidden beside the target. */
+typedef struct {
+    int fd;     /* -1: it has a name */
+    char *path; /* by which it is opened */
+} Part;
+
+static void
+part_open(Part *part, const char *target)
+{
+    g_autofree char *dir = g_path_get_dirname(target);
+    g_autofree char *base = g_path_get_basename(target);
+
+    part->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    part->path = part->fd >= 0 ? g_strdup_printf("/proc/self/fd/%d", part->fd)
+                               : g_strdup_printf("%s/.%s.%08x.part", dir, base,
+                                                 g_random_int());
+}
+
+static void
+part_close(Part *part, bool named)
+{
+    if (part->fd < 0 && !named)
+        (void) unlink(part->path); /* may not exist yet */
+    sys_close(&part->fd);
+    g_free(part->path);
+}
+
 /* Never over a file that came meanwhile. */
 static bool
-give_name(const char *temporary, const char *target, GError **error)
+part_name(const Part *part, const char *target, GError **error)
 {
-    if (link(temporary, target) == 0) {
-        (void) unlink(temporary); /* at worst a second name stays */
+    if (part->fd >= 0) {
+        if (linkat(AT_FDCWD, part->path, AT_FDCWD, target, AT_SYMLINK_FOLLOW) ==
+            0)
+            return true;
+    } else if (link(part->path, target) == 0) {
+        (void) unlink(part->path); /* at worst a second name stays */
         return true;
-    }
-    if (errno != EEXIST && rename(temporary, target) == 0)
+    } else if (errno != EEXIST && rename(part->path, target) == 0) {
         return true; /* a file system without hard links */
+    }
     return sys_error(error, errno, "cannot name '%s'", target);
+}
+
+/* Nobody has asked for the file that the message names. */
+static void
+say_target(GError *error, const char *path, const char *target)
+{
+    g_auto(GStrv) parts = g_strsplit(error->message, path, -1);
+
+    g_free(error->message);
+    error->message = g_strjoinv(target, parts);
+}
+
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+
+/* What ends us ends the copy instead, between two steps. */
+static void
+catch_ends(struct sigaction old[G_N_ELEMENTS(ends)])
+{
+    struct sigaction action = {.sa_handler = on_signal};
+
+    interrupted = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(ends); i++) {
+        sigaction(ends[i], NULL, &old[i]);
+        if (old[i].sa_handler != SIG_IGN) /* nohup */
+            sigaction(ends[i], &action, NULL);
+    }
 }
 
 static int
 convert_to(Disk *d, BlockImage *from, BlockCreate *create, const char *target)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *dir = g_path_get_dirname(target);
-    g_autofree char *base = g_path_get_basename(target);
-    g_autofree char *temporary =
-        g_strdup_printf("%s/.%s.%08x.part", dir, base, g_random_int());
-    struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
+    struct sigaction old[G_N_ELEMENTS(ends)];
+    Part part;
 
-    create->path = temporary;
-    interrupted = 0;
-    sigaction(SIGINT, &action, &old_int);
-    sigaction(SIGTERM, &action, &old_term);
+    catch_ends(old);
+    part_open(&part, target);
+    create->path = part.path;
+    create->into = part.fd >= 0;
     bool ok = copy_to(d, from, create, &error);
-    if (ok && !interrupted)
-        ok = give_name(temporary, target, &error);
-    sigaction(SIGINT, &old_int, NULL);
-    sigaction(SIGTERM, &old_term, NULL);
-    if (!ok || interrupted)
-        (void) unlink(temporary); /* may not exist yet */
-    if (!ok)
+    bool named = ok && !interrupted && part_name(&part, target, &error);
+    if (error != NULL)
+        say_target(error, part.path, target);
+    part_close(&part, named);
+    for (gsize i = 0; i < G_N_ELEMENTS(ends); i++)
+        sigaction(ends[i], &old[i], NULL);
+    if (error != NULL)
         return app_fail_error(d->app, error);
-    if (interrupted)
+    if (!named)
         return app_fail(d->app, EXIT_INTERRUPTED, "interrupted", NULL, NULL,
                         "interrupted; nothing of '%s' was kept", target);
     return EXIT_OK;
@@ -244,7 +299,7 @@ disk_convert(Disk *d, const char *source, const char *target)
     bool zstd;
     int code = EXIT_OK;
     const char *from =
-        disk_format_of(d, source, d->options->from_format, &code);
+        disk_source_format(d, source, d->options->from_format, &code);
     const char *to = from == NULL
                          ? NULL
                          : disk_format_of(d, target, d->options->format, &code);

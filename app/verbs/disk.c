@@ -3,6 +3,7 @@
  * is never taken from the content, which a guest may have written. */
 #include "app/verbs/disk.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +40,17 @@ disk_format_of(const Disk *d, const char *path, const char *option,
                          "the name of '%s' does not say its format; add "
                          "--format raw or --format qcow2",
                          path);
+    return NULL;
+}
+
+const char *
+disk_source_format(const Disk *d, const char *path, const char *option,
+                   int *ret_code)
+{
+    if (access(path, F_OK) == 0 || errno != ENOENT)
+        return disk_format_of(d, path, option, ret_code);
+    *ret_code = app_fail(d->app, EXIT_NOT_FOUND, "no-such-file", NULL, NULL,
+                         "there is no file '%s'", path);
     return NULL;
 }
 
@@ -110,25 +122,32 @@ read_prealloc(const Disk *d, BlockPrealloc *ret, int *ret_code)
 }
 
 static int
-create(Disk *d, const char *path, const char *unused)
+create(Disk *d, const char *path, const char *size)
 {
     g_autoptr(GError) error = NULL;
     guint64 bytes, cluster;
     int code = EXIT_OK;
     BlockCreate c = {.path = path};
 
+    if (size != NULL && d->options->size != NULL)
+        return app_fail(d->app, EXIT_USAGE, "usage", NULL, NULL,
+                        "disk create: the size is '%s' or --size %s, not both",
+                        size, d->options->size);
+    if (size == NULL)
+        size = d->options->size;
     c.format = disk_format_of(d, path, d->options->format, &code);
     if (c.format == NULL || !disk_backings(d, &code) ||
         !read_prealloc(d, &c.prealloc, &code) ||
-        !disk_size(d, "--size", d->options->size, &bytes, &code) ||
+        !disk_size(d, "size", size, &bytes, &code) ||
         !disk_size(d, "--cluster-size", d->options->cluster_size, &cluster,
                    &code))
         return code;
     if (d->n_backings > 1 || (bytes == 0 && d->n_backings == 0) ||
         cluster > G_MAXUINT32)
-        return app_fail(d->app, EXIT_USAGE, "usage", NULL, NULL,
-                        "disk create needs --size, or one --backing whose size "
-                        "it takes");
+        return app_fail(
+            d->app, EXIT_USAGE, "usage", NULL, NULL,
+            "disk create needs a size, as in 'disk create FILE 20G', "
+            "or one --backing whose size it takes");
     c.bytes = bytes;
     c.cluster_size = (guint32) cluster;
     if (d->n_backings == 1) {
@@ -223,7 +242,7 @@ info(Disk *d, const char *path, const char *unused)
     g_autoptr(GError) error = NULL;
     BlockDetails details;
     int code = EXIT_OK;
-    const char *format = disk_format_of(d, path, d->options->format, &code);
+    const char *format = disk_source_format(d, path, d->options->format, &code);
 
     if (format == NULL)
         return code;
@@ -296,9 +315,11 @@ check(Disk *d, const char *path, const char *unused)
     BlockCheck c = {.messages = messages};
     BlockRepair repair;
     int code = EXIT_OK;
-    const char *format = disk_format_of(d, path, d->options->format, &code);
 
-    if (format == NULL || !read_repair(d, &repair, &code))
+    if (!read_repair(d, &repair, &code))
+        return code;
+    const char *format = disk_source_format(d, path, d->options->format, &code);
+    if (format == NULL)
         return code;
     if (d->app->dry_run)
         repair = BLOCK_REPAIR_NONE;
@@ -316,18 +337,40 @@ check(Disk *d, const char *path, const char *unused)
 
 /* ---- resize ---- */
 
+/* "20G", or "+1G": so much more than now. */
+static bool
+read_new_size(const Disk *d, const char *path, const char *format,
+              const char *size, guint64 *ret_bytes, int *ret_code)
+{
+    g_autoptr(GError) error = NULL;
+    BlockDetails now;
+
+    if (!disk_size(d, "size", size + (*size == '+'), ret_bytes, ret_code))
+        return false;
+    if (*size != '+')
+        return true;
+    if (!block_image_details(path, format, &now, &error)) {
+        *ret_code = app_fail_error(d->app, error);
+        return false;
+    }
+    *ret_bytes += now.bytes; /* sizes are below 2^63 each */
+    block_details_clear(&now);
+    return true;
+}
+
 static int
 resize(Disk *d, const char *path, const char *size)
 {
     g_autoptr(GError) error = NULL;
     guint64 bytes;
     int code = EXIT_OK;
-    const char *format = disk_format_of(d, path, d->options->format, &code);
+    const char *format = disk_source_format(d, path, d->options->format, &code);
 
     if (format == NULL || !disk_backings(d, &code) ||
-        !disk_size(d, "size", size, &bytes, &code))
+        !read_new_size(d, path, format, size, &bytes, &code))
         return code;
     const BlockSpec spec = spec_of(d, path, format);
+    g_autofree char *all = schema_format_size(bytes);
     if (!d->app->dry_run &&
         !block_image_resize(&spec, bytes, d->options->shrink, &error))
         return app_fail_error(d->app, error);
@@ -340,7 +383,7 @@ resize(Disk *d, const char *path, const char *size)
         app_print_json(w);
     } else {
         app_say(d->app, "%s %s: %s",
-                d->app->dry_run ? "would resize" : "resized", path, size);
+                d->app->dry_run ? "would resize" : "resized", path, all);
     }
     return EXIT_OK;
 }
@@ -351,15 +394,15 @@ enum { CREATE = 1, INFO = 2, CHECK = 4, CONVERT = 8, RESIZE = 16 };
 
 static const struct {
     const char *name;
-    unsigned bit, n_args;
+    unsigned bit, n_args, n_most;
     int (*run)(Disk *d, const char *first, const char *second);
     bool changes;
 } actions[] = {
-    {"create", CREATE, 1, create, true},
-    {"info", INFO, 1, info, false},
-    {"check", CHECK, 1, check, false}, /* --repair: looked at there */
-    {"convert", CONVERT, 2, disk_convert, true},
-    {"resize", RESIZE, 2, resize, true},
+    {"create", CREATE, 1, 2, create, true},
+    {"info", INFO, 1, 1, info, false},
+    {"check", CHECK, 1, 1, check, false}, /* --repair: looked at there */
+    {"convert", CONVERT, 2, 2, disk_convert, true},
+    {"resize", RESIZE, 2, 2, resize, true},
 };
 
 /* An option that means nothing here is a mistake, not a wish. */
@@ -399,7 +442,7 @@ run(App *app, const DiskOptions *options, char **args)
     for (gsize i = 0; i < G_N_ELEMENTS(actions); i++) {
         if (strcmp(args[0], actions[i].name) != 0)
             continue;
-        if (n - 1 != actions[i].n_args)
+        if (n - 1 < actions[i].n_args || n - 1 > actions[i].n_most)
             break;
         const char *stray = stray_option(options, actions[i].bit);
         if (stray != NULL)
@@ -412,9 +455,10 @@ run(App *app, const DiskOptions *options, char **args)
                             args[0]);
         return actions[i].run(&d, args[1], n > 2 ? args[2] : NULL);
     }
-    return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
-                    "disk: create FILE, info FILE, check FILE, convert FILE "
-                    "NEW-FILE or resize FILE SIZE");
+    return app_fail(
+        app, EXIT_USAGE, "usage", NULL, NULL,
+        "disk: create FILE SIZE, info FILE, check FILE, convert FILE "
+        "NEW-FILE or resize FILE [+]SIZE");
 }
 
 int

@@ -21,6 +21,9 @@ typedef struct {
 /* Format by option, else by the name's end; NULL: reported, *ret_code. */
 const char *disk_format_of(const Disk *d, const char *path, const char *option,
                            int *ret_code);
+/* The same of a file that is to be there: 3 when it is not. */
+const char *disk_source_format(const Disk *d, const char *path,
+                               const char *option, int *ret_code);
 /* Formats and names of --backing; false: reported, *ret_code. */
 bool disk_backings(Disk *d, int *ret_code);
 /* Bytes that text means, 0 for NULL; false: reported. */

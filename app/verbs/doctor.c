@@ -1,5 +1,6 @@
 /* app/verbs/doctor.c - carrel doctor: is this host ready for machines, and for
  * giving them devices; and what a person can do where it is not. */
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,7 +95,7 @@ write_record(const App *app, const HostRoot *root, const HostPci *host,
         fputs(text, stdout);
         return EXIT_OK;
     }
-    if (!g_file_set_contents(file, text, -1, &error))
+    if (!app_write_file(file, text, strlen(text), &error))
         return app_fail_error(app, error);
     app_say(app,
             "%s: %u devices; no serial numbers, addresses or names of yours "
@@ -106,7 +107,7 @@ write_record(const App *app, const HostRoot *root, const HostPci *host,
 /* ---- --fix ---- */
 
 typedef struct {
-    char *root, *record, *only, *expect;
+    char *root, *record, *only, *expect, *who;
     gboolean fix;
     int user;
     gint64 memory; /* of the largest machine; root's process is told */
@@ -119,6 +120,7 @@ options_clear(Options *o)
     g_free(o->record);
     g_free(o->only);
     g_free(o->expect);
+    g_free(o->who);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -229,6 +231,41 @@ examine(const App *app, const HostRoot *root, const Options *o)
     return checks_count(checks, CHECK_BAD) > 0 ? EXIT_PROBLEMS : EXIT_OK;
 }
 
+/* "--fix=ID" is "--fix --only=ID"; g_strfreev. */
+static char **
+split_fix(char **argv)
+{
+    GPtrArray *out = g_ptr_array_new();
+
+    for (gsize i = 0; argv[i] != NULL; i++) {
+        const char *ids = argv[i] + strlen("--fix=");
+        bool both = g_str_has_prefix(argv[i], "--fix=");
+        g_ptr_array_add(out, g_strdup(both ? "--fix" : argv[i]));
+        if (both)
+            g_ptr_array_add(out, g_strconcat("--only=", ids, NULL));
+    }
+    g_ptr_array_add(out, NULL);
+    return (char **) g_ptr_array_free(out, FALSE);
+}
+
+/* By name, as people know it, or by number, as programs do. */
+static bool
+find_user(const char *who, int *ret_user)
+{
+    const struct passwd *entry;
+    guint64 number;
+
+    if (g_ascii_string_to_unsigned(who, 10, 0, G_MAXINT32, &number, NULL)) {
+        *ret_user = (int) number;
+        return true;
+    }
+    entry = getpwnam(who);
+    if (entry == NULL)
+        return false;
+    *ret_user = (int) entry->pw_uid;
+    return true;
+}
+
 int
 verb_doctor(App *app, int argc, char **argv)
 {
@@ -238,27 +275,37 @@ verb_doctor(App *app, int argc, char **argv)
         {"record", 0, 0, G_OPTION_ARG_FILENAME, &o.record,
          "Write what was looked at, without names and serials", "FILE"},
         {"fix", 'f', 0, G_OPTION_ARG_NONE, &o.fix,
-         "Mend what can be mended, after showing how", NULL},
+         "Mend what can be mended, after showing how; --fix=ID,... as --only",
+         NULL},
         {"only", 0, 0, G_OPTION_ARG_STRING, &o.only,
          "--fix: these checks, with commas between", "ID,..."},
-        {"user", 0, 0, G_OPTION_ARG_INT, &o.user, "--fix: for whom", "UID"},
+        {"user", 0, 0, G_OPTION_ARG_STRING, &o.who, "--fix: for whom",
+         "NAME|UID"},
         {"memory", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT64, &o.memory,
          "Of the largest machine", "BYTES"},
         {"expect", 0, 0, G_OPTION_ARG_STRING, &o.expect,
          "Only if the plan has this sum", "SUM"},
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     g_auto(GStrv) args = NULL;
-    int code = app_parse(app, argv, entries, 0, 0, &args);
+    g_auto(GStrv) words = split_fix(argv);
+    int code = app_parse(app, words, entries, 0, 0, &args);
 
     if (code >= 0)
         return code;
+    if (o.record != NULL && app->read_only && strcmp(o.record, "-") != 0)
+        return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
+                        "doctor --record writes a file; --read-only forbids "
+                        "it, but not '-'");
     if (o.fix && app->read_only)
         return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
                         "doctor --fix changes something; --read-only forbids "
                         "it");
-    if (!o.fix && (o.only != NULL || o.expect != NULL || o.user >= 0))
+    if (!o.fix && (o.only != NULL || o.expect != NULL || o.who != NULL))
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "--only, --user and --expect go with --fix");
+    if (o.who != NULL && !find_user(o.who, &o.user))
+        return app_fail(app, EXIT_NOT_FOUND, "no-such-user", NULL, NULL,
+                        "--user: there is no user '%s' on this host", o.who);
     if (o.fix && o.user < 0)
         o.user = (int) elevate_user();
     if (o.fix)

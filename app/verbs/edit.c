@@ -12,20 +12,42 @@
 #include "profiles/paths.h"
 #include "vmm/core/sysutil.h"
 
+static const char *
+find_editor(void)
+{
+    static const char *const names[] = {"VISUAL", "EDITOR"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        const char *editor = g_getenv(names[i]);
+        if (editor != NULL && *editor != '\0')
+            return editor;
+    }
+    return "vi";
+}
+
+/* Those of terminals wait for ever without one; "sed -i" and "code --wait" are
+ * good without. */
+static bool
+needs_terminal(const char *editor)
+{
+    static const char *const known[] = {"vi",     "vim",   "nvim", "nano",
+                                        "pico",   "micro", "hx",   "joe",
+                                        "mcedit", "ne",    "mg",   NULL};
+    g_autofree char *word = g_strndup(editor, strcspn(editor, " "));
+    g_autofree char *base = g_path_get_basename(word);
+
+    return g_strv_contains(known, base);
+}
+
 static bool
 run_editor(const char *file, GError **error)
 {
-    const char *editor = g_getenv("VISUAL");
     g_auto(GStrv) argv = NULL;
     int status;
 
-    if (editor == NULL || *editor == '\0')
-        editor = g_getenv("EDITOR");
-    if (editor == NULL || *editor == '\0')
-        editor = "vi";
     /* "code --wait" is a command with an option, as every program takes it */
     g_autofree char *quoted = g_shell_quote(file);
-    g_autofree char *line = g_strdup_printf("%s %s", editor, quoted);
+    g_autofree char *line = g_strdup_printf("%s %s", find_editor(), quoted);
     return g_shell_parse_argv(line, NULL, &argv, error) &&
            g_spawn_sync(NULL, argv, NULL,
                         G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN,
@@ -128,6 +150,12 @@ verb_edit(App *app, int argc, char **argv)
         return code;
     if (!store_require(args[0], &error))
         return app_fail_error(app, error);
+    if (needs_terminal(find_editor()) &&
+        (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
+        return app_fail(app, EXIT_USAGE, "no-terminal", NULL, NULL,
+                        "an editor needs a terminal; `carrel set %s "
+                        "section.key=value` works in scripts",
+                        args[0]);
     /* lenient: an editor is how a broken profile gets repaired */
     g_autofree char *file = paths_machine_file(args[0]);
     g_autoptr(Profile) original = profile_load_lenient(file, &error);

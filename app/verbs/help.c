@@ -5,6 +5,7 @@
 
 #include "app/verbs.h"
 #include "app/verbs/run.h"
+#include "app/wrap.h"
 #include "profiles/schema.h"
 
 static bool
@@ -21,12 +22,15 @@ static void
 print_key(const SchemaKey *key)
 {
     g_autofree char *allowed = schema_describe_allowed(key);
+    g_autofree char *name = g_strdup_printf("  %-16s ", key->key);
+    g_autofree char *help = wrap_text(name, key->help);
+    g_autofree char *values =
+        *key->fallback != '\0'
+            ? g_strdup_printf("%s (default %s)", allowed, key->fallback)
+            : g_strdup(allowed);
+    g_autofree char *lines = wrap_text("                   ", values);
 
-    printf("  %-16s %s\n", key->key, key->help);
-    printf("  %-16s %s", "", allowed);
-    if (*key->fallback != '\0')
-        printf(" (default %s)", key->fallback);
-    printf("\n");
+    printf("%s%s", help, lines);
 }
 
 static void
@@ -46,6 +50,15 @@ put_key(JsonWriter *w, const SchemaKey *key)
     json_end(w);
 }
 
+static void
+print_section(const SchemaSection *section, bool first)
+{
+    g_autofree char *head = g_strdup_printf("[%s]  ", section->section);
+    g_autofree char *lines = wrap_text(head, section->help);
+
+    printf("%s%s", first ? "" : "\n", lines);
+}
+
 /* Returns how many sections matched. */
 static unsigned
 show_settings(const App *app, const char *wanted, JsonWriter *w)
@@ -59,8 +72,7 @@ show_settings(const App *app, const char *wanted, JsonWriter *w)
             continue;
         found++;
         if (!app->json)
-            printf("%s[%s]  %s\n", found > 1 ? "\n" : "", sections[i].section,
-                   sections[i].help);
+            print_section(&sections[i], found == 1);
         for (unsigned k = 0; k < n_keys; k++) {
             if (strcmp(keys[k].section, sections[i].section) != 0)
                 continue;

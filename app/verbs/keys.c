@@ -4,6 +4,7 @@
 
 #include "app/tui.h"
 #include "app/verbs/run.h"
+#include "app/wrap.h"
 #include "ui/host.h"
 
 typedef struct {
@@ -22,8 +23,11 @@ print_row(void *data, const char *where, const char *keys, const char *help)
     json_put_string(list->w, "key", keys);
     json_put_string(list->w, "action", help);
     json_end(list->w);
-    if (!list->app->json)
-        printf("%-11s %-15s %s\n", where, keys, help);
+    if (list->app->json)
+        return;
+    g_autofree char *head = g_strdup_printf("%-11s %-15s ", where, keys);
+    g_autofree char *lines = wrap_text(head, help);
+    printf("%s", lines);
 }
 #endif
 

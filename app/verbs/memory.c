@@ -150,5 +150,8 @@ verb_memory(App *app, int argc, char **argv)
     if (app->read_only)
         return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
                         "with --read-only nothing is changed");
-    return app->dry_run ? EXIT_OK : run(app, args[0], (gint64) bytes);
+    if (app->dry_run)
+        return running_would(app, args[0], "balloon",
+                             "let the balloon of %s take %s", args[0], size);
+    return run(app, args[0], (gint64) bytes);
 }

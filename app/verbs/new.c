@@ -295,6 +295,8 @@ make(App *app, const Options *o, char **args)
         app_note(app, "%s", template->note);
     if (!app->dry_run && !write_machine(&n, file, &error))
         return app_fail_error(app, error);
+    if (!app->dry_run) /* new disks are there only now */
+        findings_warn_files(app, profile);
     report(&n, template, file);
     return EXIT_OK;
 }

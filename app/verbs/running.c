@@ -1,6 +1,7 @@
 /* app/verbs/running.c - what the verbs for running machines share. */
 #include "app/verbs/running.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -94,6 +95,32 @@ running_do(const App *app, const char *name, JsonWriter *request)
     return EXIT_OK;
 }
 
+int
+running_would(const App *app, const char *name, const char *op, const char *fmt,
+              ...)
+{
+    int code;
+    va_list args;
+    g_autoptr(ControlClient) client = running_open(app, name, &code);
+
+    if (client == NULL)
+        return code;
+    va_start(args, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, args);
+    va_end(args);
+    app_say(app, "would %s", text);
+    if (app->json) {
+        JsonWriter *w = json_writer_new();
+        json_begin_object(w, NULL);
+        json_put_string(w, "name", name);
+        json_put_bool(w, "changed", false);
+        json_put_bool(w, "dry-run", true);
+        json_put_string(w, "would", op);
+        app_print_json(w);
+    }
+    return EXIT_OK;
+}
+
 char **
 running_split_serial(char **argv)
 {
@@ -126,13 +153,34 @@ running_stop(const App *app, const char *name, bool force, int timeout_s)
     return EXIT_OK;
 }
 
+#define START_TRIES 4 /* who starts it with us may fail, one after another */
+
 int
-running_start(const App *app, const char *name, const SpawnOptions *options)
+running_start(const App *app, const char *name, const SpawnOptions *options,
+              bool *ret_ours)
 {
     GError *error = NULL;
-    if (!session_start(name, options, &error))
-        return running_fail(app, error);
-    return EXIT_OK;
+
+    *ret_ours = false;
+    for (unsigned i = 0; i < START_TRIES; i++) {
+        StartOutcome theirs = session_await_start(name);
+        if (theirs == START_UP)
+            return EXIT_OK;
+        if (theirs == START_STUCK)
+            return app_fail(app, EXIT_TIMEOUT, "timeout", NULL, NULL,
+                            "another process is starting or stopping machine "
+                            "'%s' and does not come to an end",
+                            name);
+        g_clear_error(&error);
+        *ret_ours = session_start(name, options, &error);
+        if (*ret_ours)
+            return EXIT_OK;
+        if (!g_error_matches(error, CARREL_SESSION_ERROR,
+                             CARREL_SESSION_ERROR_STATE) ||
+            (i > 0 && !session_is_running(name, NULL)))
+            break;
+    }
+    return running_fail(app, error);
 }
 
 #define STATUS_MS 5000

@@ -15,15 +15,22 @@ ControlClient *running_open(const App *app, const char *name, int *ret_code);
 /* Connects, sends the request (freed), reports; returns the exit code. */
 int running_do(const App *app, const char *name, JsonWriter *request);
 
+/* What --dry-run does instead: looks for the running machine as the verb would,
+ * and says "would TEXT". op: a word for programs. Returns the exit code. */
+int running_would(const App *app, const char *name, const char *op,
+                  const char *fmt, ...) G_GNUC_PRINTF(4, 5);
+
 /* argv with "--serial=N" split to "--serial", "--port", "N"; g_strfreev. */
 char **running_split_serial(char **argv);
 
 /* Powers off: asks the guest and waits timeout_s, or at once with force. An
  * exit code, everything reported. */
 int running_stop(const App *app, const char *name, bool force, int timeout_s);
-/* Starts and reports; an exit code. */
-int running_start(const App *app, const char *name,
-                  const SpawnOptions *options);
+/* Starts and reports; an exit code. When somebody else is starting it, theirs
+ * counts: waits for how it ends, and tries only what they gave up. *ret_ours:
+ * this call has started it. */
+int running_start(const App *app, const char *name, const SpawnOptions *options,
+                  bool *ret_ours);
 
 /* Console on the terminal, or a report why not: the screen (the TUI), or the
  * first serial port of a machine without one. */

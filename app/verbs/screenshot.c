@@ -65,7 +65,7 @@ write_file(const App *app, const char *file, const void *data, gsize len)
         fwrite(data, 1, len, stdout);
         return EXIT_OK;
     }
-    if (!g_file_set_contents(file, data, (gssize) len, &error))
+    if (!app_write_file(file, data, len, &error))
         return app_fail_error(app, error);
     if (app->json) {
         JsonWriter *w = json_writer_new();
@@ -123,6 +123,21 @@ shoot_png(const App *app, ControlClient *client, const char *name,
     return write_file(app, file != NULL ? file : own, png->data, png->len);
 }
 
+/* The name of a picture that is no PNG. One without an end says nothing. */
+static bool
+is_other_format(const char *file)
+{
+    static const char *const others[] = {".bmp", ".jpg",  ".jpeg", ".gif",
+                                         ".tif", ".tiff", ".webp", ".ppm",
+                                         ".pnm", ".svg",  ".pdf",  ".txt"};
+    g_autofree char *name = g_ascii_strdown(file, -1);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++)
+        if (g_str_has_suffix(name, others[i]))
+            return true;
+    return false;
+}
+
 int
 verb_screenshot(App *app, int argc, char **argv)
 {
@@ -141,6 +156,18 @@ verb_screenshot(App *app, int argc, char **argv)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "screenshot: a PNG does not belong on a terminal; "
                         "redirect it or name a file");
+    if (file != NULL && !text && is_other_format(file))
+        return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
+                        "screenshot: '%s' does not end in .png, and a PNG is "
+                        "what is written",
+                        file);
+    if (app->read_only && (!text || file != NULL) && g_strcmp0(file, "-") != 0)
+        return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
+                        "screenshot writes a file; --read-only forbids it, "
+                        "but not '-'");
+    if (app->dry_run)
+        return running_would(app, args[0], "screenshot",
+                             "save the screen of %s", args[0]);
     g_autoptr(ControlClient) client = running_open(app, args[0], &code);
     if (client == NULL)
         return code;

@@ -246,6 +246,15 @@ send_what(Send *send, char **args)
                     "send: keys, text, mouse or serial, not '%s'", what);
 }
 
+static bool
+is_known(const char *what)
+{
+    static const char *const whats[] = {"keys",  "key",    "text",
+                                        "mouse", "serial", NULL};
+
+    return g_strv_contains(whats, what);
+}
+
 static int
 print_keys(const App *app)
 {
@@ -292,10 +301,13 @@ verb_send(App *app, int argc, char **argv)
     if (send.cps < MIN_CPS || send.cps > MAX_CPS)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "send: --cps is 1 to 1000");
+    if (app->dry_run && is_known(args[1]))
+        return running_would(app, args[0], "send", "send %s to %s", args[1],
+                             args[0]);
     send.client = running_open(app, args[0], &code);
     if (send.client == NULL)
         return code;
-    code = app->dry_run ? EXIT_OK : send_what(&send, args);
+    code = send_what(&send, args);
     control_client_free(send.client);
     if (code == EXIT_OK && app->json) {
         JsonWriter *w = json_writer_new();

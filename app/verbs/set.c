@@ -133,7 +133,7 @@ settings_save(const App *app, const Change *c)
     }
     if (!app->dry_run && changed && !write_change(c, &error))
         return app_fail_error(app, error);
-    findings_warn(app, c->profile);
+    findings_warn_all(app, c->profile);
     if (app->json) {
         put_answer(app, c, changed, after);
         return EXIT_OK;

@@ -57,6 +57,7 @@ verb_speed(App *app, int argc, char **argv)
         return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
                         "with --read-only nothing is changed");
     if (args[1] != NULL && app->dry_run)
-        return EXIT_OK;
+        return running_would(app, args[0], "speed", "run %s at %s", args[0],
+                             args[1]);
     return run(app, args[0], args[1]);
 }

@@ -17,13 +17,8 @@
 #define NOT_GIVEN      (-1)
 
 static void
-print_result(const App *app, const char *name, const char *state, bool changed)
+put_result(const App *app, const char *name, const char *state, bool changed)
 {
-    if (!app->json) {
-        if (changed)
-            app_say(app, "%s is %s", name, state);
-        return;
-    }
     JsonWriter *w = json_writer_new();
     json_begin_object(w, NULL);
     json_put_string(w, "name", name);
@@ -31,6 +26,26 @@ print_result(const App *app, const char *name, const char *state, bool changed)
     json_put_bool(w, "changed", changed);
     json_put_bool(w, "dry-run", app->dry_run);
     app_print_json(w);
+}
+
+static void
+print_result(const App *app, const char *name, const char *state, bool changed)
+{
+    if (app->json)
+        put_result(app, name, state, changed);
+    else if (changed)
+        app_say(app, "%s is %s", name, state);
+}
+
+/* done: "was reset" */
+static void
+print_done(const App *app, const char *name, const char *state,
+           const char *done)
+{
+    if (app->json)
+        put_result(app, name, state, true);
+    else
+        app_say(app, "%s %s", name, done);
 }
 
 /* What the last start made of a change of a device's class, and what this one
@@ -152,7 +167,7 @@ would_stop(const App *app, const char *name, const char *op, bool force,
 /* With the host's devices that it has, which are given back when it is gone. */
 static int
 start_with_devices(const App *app, const char *name, SpawnOptions options,
-                   bool agreed)
+                   bool agreed, bool *ret_ours)
 {
     g_autoptr(Profile) profile = machine_profile(name, NULL);
     CARREL_AUTO_FD int fd = -1;
@@ -160,7 +175,8 @@ start_with_devices(const App *app, const char *name, SpawnOptions options,
                                : EXIT_OK;
 
     options.hold_fd = MAX(fd, 0);
-    return code == EXIT_OK ? running_start(app, name, &options) : code;
+    return code == EXIT_OK ? running_start(app, name, &options, ret_ours)
+                           : code;
 }
 
 int
@@ -183,18 +199,21 @@ verb_start(App *app, int argc, char **argv)
         return code;
 
     const char *name = args[0];
-    bool running = session_is_running(name, NULL);
+    bool running = session_is_running(name, NULL) &&
+                   (app->dry_run || session_await_start(name) == START_UP);
+    bool ours = false;
     code = running ? EXIT_OK : look_at_profile(app, name);
     if (code != EXIT_OK)
         return code;
     if (!app->dry_run && !running) {
         const SpawnOptions options = {.paused = paused, .snapshot = snapshot};
-        code = start_with_devices(app, name, options, false);
+        code = start_with_devices(app, name, options, false, &ours);
         if (code != EXIT_OK)
             return code;
-        const char *hint = linger_hint("");
+        const char *hint = ours ? linger_hint("") : NULL;
         if (hint != NULL && !app->json)
             app_warn(app, "%s", hint);
+        running = !ours;
     }
     if (running)
         app_say(app, "%s is running already", name);
@@ -276,12 +295,13 @@ verb_restart(App *app, int argc, char **argv)
         return running ? would_stop(app, args[0], "restart", o.force, o.timeout)
                        : would_start(app, args[0]);
     const SpawnOptions options = {.paused = false};
+    bool ours;
     if (running)
         code = running_stop(app, args[0], o.force, o.timeout);
     if (code <= EXIT_OK) {
         tell_trials(app, args[0]);
         /* what it had a moment ago it has again */
-        code = start_with_devices(app, args[0], options, running);
+        code = start_with_devices(app, args[0], options, running, &ours);
     }
     if (code != EXIT_OK)
         return code;
@@ -289,11 +309,11 @@ verb_restart(App *app, int argc, char **argv)
     return EXIT_OK;
 }
 
-/* The verbs that are one request without arguments. would: what --dry-run says
- * in front of the name. */
+/* The verbs that are one request without arguments. done: what is said behind
+ * the name afterwards, would: what --dry-run says in front of it. */
 static int
 simple(App *app, char **argv, const char *op, const char *state,
-       const char *would)
+       const char *done, const char *would)
 {
     g_auto(GStrv) args = NULL;
     int code = app_parse(app, argv, NULL, 1, 1, &args);
@@ -308,30 +328,31 @@ simple(App *app, char **argv, const char *op, const char *state,
     }
     code = running_do(app, args[0], control_request(op));
     if (code <= EXIT_OK)
-        print_result(app, args[0], state, true);
+        print_done(app, args[0], state, done);
     return MAX(code, EXIT_OK);
 }
 
 int
 verb_reset(App *app, int argc, char **argv)
 {
-    return simple(app, argv, "reset", "running", "press the reset button of");
+    return simple(app, argv, "reset", "running", "was reset",
+                  "press the reset button of");
 }
 
 int
 verb_pause(App *app, int argc, char **argv)
 {
-    return simple(app, argv, "pause", "paused", "pause");
+    return simple(app, argv, "pause", "paused", "is paused", "pause");
 }
 
 int
 verb_resume(App *app, int argc, char **argv)
 {
-    return simple(app, argv, "resume", "running", "resume");
+    return simple(app, argv, "resume", "running", "is running", "resume");
 }
 
 int
 verb_wake(App *app, int argc, char **argv)
 {
-    return simple(app, argv, "wake", "running", "wake");
+    return simple(app, argv, "wake", "running", "is running", "wake");
 }

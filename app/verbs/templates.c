@@ -121,8 +121,9 @@ check(const App *app, char **files)
             app_say(app, "%s: ok", files[i]);
             continue;
         }
-        app_fail_error(app, error);
-        code = EXIT_PROBLEMS;
+        /* a file that is not there has no mistakes */
+        int failed = app_fail_error(app, error);
+        code = failed == EXIT_NOT_FOUND ? failed : EXIT_PROBLEMS;
     }
     return code;
 }

@@ -9,6 +9,7 @@
 #include <glib/gstdio.h>
 
 #include "app/json.h"
+#include "app/ladder/advice.h"
 #include "app/ladder/host-facts.h"
 #include "app/store.h"
 #include "tests/unit/cu-main.h"
@@ -436,6 +437,41 @@ functions_in_groups_are_counted(void)
     tear_down(&run);
 }
 
+static const AdviceOption *
+find_passed_through(const Advice *advice, const char *key)
+{
+    for (guint i = 0; i < advice->devices->len; i++) {
+        const AdviceDevice *d = g_ptr_array_index(advice->devices, i);
+        for (guint k = 0; k < d->options->len; k++) {
+            const AdviceOption *option = g_ptr_array_index(d->options, k);
+            if (strcmp(d->key, key) == 0 && option->rung == RUNG_PASSED_THROUGH)
+                return option;
+        }
+    }
+    return NULL;
+}
+
+static void
+advice_tells_how_hardware_is_given(void)
+{
+    const char *text = "[net0]\n[display]\n";
+    const HostFacts host = {
+        .kvm = true, .vfio = true, .n_groups = 2, .n_network = 2};
+    g_autoptr(Profile) profile =
+        profile_parse(text, strlen(text), "/nowhere/machine.ini", NULL);
+    g_autoptr(Advice) advice = advice_new("a", profile, &host, NULL);
+    const AdviceOption *net = find_passed_through(advice, "net0.model");
+    const AdviceOption *display = find_passed_through(advice, "display.model");
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(net);
+    CU_ASSERT_EQUAL(net->can, CAN_MAYBE);
+    CU_ASSERT_TRUE(says(net->why, "[pci0] host="));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(display);
+    CU_ASSERT_EQUAL(display->can, CAN_NO); /* the host has none to give */
+    CU_ASSERT_STRING_EQUAL(display->why,
+                           "the host has 0 graphics cards in IOMMU groups");
+}
+
 #define CASE(fn)                                                               \
     {                                                                          \
 #fn, fn                                                                \
@@ -450,4 +486,5 @@ CU_MAIN("class-verbs", CASE(an_unknown_guest_is_tried),
         CASE(options_that_contradict_are_refused), CASE(advise_fits_a_terminal),
         CASE(advise_leaves_dos_its_disk), CASE(a_blank_disk_has_no_trial),
         CASE(advise_shows_what_was_measured), CASE(a_host_says_what_it_lacks),
-        CASE(functions_in_groups_are_counted))
+        CASE(functions_in_groups_are_counted),
+        CASE(advice_tells_how_hardware_is_given))

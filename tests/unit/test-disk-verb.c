@@ -1,10 +1,12 @@
 /* tests/unit/test-disk-verb.c - carrel disk from outside: what is made, exit
  * codes, what is refused, and that an interrupted copy leaves nothing. */
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 #include "app/json.h"
 #include "tests/unit/qcow2-rig.h"
+#include "vmm/core/sysutil.h"
 
 typedef struct {
     BlockRig rig;
@@ -309,37 +311,97 @@ backing_image_is_followed_only_when_named(void)
     tear_down(&run);
 }
 
-static void
-an_interrupted_copy_leaves_nothing(void)
+/* A copy that has begun and takes a while. */
+static GPid
+begin_copy(Run *run)
 {
-    Run run;
     GPid pid;
-    int status = 0;
-    set_up(&run);
-
-    CU_ASSERT_EQUAL(qrig_shell(&run.rig, "head -c 200M /dev/zero | tr '\\0' x "
-                                         ">a.img"),
-                    0);
     char *argv[] = {(char *) g_getenv("CARREL_TEST_PROGRAM"),
                     "disk",
                     "convert",
                     "a.img",
                     "b.qcow2",
                     NULL};
-    CU_ASSERT_TRUE_FATAL(g_spawn_async(run.rig.dir, argv, NULL,
+
+    CU_ASSERT_EQUAL(
+        qrig_shell(&run->rig, "head -c 200M /dev/zero | tr '\\0' x >a.img"), 0);
+    CU_ASSERT_TRUE_FATAL(g_spawn_async(run->rig.dir, argv, NULL,
                                        G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
                                        &pid, NULL));
-    for (unsigned i = 0; i < 500; i++) { /* until it has begun */
-        if (qrig_shell(&run.rig, "ls .b.qcow2.*.part >/dev/null 2>&1 || "
-                                 "{ sleep 0.01; exit 0; }; touch begun") == 0 &&
-            has(&run, "begun"))
-            break;
+    /* its file has no name, or one of its own */
+    g_autofree char *look = g_strdup_printf(
+        "ls -l /proc/%d/fd 2>/dev/null | grep -q '(deleted)' || "
+        "ls .b.qcow2.*.part >/dev/null 2>&1 || { sleep 0.01; exit 0; }; "
+        "touch begun",
+        (int) pid);
+    for (unsigned i = 0; i < 500 && !has(run, "begun"); i++)
+        CU_ASSERT_EQUAL(qrig_shell(&run->rig, look), 0);
+    return pid;
+}
+
+static void
+an_interrupted_copy_leaves_nothing(void)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(ends); i++) {
+        Run run;
+        int status = 0;
+        set_up(&run);
+        GPid pid = begin_copy(&run);
+
+        (void) kill(pid, ends[i]);
+        (void) waitpid(pid, &status, 0);
+        CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 130);
+        CU_ASSERT_FALSE(has(&run, "b.qcow2"));
+        CU_ASSERT_EQUAL(qrig_shell(&run.rig, "! ls -A | grep part"), 0);
+        tear_down(&run);
     }
-    (void) kill(pid, SIGINT);
+}
+
+/* Where the file system has files without a name, as most have. */
+static void
+a_killed_copy_leaves_nothing(void)
+{
+    Run run;
+    int status = 0;
+    set_up(&run);
+    CARREL_AUTO_FD int fd =
+        open(run.rig.dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    GPid pid = begin_copy(&run);
+
+    (void) kill(pid, SIGKILL);
     (void) waitpid(pid, &status, 0);
-    CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 130);
+    CU_ASSERT_TRUE(WIFSIGNALED(status));
     CU_ASSERT_FALSE(has(&run, "b.qcow2"));
-    CU_ASSERT_EQUAL(qrig_shell(&run.rig, "! ls -A | grep part"), 0);
+    if (fd >= 0)
+        CU_ASSERT_EQUAL(qrig_shell(&run.rig, "! ls -A | grep part"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "disk convert a.img b.qcow2"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "disk check b.qcow2"), 0);
+    tear_down(&run);
+}
+
+static void
+sizes_are_given_as_one_thinks(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_EQUAL(carrel(&run, "disk create a.img 3M"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "disk resize a.img +1M"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.out, "resized a.img: 4M"));
+    CU_ASSERT_EQUAL(carrel(&run, "--json disk info a.img"), 0);
+    CU_ASSERT_EQUAL(number(&run, "bytes"), 4 << 20);
+    CU_ASSERT_EQUAL(carrel(&run, "disk create b.qcow2 3M"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "disk resize b.qcow2 +5M"), 0);
+    CU_ASSERT_EQUAL(carrel(&run, "--json disk info b.qcow2"), 0);
+    CU_ASSERT_EQUAL(number(&run, "bytes"), 8 << 20);
+    CU_ASSERT_EQUAL(carrel(&run, "disk create c.img 3M --size 4M"), 2);
+    CU_ASSERT_EQUAL(carrel(&run, "disk create c.img"), 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "disk create FILE 20G"));
+    CU_ASSERT_EQUAL(carrel(&run, "disk resize a.img +x"), 2);
+    CU_ASSERT_EQUAL(carrel(&run, "disk info nosuch"), 3);
+    CU_ASSERT_EQUAL(carrel(&run, "disk resize nosuch 4M"), 3);
     tear_down(&run);
 }
 
@@ -376,4 +438,5 @@ CU_MAIN("disk-verb", CASE(create_and_info_agree), CASE(nothing_is_overwritten),
         CASE(problems_are_8_until_repaired),
         CASE(backing_image_is_followed_only_when_named),
         CASE(an_interrupted_copy_leaves_nothing),
+        CASE(a_killed_copy_leaves_nothing), CASE(sizes_are_given_as_one_thinks),
         CASE(a_new_machine_may_have_qcow2_disks))

@@ -233,8 +233,186 @@ console_shows_ports_of_both_kinds(void)
     tear_down(&run);
 }
 
+/* A start of b1 by somebody else, who has its lock for a while. */
+typedef struct {
+    int lock;
+    bool succeeds;
+    gint done;
+} Other;
+
+static gpointer
+start_slowly(gpointer data)
+{
+    Other *other = data;
+
+    g_usleep(400 * 1000);
+    g_atomic_int_set(&other->done, 1);
+    if (other->succeeds)
+        session_record_write("b1", "running", "");
+    else
+        close(other->lock);
+    return NULL;
+}
+
+static int
+start_beside(Run *run, bool succeeds)
+{
+    CU_ASSERT_TRUE_FATAL(session_dirs_make("b1", NULL));
+    Other other = {.lock = session_lock("b1", NULL), .succeeds = succeeds};
+    CU_ASSERT_TRUE_FATAL(other.lock >= 0);
+    GThread *thread = g_thread_new("other", start_slowly, &other);
+    int code = carrel(run, "start b1");
+    CU_ASSERT_EQUAL(g_atomic_int_get(&other.done), 1); /* it has waited */
+    g_thread_join(thread);
+    if (succeeds)
+        close(other.lock);
+    return code;
+}
+
+static void
+a_start_beside_another_has_its_outcome(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_EQUAL(start_beside(&run, true), 0);
+    CU_ASSERT_STRING_EQUAL(run.out, "b1 is running already\n");
+    tear_down(&run);
+}
+
+static void
+a_start_after_one_that_failed_has_its_own_reason(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_NOT_EQUAL(start_beside(&run, false), 0);
+    CU_ASSERT_PTR_NULL(strstr(run.err, "already running"));
+    CU_ASSERT_PTR_NULL(strstr(run.err, "by others"));
+    CU_ASSERT_NOT_EQUAL(strlen(run.err), 0);
+    tear_down(&run);
+}
+
+/* Whatever of several is first: all of them tell why it does not run. */
+static void
+starts_at_once_all_have_the_real_reason(void)
+{
+    Run run;
+    GPid pids[4];
+    set_up(&run);
+
+    char *argv[] = {(char *) g_getenv("CARREL_TEST_PROGRAM"), "start", "b1",
+                    NULL};
+    for (gsize i = 0; i < G_N_ELEMENTS(pids); i++)
+        CU_ASSERT_TRUE_FATAL(g_spawn_async(NULL, argv, NULL,
+                                           G_SPAWN_DO_NOT_REAP_CHILD |
+                                               G_SPAWN_STDERR_TO_DEV_NULL,
+                                           NULL, NULL, &pids[i], NULL));
+    int alone = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(pids); i++) {
+        int status = -1;
+        (void) waitpid(pids[i], &status, 0);
+        int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        CU_ASSERT_NOT_EQUAL(code, 4);
+        alone = i == 0 ? code : alone;
+        CU_ASSERT_EQUAL(code, alone);
+    }
+    tear_down(&run);
+}
+
+static void
+a_dry_run_looks_for_the_machine_first(void)
+{
+    static const char *const verbs[] = {
+        "-n media %s insert floppy0 x", "-n memory %s --balloon=64M",
+        "-n send %s keys a", "-n speed %s 486", "-n screenshot %s"};
+    Run run;
+    set_up(&run);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        g_auto(GStrv) parts = g_strsplit(verbs[i], "%s", 2);
+        g_autofree char *none = g_strjoinv("nosuch", parts);
+        g_autofree char *off = g_strjoinv("b1", parts);
+        g_autofree char *on = g_strjoinv("q", parts);
+        CU_ASSERT_EQUAL(carrel(&run, none), 3);
+        CU_ASSERT_EQUAL(carrel(&run, off), 4);
+        CU_ASSERT_EQUAL(carrel(&run, on), 0);
+        CU_ASSERT_TRUE(g_str_has_prefix(run.out, "would "));
+    }
+    CU_ASSERT_EQUAL(carrel(&run, "-n media q insert cd7 x"), 3);
+    CU_ASSERT_STRING_EQUAL(run.fm->calls->str, "");
+    tear_down(&run);
+}
+
+static void
+media_answer_with_json_and_warn_of_formats(void)
+{
+    Run run;
+    set_up(&run);
+    g_autofree char *image = g_build_filename(run.home, "a.img", NULL);
+    g_autofree char *words =
+        g_strdup_printf("media q insert floppy0 %s", image);
+    g_autofree char *json = g_strdup_printf("--json %s", words);
+    g_autofree char *answer =
+        g_strdup_printf("{\"name\":\"q\",\"drive\":\"floppy0\",\"path\":"
+                        "\"%s\",\"changed\":true,\"dry-run\":false}\n",
+                        image);
+
+    g_file_set_contents(image, "QFI\xfb    ", 8, NULL);
+    CU_ASSERT_TRUE(says(&run, json, answer));
+    CU_ASSERT_EQUAL(carrel(&run, words), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "looks like qcow2"));
+    g_file_set_contents(image, "12345678", 8, NULL);
+    CU_ASSERT_EQUAL(carrel(&run, words), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "no floppy format (8 bytes)"));
+    CU_ASSERT_TRUE(says(&run, "--json media q eject floppy0",
+                        "{\"name\":\"q\",\"drive\":\"floppy0\",\"path\":"
+                        "null,\"changed\":true,\"dry-run\":false}\n"));
+    CU_ASSERT_EQUAL(carrel(&run, "--read-only media q eject floppy0"), 4);
+    tear_down(&run);
+}
+
+static void
+a_screenshot_is_a_png_by_name(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_EQUAL(carrel(&run, "screenshot q x.bmp"), 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "'x.bmp' does not end in .png"));
+    CU_ASSERT_EQUAL(carrel(&run, "--read-only screenshot q x.png"), 4);
+    CU_ASSERT_NOT_EQUAL(carrel(&run, "screenshot q /nosuch/x.png"), 0);
+    tear_down(&run);
+}
+
+static void
+reset_says_what_it_did(void)
+{
+    Run run;
+    set_up(&run);
+
+    CU_ASSERT_TRUE(says(&run, "reset q", "q was reset\n"));
+    CU_ASSERT_TRUE(says(&run, "pause q", "q is paused\n"));
+    CU_ASSERT_TRUE(says(&run, "--json reset q",
+                        "{\"name\":\"q\",\"state\":\"running\",\"changed\":"
+                        "true,\"dry-run\":false}\n"));
+    tear_down(&run);
+}
+
 CU_MAIN(
     "running-verbs",
+    {"a_start_beside_another_has_its_outcome",
+     a_start_beside_another_has_its_outcome},
+    {"a_start_after_one_that_failed_has_its_own_reason",
+     a_start_after_one_that_failed_has_its_own_reason},
+    {"starts_at_once_all_have_the_real_reason",
+     starts_at_once_all_have_the_real_reason},
+    {"a_dry_run_looks_for_the_machine_first",
+     a_dry_run_looks_for_the_machine_first},
+    {"media_answer_with_json_and_warn_of_formats",
+     media_answer_with_json_and_warn_of_formats},
+    {"a_screenshot_is_a_png_by_name", a_screenshot_is_a_png_by_name},
+    {"reset_says_what_it_did", reset_says_what_it_did},
     {"console_shows_ports_of_both_kinds", console_shows_ports_of_both_kinds},
     {"a_dry_run_says_what_would_be_done", a_dry_run_says_what_would_be_done},
     {"a_dry_run_keeps_the_state_in_json", a_dry_run_keeps_the_state_in_json},

@@ -261,6 +261,7 @@ media_go_into_the_drives_of_the_template(void)
     set_up(&run);
     g_autofree char *image = g_build_filename(run.home, "x.img", NULL);
     g_file_set_contents(image, "x", 1, NULL);
+    CU_ASSERT_EQUAL(truncate(image, 1440 * 1024), 0);
     g_autofree char *words =
         g_strdup_printf("new a --from dos --floppy %s --cd %s", image, image);
 

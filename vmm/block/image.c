@@ -155,8 +155,8 @@ write_zeros(int fd, guint64 bytes)
 static bool
 create_raw(const BlockCreate *c, GError **error)
 {
-    CARREL_AUTO_FD int fd =
-        open(c->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fresh = c->into ? 0 : O_CREAT | O_EXCL;
+    CARREL_AUTO_FD int fd = open(c->path, O_WRONLY | O_CLOEXEC | fresh, 0600);
 
     if (fd < 0)
         return sys_error(error, errno, "cannot create '%s'", c->path);

@@ -23,6 +23,7 @@ typedef struct {
     bool zstd; /* qcow2, version 3: how clusters are compressed; else zlib */
     BlockPrealloc prealloc;
     const char *backing, *backing_format; /* NULL: none */
+    bool into; /* path is an empty file of ours without a name yet: fill it */
 } BlockCreate;
 
 typedef struct {

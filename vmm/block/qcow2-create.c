@@ -160,8 +160,9 @@ qcow2_create(const BlockCreate *create, GError **error)
     if (!plan_layout(&h, &at))
         return refuse_create(create, error,
                              "it is too large for clusters of that size");
+    int fresh = create->into ? 0 : O_CREAT | O_EXCL;
     CARREL_AUTO_FD int fd =
-        open(create->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        open(create->path, O_WRONLY | O_CLOEXEC | fresh, 0600);
     if (fd < 0)
         return sys_error(error, errno, "cannot create '%s'", create->path);
     int rc = write_image(fd, &h, &at);
