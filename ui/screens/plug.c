@@ -41,7 +41,7 @@ static const struct {
     const char *kind, *text, *key, *help;
 } networks[] = {
     {"user", "user: NAT", NULL, ""},
-    {"switch", "switch: your other machines", "switch", "its name; empty is lan"},
+    {"switch", "switch: your other machines", "switch", "empty is lan"},
     {"bridge", "bridge of this host", "bridge", "such as br0"},
     {"tap", "tap", "interface", "the tap's name"},
     {"macvtap", "macvtap: a card of this host", "interface", "such as eth0"},
@@ -142,8 +142,15 @@ plug_draw(Screen *s)
     draw_frame(s, title, "Esc back");
     form_draw(p->form, s->tui, 2, 2, draw_cols() - 4,
               MIN(draw_content_rows() - 1, N_FIELDS));
-    draw_text(s->tui, 3 + N_FIELDS, 2, draw_cols() - 3, STYLE_DIM,
-              "The guest must know hot-plug: Linux and Windows since 2003 do.");
+    g_autoptr(GPtrArray) wrapped =
+        text_wrap("The guest must know hot-plug: Linux and Windows since 2003 "
+                  "do.",
+                  MAX(draw_cols() - 3, 8));
+    int y = (draw_is_small() ? 2 : 3) + N_FIELDS;
+    for (int i = 0; i < (int) wrapped->len; i++)
+        if (y + i <= draw_content_rows())
+            draw_text(s->tui, y + i, 2, draw_cols() - 3, STYLE_DIM,
+                      g_ptr_array_index(wrapped, (guint) i));
 }
 
 static bool
@@ -208,7 +215,7 @@ plug_open(Tui *tui, const char *machine)
     form_set_text(form, F_LEADS_TO, FIELD_TEXT, "Name", 16, "");
     form_set_choice(form, F_KEEP, "Until");
     form_add_choice(form, F_KEEP, "the machine ends");
-    form_add_choice(form, F_KEEP, "it is taken out: in its settings, too");
+    form_add_choice(form, F_KEEP, "it is taken out (in settings)");
     adjust(p);
     tui_push(tui, &p->screen);
 }
