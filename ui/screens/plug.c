@@ -9,12 +9,21 @@
 
 enum { F_KIND, F_MODEL, F_IMAGE, F_NETWORK, F_LEADS_TO, F_KEEP, N_FIELDS };
 
+typedef struct Request Request;
+
 typedef struct {
     Screen screen;
     char *machine;
     Form *form;
-    int kind; /* the one that the fields are for; -1: none yet */
+    int kind;         /* the one that the fields are for; -1: none yet */
+    Request *request; /* NULL: none under way */
 } Plug;
+
+/* Outlives its screen when that is left before the answer. */
+struct Request {
+    Plug *page; /* NULL: the screen is gone */
+    gpointer call;
+};
 
 enum { CMD_PLUG = CMD_SCREEN, CMD_NEXT };
 
@@ -113,6 +122,22 @@ make_settings(const Plug *p)
     return (char **) g_ptr_array_free(out, FALSE);
 }
 
+/* After an error the form is still there, to be mended. */
+static void
+on_done(void *data, const GError *error)
+{
+    Request *request = data;
+    Plug *p = request->page;
+
+    tui_call_done(request->call, error);
+    g_free(request);
+    if (p == NULL)
+        return;
+    p->request = NULL;
+    if (error == NULL)
+        tui_pop(&p->screen);
+}
+
 static void
 plug(Plug *p)
 {
@@ -126,10 +151,12 @@ plug(Plug *p)
         return;
     }
     g_autofree char *what = g_strdup_printf("plug in a %s", kinds[kind].text);
+    Request *request = g_new0(Request, 1);
+    *request = (Request){p, tui_call(tui, what)};
+    p->request = request;
     tui_ops(tui)->plug(tui_host(tui), p->machine, kinds[kind].kind,
                        (const char *const *) settings, chosen(p, F_KEEP) == 1,
-                       tui_call_done, tui_call(tui, what));
-    tui_pop(&p->screen);
+                       on_done, request);
 }
 
 static void
@@ -168,7 +195,7 @@ plug_key(Screen *s, const Key *key)
 static void
 plug_command(Screen *s, int command)
 {
-    if (command == CMD_PLUG)
+    if (command == CMD_PLUG && ((Plug *) s)->request == NULL)
         plug((Plug *) s);
     else if (command == CMD_BACK)
         tui_pop(s);
@@ -179,6 +206,8 @@ plug_free(Screen *s)
 {
     Plug *p = (Plug *) s;
 
+    if (p->request != NULL)
+        p->request->page = NULL;
     form_free(p->form);
     g_free(p->machine);
     g_free(p);
