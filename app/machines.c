@@ -2,13 +2,16 @@
  * record and its process. */
 #include "app/machines.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/ladder/change.h"
 #include "app/session/control-client.h"
 #include "app/session/session-dir.h"
 #include "app/store.h"
+#include "profiles/paths.h"
 #include "profiles/profile.h"
 
 #define ANSWER_MS 1000
@@ -37,23 +40,123 @@ set_text(char **text, const char *value)
     *text = g_strdup(value);
 }
 
+/* The first error in the settings, NULL: none. `check` tells all of them. */
+static char *
+first_error(const Profile *profile)
+{
+    g_autoptr(GPtrArray) findings = profile_check(profile);
+
+    for (guint i = 0; i < findings->len; i++) {
+        const ProfileFinding *f = g_ptr_array_index(findings, i);
+        if (f->is_error && f->line > 0)
+            return g_strdup_printf("invalid: line %u: %s", f->line, f->message);
+        if (f->is_error)
+            return g_strdup_printf("invalid: %s", f->message);
+    }
+    return NULL;
+}
+
+/* key is set, and to a value that it may have. */
+static bool
+is_good(const Profile *profile, const char *key)
+{
+    return profile_has(profile, key) &&
+           profile_validate_change(profile, profile,
+                                   (const char *[]){key, NULL}, NULL);
+}
+
+/* Of a machine that is off: it cannot be started as it is. What was said of
+ * its last start counts no more, a crash does. */
+static void
+note_invalid(MachineInfo *info, const char *problem)
+{
+    if (info->pid != 0)
+        return;
+    g_autofree char *reason =
+        strcmp(info->state, "crashed") == 0 && *info->reason != '\0'
+            ? g_strdup_printf("%s; %s", info->reason, problem)
+            : g_strdup(problem);
+    set_text(&info->reason, reason);
+}
+
 static void
 read_profile(MachineInfo *info)
 {
     g_autofree char *throw_away = session_throw_away_profile(info->name);
+    g_autofree char *saved = paths_machine_file(info->name);
+    g_autoptr(GError) error = NULL;
     info->throw_away = g_file_test(throw_away, G_FILE_TEST_EXISTS);
-    Profile *profile = info->throw_away ? profile_load(throw_away, NULL)
-                                        : store_load(info->name, NULL);
-    if (profile == NULL)
-        return; /* `check` tells what is wrong with it */
+    g_autoptr(Profile) profile =
+        profile_load_lenient(info->throw_away ? throw_away : saved, &error);
+    if (profile == NULL) {
+        g_autofree char *problem =
+            g_strdup_printf("invalid: %s", error->message);
+        note_invalid(info, problem);
+        return;
+    }
+    g_autofree char *problem = first_error(profile);
+    if (problem != NULL)
+        note_invalid(info, problem);
     const char *summary = profile_get_string(profile, "machine.description");
     if (summary == NULL || *summary == '\0')
         summary = profile_get_string(profile, "machine.template");
     set_text(&info->summary, summary != NULL ? summary : "");
-    info->memory = profile_get_u64(profile, "machine.memory");
+    /* a default may stand for what could not be read */
+    if (problem == NULL || is_good(profile, "machine.memory"))
+        info->memory = profile_get_u64(profile, "machine.memory");
     info->cpus = (unsigned) profile_get_u64(profile, "machine.cpus");
     info->is_protected = profile_get_bool(profile, "machine.protected");
-    profile_free(profile);
+}
+
+/* ---- why it did not start, as long as that may be true ---- */
+
+static bool
+has_changed_since(const char *path, gint64 time)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && st.st_ctime > time;
+}
+
+/* The file that the text names from a slash on: the longest one there is, for
+ * a name may have blanks; g_free, NULL: none. */
+static char *
+named_file(const char *text)
+{
+    char *path = g_strndup(text, strcspn(text, "'\":;\n"));
+
+    for (char *blank; !g_file_test(path, G_FILE_TEST_EXISTS);) {
+        blank = strrchr(path, ' ');
+        if (blank == NULL) {
+            g_clear_pointer(&path, g_free);
+            break;
+        }
+        *blank = '\0';
+    }
+    return path;
+}
+
+/* Its settings, or a file that the reason names, are others than then. */
+static bool
+is_mended(const char *name, const SessionRecord *record)
+{
+    g_autofree char *settings = paths_machine_file(name);
+    bool missing = strstr(record->reason, g_strerror(ENOENT)) != NULL ||
+                   strstr(record->reason, "does not exist") != NULL;
+
+    if (!g_str_has_prefix(record->reason, "did not start"))
+        return false;
+    if (has_changed_since(settings, record->time))
+        return true;
+    for (const char *at = record->reason; (at = strchr(at, '/')) != NULL;) {
+        g_autofree char *path = named_file(at);
+        if (path != NULL && strcmp(path, settings) != 0 &&
+            !g_file_test(path, G_FILE_TEST_IS_DIR) &&
+            (missing || has_changed_since(path, record->time)))
+            return true;
+        at += path != NULL ? strlen(path) : strcspn(at, " '\":;\n");
+    }
+    return false;
 }
 
 MachineInfo *
@@ -79,7 +182,8 @@ machine_info_offline(const char *name)
     if (!running && record != NULL) {
         if (strcmp(record->state, "crashed") == 0)
             set_text(&info->state, "crashed");
-        set_text(&info->reason, record->reason);
+        if (!is_mended(name, record))
+            set_text(&info->reason, record->reason);
     }
     read_profile(info);
     return info;

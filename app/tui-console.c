@@ -11,9 +11,10 @@
 #include "vmm/core/sysutil.h"
 #include "vmm/display/screen.h"
 
-#define LEDS_MS 500
-#define CALL_MS 2000
-#define BATCH   64 /* input events in one request */
+#define LEDS_MS   500
+#define CALL_MS   2000
+#define MAX_PORTS 4
+#define BATCH     64 /* input events in one request */
 
 typedef struct {
     gint64 id;
@@ -32,8 +33,10 @@ struct UiConsole {
     bool closed;
     char *reason;
     guint leds, leds_timer;
-    gint64 leds_id;
-    GArray *pending; /* Pending */
+    gint64 status_id, drives_id;
+    GPtrArray *drives, *ports; /* of char *; NULL: not known yet */
+    GPtrArray *parts;          /* of both, borrowed; ends with NULL */
+    GArray *pending;           /* Pending */
 };
 
 static void
@@ -71,11 +74,51 @@ take_frame(UiConsole *console, int fd)
 }
 
 static void
+forget(GPtrArray **names)
+{
+    g_clear_pointer(names, g_ptr_array_unref);
+}
+
+static void
+take_status(UiConsole *console, const JsonNode *message)
+{
+    const JsonNode *serial = json_get(message, "serial");
+
+    console->leds = (guint) json_get_int(message, "leds", 0);
+    forget(&console->ports);
+    console->ports = g_ptr_array_new_with_free_func(g_free);
+    for (unsigned i = 0; i < MAX_PORTS; i++) {
+        g_autofree char *port = g_strdup_printf("serial%u", i);
+        if (json_get_string(serial, port, NULL) != NULL)
+            g_ptr_array_add(console->ports, g_steal_pointer(&port));
+    }
+}
+
+/* "cd0: (empty)", a line for each. */
+static void
+take_drives(UiConsole *console, const JsonNode *message)
+{
+    g_auto(GStrv) lines =
+        g_strsplit(json_get_string(message, "drives", ""), "\n", -1);
+
+    forget(&console->drives);
+    console->drives = g_ptr_array_new_with_free_func(g_free);
+    for (char **line = lines; *line != NULL; line++) {
+        const char *colon = strstr(*line, ": ");
+        if (colon != NULL)
+            g_ptr_array_add(console->drives,
+                            g_strndup(*line, (gsize) (colon - *line)));
+    }
+}
+
+static void
 take_answer(UiConsole *console, const JsonNode *message)
 {
     gint64 id = json_get_int(message, "id", 0);
-    if (id == console->leds_id)
-        console->leds = (guint) json_get_int(message, "leds", 0);
+    if (id == console->status_id && message_has(message, "serial"))
+        take_status(console, message);
+    if (id == console->drives_id && message_has(message, "drives"))
+        take_drives(console, message);
     for (guint i = 0; i < console->pending->len; i++) {
         Pending waiting = g_array_index(console->pending, Pending, i);
         if (waiting.id != id)
@@ -136,12 +179,15 @@ on_message(void *data, const JsonNode *message, int fd)
     }
 }
 
+/* Drives, too: one may have been plugged in. */
 static gboolean
-ask_leds(gpointer data)
+ask_status(gpointer data)
 {
     UiConsole *console = data;
-    console->leds_id =
+    console->status_id =
         control_client_send(console->client, control_request("status"));
+    console->drives_id =
+        control_client_send(console->client, control_request("drives"));
     return G_SOURCE_CONTINUE;
 }
 
@@ -162,7 +208,8 @@ tui_console_open(void *host, const char *name, const UiConsoleEvents *events,
     control_client_send(client, control_request("hello"));
     control_client_send(client, control_request("subscribe"));
     control_client_send(client, control_request("screen"));
-    console->leds_timer = g_timeout_add(LEDS_MS, ask_leds, console);
+    console->leds_timer = g_timeout_add(LEDS_MS, ask_status, console);
+    (void) ask_status(console);
     return console;
 }
 
@@ -177,6 +224,9 @@ tui_console_close(UiConsole *console)
     if (console->map != NULL)
         munmap(console->map, console->len);
     g_array_unref(console->pending);
+    forget(&console->drives);
+    forget(&console->ports);
+    forget(&console->parts);
     g_free(console->reason);
     g_free(console->name);
     g_free(console);
@@ -260,6 +310,22 @@ tui_console_screenshot(UiConsole *console, const char *path, UiDone done,
         (void) g_file_set_contents(path, (char *) png->data, (gssize) png->len,
                                    &error); /* error tells */
     tui_host_later(done, data, error);
+}
+
+const char *const *
+tui_console_parts(UiConsole *console)
+{
+    GPtrArray *const lists[] = {console->drives, console->ports};
+
+    if (console->drives == NULL || console->ports == NULL)
+        return NULL;
+    forget(&console->parts);
+    console->parts = g_ptr_array_new();
+    for (gsize l = 0; l < G_N_ELEMENTS(lists); l++)
+        for (guint i = 0; i < lists[l]->len; i++)
+            g_ptr_array_add(console->parts, g_ptr_array_index(lists[l], i));
+    g_ptr_array_add(console->parts, NULL);
+    return (const char *const *) console->parts->pdata;
 }
 
 int

@@ -21,6 +21,7 @@ void tui_console_media(UiConsole *console, const char *drive, const char *path,
                        UiDone done, void *data);
 void tui_console_screenshot(UiConsole *console, const char *path, UiDone done,
                             void *data);
+const char *const *tui_console_parts(UiConsole *console);
 int tui_console_serial(UiConsole *console, unsigned n, GError **error);
 
 /* tui-host-usb.c: UiHostOps.usb. */

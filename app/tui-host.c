@@ -18,6 +18,7 @@
 #include "app/session/session-stop.h"
 #include "app/store.h"
 #include "app/tui-host-internal.h"
+#include "app/verbs.h"
 #include "app/verbs/new.h"
 #include "vmm/core/sysutil.h"
 
@@ -153,7 +154,8 @@ row_update(TuiHost *host, const char *name)
         info->uptime_ms = info->pid != 0 ? row->info->uptime_ms : 0;
         g_free(info->view);
         info->view = g_strdup(info->pid != 0 ? row->info->view : "");
-        changed = info->pid != row->info->pid;
+        changed = info->pid != row->info->pid ||
+                  strcmp(info->reason, row->info->reason) != 0;
         machine_info_free(row->info);
     }
     row->info = info;
@@ -244,6 +246,7 @@ ui_machine_of(TuiHost *host, const Row *row)
 
     set_text(&m->summary, info->summary);
     set_text(&m->reason, info->reason);
+    set_text(&m->notes, *info->ladder != '\0' ? info->ladder : info->reason);
     set_text(&m->display, *info->view != '\0' ? "vnc" : "");
     m->state = row->state;
     if (info->pid == 0 && g_hash_table_contains(host->busy, info->name))
@@ -526,6 +529,12 @@ host_view_address(void *host, const char *name)
     return g_strdup(row != NULL ? row->info->view : "");
 }
 
+static bool
+host_is_verb(void *host, const char *word)
+{
+    return verb_find(word) != NULL;
+}
+
 const UiHostOps tui_host_ops = {
     .list = host_list,
     .watch = host_watch,
@@ -539,6 +548,7 @@ const UiHostOps tui_host_ops = {
     .console_leds = tui_console_leds,
     .console_media = tui_console_media,
     .console_screenshot = tui_console_screenshot,
+    .console_parts = tui_console_parts,
     .console_serial = tui_console_serial,
     .log_path = host_log_path,
     .look = host_look,
@@ -550,6 +560,7 @@ const UiHostOps tui_host_ops = {
     .pci = tui_host_pci,
     .start_asks = tui_host_start_asks,
     .notice = tui_host_notice,
+    .is_verb = host_is_verb,
     .plan_sum = transaction_sum,
     .host_summary = host_summary,
     .view_address = host_view_address,

@@ -5,6 +5,9 @@
 
 #include "profiles/profile.h"
 
+/* The one for a machine of which nothing else is said. */
+#define TEMPLATE_DEFAULT "pc"
+
 typedef struct {
     char *id, *title, *summary;
     char *needs; /* "floppy,cd,disk": one of these media must be given */

@@ -124,6 +124,10 @@ typedef struct UiHostOps {
                           const char *path, UiDone done, void *data);
     void (*console_screenshot)(UiConsole *console, const char *path,
                                UiDone done, void *data);
+    /* The drives that take a medium and the serial ports of the machine
+     * ("floppy0", "cd0", "serial0"), ends with NULL and is the console's until
+     * the next call; NULL: not known yet. */
+    const char *const *(*console_parts)(UiConsole *console);
     /* Connected stream of serial port n, or -1 with error set; the caller
      * owns it. */
     int (*console_serial)(UiConsole *console, unsigned n, GError **error);
@@ -161,6 +165,8 @@ typedef struct UiHostOps {
     /* What a person should know before all else, above the machines; NULL:
      * nothing. g_free. */
     char *(*notice)(void *host);
+    /* `carrel WORD` is something. */
+    bool (*is_verb)(void *host, const char *word);
     /* What tells a plan from any other, for `--expect=`; g_free. */
     char *(*plan_sum)(const Plan *plan);
     /* One line for the top right: "host 16c 64G  KVM ok". */

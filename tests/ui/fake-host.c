@@ -97,6 +97,11 @@ make_machine(FakeHost *host, const FakeRow *row)
                              : row->state;
     m->cpu = row->cpu;
     m->memory = row->memory_mib << 20;
+    if (host->options.broken && strcmp(row->name, "dos622") == 0) {
+        m->memory = 0;
+        set_text(&m->reason, "invalid: line 3: 'lots' is no size");
+        set_text(&m->notes, m->reason);
+    }
     m->memory_used = row->memory_mib << 19;
     m->disk_rate = row->disk_rate;
     m->net_rate = row->net_rate;
@@ -180,6 +185,14 @@ fake_preview(void *data, const char *name, const char *template_id,
             g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                         "machine.memory: 'lots' is no size; write for example "
                         "64M or 2G");
+            g_string_free(out, TRUE);
+            return NULL;
+        }
+        if (strcmp(*settings, "machine.memory=vast") == 0) {
+            g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                        "machine.memory: 'vast' is no size; this message has "
+                        "more lines than a low terminal has left for it, and "
+                        "what is below the form has to stay what it is, too");
             g_string_free(out, TRUE);
             return NULL;
         }
@@ -332,6 +345,15 @@ static void
 fake_console_screenshot(UiConsole *c, const char *path, UiDone done, void *data)
 {
     done(data, NULL);
+}
+
+static const char *const *
+fake_console_parts(UiConsole *c)
+{
+    static const char *const all[] = {"floppy0", "cd0", "serial0", NULL};
+    static const char *const none[] = {NULL};
+
+    return c->host->options.bare ? none : all;
 }
 
 static int
@@ -558,6 +580,12 @@ fake_usb_list(void)
     return list;
 }
 
+static bool
+fake_is_verb(void *data, const char *word)
+{
+    return strcmp(word, "passthrough") == 0;
+}
+
 static char *
 fake_plan_sum(const Plan *plan)
 {
@@ -635,6 +663,7 @@ const UiHostOps fake_host_ops = {
     .console_leds = fake_console_leds,
     .console_media = fake_console_media,
     .console_screenshot = fake_console_screenshot,
+    .console_parts = fake_console_parts,
     .console_serial = fake_console_serial,
     .log_path = fake_log_path,
     .look = fake_look,
@@ -646,6 +675,7 @@ const UiHostOps fake_host_ops = {
     .pci = fake_pci,
     .start_asks = fake_start_asks,
     .notice = fake_notice,
+    .is_verb = fake_is_verb,
     .plan_sum = fake_plan_sum,
     .host_summary = fake_host_summary,
     .view_address = fake_view_address,

@@ -14,6 +14,8 @@ typedef struct {
     bool empty;            /* no machine at all */
     bool no_cursor;        /* the console's guest hides it */
     bool cursor_on_top;    /* it is in row 0 */
+    bool bare;             /* the console's machine has no drive, no port */
+    bool broken;           /* the settings of dos622 are no good */
     bool on_trial;         /* the host was booted by an entry on trial */
 } FakeHostOptions;
 

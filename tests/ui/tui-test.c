@@ -109,19 +109,6 @@ test_log(void)
 }
 
 static void
-test_new_machine(void)
-{
-    check_screen(&plain, "new-machine", KEYS("n"), "win98");
-}
-
-static void
-test_new_machine_error(void)
-{
-    check_screen(&plain, "new-machine-error",
-                 KEYS("n", "\t\t", "/none.img", "\t\t\t\t", "lots"), "win98");
-}
-
-static void
 test_settings(void)
 {
     check_screen(&plain, "settings", KEYS("\033OQ"), "win98");
@@ -164,6 +151,19 @@ test_console_send_key(void)
     SessionOptions o = {.attach = "win98"};
 
     check_screen(&o, "console-send-key", KEYS("\035k", "d"), "C:\\>");
+}
+
+static void
+test_console_parts(void)
+{
+    SessionOptions o = {.attach = "win98"};
+    SessionOptions bare = {.attach = "win98", .host = {.bare = true}};
+
+    check_screen(&o, "console-insert", KEYS("\035i"), "C:\\>");
+    check_screen(&o, "console-eject", KEYS("\035e"), "C:\\>");
+    check_screen(&o, "console-ports", KEYS("\035l"), "C:\\>");
+    check_screen(&bare, "console-no-drive", KEYS("\035i"), "C:\\>");
+    check_screen(&bare, "console-no-port", KEYS("\035l"), "C:\\>");
 }
 
 static void
@@ -808,13 +808,12 @@ static const CuCase cases[] = {
     {"a_long_error_is_shown_whole", test_long_error},
     {"detail_shows_load_and_facts", test_detail},
     {"log_jumps_to_the_error", test_log},
-    {"new_machine_shows_the_result", test_new_machine},
-    {"new_machine_marks_bad_fields", test_new_machine_error},
     {"settings_show_choices", test_settings},
     {"console_shows_cells_and_sends_keys", test_console},
     {"console_shows_the_rows_that_matter", test_console_rows},
     {"console_menu_lists_its_commands", test_console_menu},
     {"console_sends_ctrl_alt_del", test_console_send_key},
+    {"console_offers_the_drives_and_ports_there_are", test_console_parts},
     {"console_shows_graphics_as_half_blocks", test_console_graphics},
     {"console_says_why_the_machine_ended", test_console_ended},
     {"serial_pane_eats_escape_sequences", test_serial},

@@ -247,13 +247,20 @@ action_edit(Tui *tui, const char *name)
 }
 
 void
-action_copy_command(Tui *tui, const char *name)
+action_copy_commands(Tui *tui, GPtrArray *names)
 {
-    const UiMachine *m = tui_machine(tui, name);
-    g_autofree char *line = g_strdup_printf(
-        "carrel %s %s", m != NULL && action_is_up(m) ? "console" : "start",
-        name);
-    bool copied = term_copy(tui_term(tui), line);
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
 
-    tui_notify(tui, STYLE_NORMAL, "%s%s", line, copied ? "  (copied)" : "");
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        const UiMachine *m = tui_machine(tui, name);
+        bool up = m != NULL && action_is_up(m);
+        g_ptr_array_add(lines, g_strdup_printf("carrel %s %s",
+                                               up ? "console" : "start", name));
+    }
+    g_ptr_array_add(lines, NULL);
+    g_autofree char *text = g_strjoinv("\n", (char **) lines->pdata);
+    g_autofree char *shown = g_strjoinv("; ", (char **) lines->pdata);
+    bool copied = term_copy(tui_term(tui), text);
+    tui_notify(tui, STYLE_NORMAL, "%s%s", copied ? "copied: " : "", shown);
 }

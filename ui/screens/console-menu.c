@@ -77,6 +77,14 @@ static const struct {
     {'c', "CD", "cd0"}, {'d', "second CD", "cd1"},
     {'e', "third CD", "cd2"}, {'f', "fourth CD", "cd3"},
 };
+
+static const struct {
+    char letter;
+    const char *text, *port;
+} ports[] = {
+    {'1', "COM1 (ttyS0)", "serial0"}, {'2', "COM2 (ttyS1)", "serial1"},
+    {'3', "COM3 (ttyS2)", "serial2"}, {'4', "COM4 (ttyS3)", "serial3"},
+};
 /* clang-format on */
 
 #define SEND_OTHER 1000
@@ -170,15 +178,32 @@ on_eject_drive(void *data, int value)
                                 tui_call_done, tui_call(tui, what));
 }
 
+/* All of them as long as the machine has not said what it has. */
+static bool
+has_part(Console *c, const char *part)
+{
+    const char *const *parts =
+        tui_ops(c->screen.tui)->console_parts(c->console);
+
+    return parts == NULL || g_strv_contains(parts, part);
+}
+
 static void
 open_drives(Console *c, const char *title,
             void (*chosen)(void *data, int value))
 {
     MenuItem items[G_N_ELEMENTS(drives) + 1] = {0};
+    unsigned n = 0;
 
     for (gsize i = 0; i < G_N_ELEMENTS(drives); i++)
-        items[i] = (MenuItem){drives[i].letter, drives[i].text, (int) i, false};
-    menu_open(c->screen.tui, title, items, chosen, NULL, c, NULL);
+        if (has_part(c, drives[i].drive))
+            items[n++] =
+                (MenuItem){drives[i].letter, drives[i].text, (int) i, false};
+    if (n > 0)
+        menu_open(c->screen.tui, title, items, chosen, NULL, c, NULL);
+    else
+        tui_notify(c->screen.tui, STYLE_WARN,
+                   "%s has neither a floppy nor a CD drive", c->name);
 }
 
 static void
@@ -227,13 +252,18 @@ on_serial(void *data, int value)
 static void
 open_serial(Console *c)
 {
-    static const MenuItem items[] = {{'1', "COM1 (ttyS0)", 0, false},
-                                     {'2', "COM2 (ttyS1)", 1, false},
-                                     {'3', "COM3 (ttyS2)", 2, false},
-                                     {'4', "COM4 (ttyS3)", 3, false},
-                                     {0}};
+    MenuItem items[G_N_ELEMENTS(ports) + 1] = {0};
+    unsigned n = 0;
 
-    menu_open(c->screen.tui, "Serial port", items, on_serial, NULL, c, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(ports); i++)
+        if (has_part(c, ports[i].port))
+            items[n++] =
+                (MenuItem){ports[i].letter, ports[i].text, (int) i, false};
+    if (n > 0)
+        menu_open(c->screen.tui, "Serial port", items, on_serial, NULL, c,
+                  NULL);
+    else
+        tui_notify(c->screen.tui, STYLE_WARN, "%s has no serial port", c->name);
 }
 
 static void

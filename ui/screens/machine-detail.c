@@ -74,7 +74,7 @@ draw_line(Tui *tui, int y, const char *label, const char *value)
 static void
 draw_facts(Tui *tui, const UiMachine *m, int y)
 {
-    g_autofree char *size = text_size(m->memory);
+    g_autofree char *size = m->memory > 0 ? text_size(m->memory) : g_strdup("");
     g_autofree char *used = text_size(m->memory_used);
     g_autofree char *memory = g_strdup_printf("%s, host uses %s", size, used);
     g_autofree char *disk = text_rate(m->disk_rate);
@@ -92,7 +92,7 @@ draw_facts(Tui *tui, const UiMachine *m, int y)
                  : m->is_protected ? "protected from deleting"
                                    : "saved"},
         {"Summary", m->summary},
-        {"Notes", m->notes},
+        {"Notes", strcmp(m->notes, m->reason) != 0 ? m->notes : ""},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows) && y < draw_rows() - 2; i++)
@@ -139,7 +139,7 @@ detail_can(Screen *s, int command)
         command == CMD_PASSTHROUGH || command == CMD_DOCTOR)
         return true;
     if (command == CMD_CONSOLE || command == CMD_STOP || command == CMD_PAUSE ||
-        command == CMD_PLUG || command == CMD_UNPLUG)
+        command == CMD_VIEW || command == CMD_PLUG || command == CMD_UNPLUG)
         return m != NULL && action_is_up(m);
     return m != NULL;
 }

@@ -70,9 +70,9 @@ const KeyBinding machine_list_keys[] = {
     {"/", CMD_FILTER, NULL, "filter: words, !word, a|b", 0},
     {"< ,", CMD_SORT_PREV, NULL, "sort by the column before", 0},
     {">", CMD_SORT_NEXT, NULL, "sort by the next column", 0},
-    {"Space", CMD_MARK, NULL, "mark for start, pause, stop", 0},
+    {"Space", CMD_MARK, NULL, "mark for start, pause, copy", 0},
     {"*", CMD_MARK_ALL, NULL, "mark all or none", 0},
-    {"y", CMD_COPY, NULL, "copy the shell command", 0},
+    {"y", CMD_COPY, NULL, "copy the shell commands", 0},
     KEY_ROWS_MOVE,
     {"q", CMD_BACK, NULL, "leave; machines keep running", 0},
     {"Esc", CMD_CLEAR, NULL, "clear filter and marks", 0},
@@ -190,7 +190,8 @@ static void
 draw_numbers(MachineList *ml, const UiMachine *m, int y, Style style)
 {
     Tui *tui = ml->screen.tui;
-    g_autofree char *memory = text_size(m->memory);
+    g_autofree char *memory =
+        m->memory > 0 ? text_size(m->memory) : g_strdup("-");
     g_autofree char *disk = text_rate(m->disk_rate);
     g_autofree char *net = text_rate(m->net_rate);
     bool up = action_is_up(m);
@@ -352,11 +353,10 @@ list_draw(Screen *s)
 
 /* Marked machines, or the selected one; names are copied since an action may
  * change the list. */
-static void
-for_targets(MachineList *ml, int command)
+static GPtrArray *
+list_targets(MachineList *ml)
 {
-    Tui *tui = ml->screen.tui;
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
 
     for (guint i = 0; i < ml->rows->len; i++) {
         const UiMachine *m = row_at(ml, (int) i);
@@ -365,6 +365,19 @@ for_targets(MachineList *ml, int command)
         if (m != NULL && (one ? m == current(ml)
                               : g_hash_table_contains(ml->marks, m->name)))
             g_ptr_array_add(names, g_strdup(m->name));
+    }
+    return names;
+}
+
+static void
+for_targets(MachineList *ml, int command)
+{
+    Tui *tui = ml->screen.tui;
+    g_autoptr(GPtrArray) names = list_targets(ml);
+
+    if (command == CMD_COPY) {
+        action_copy_commands(tui, names);
+        return;
     }
     for (guint i = 0; i < names->len; i++) {
         const char *name = g_ptr_array_index(names, i);
@@ -385,9 +398,9 @@ list_can(Screen *s, int command)
 
     switch (command) {
     case CMD_STOP:
+    case CMD_VIEW:
     case CMD_CONSOLE: return m != NULL && action_is_up(m);
     case CMD_START:
-    case CMD_VIEW:
     case CMD_EDIT:
     case CMD_DELETE:
     case CMD_LOG:
@@ -467,6 +480,7 @@ machine_command(MachineList *ml, const UiMachine *m, int command)
 
     switch (command) {
     case CMD_START:
+    case CMD_COPY:
     case CMD_PAUSE: for_targets(ml, command); break;
     case CMD_STOP: action_stop_menu(tui, name); break;
     case CMD_CONSOLE: console_open(tui, name); break;
@@ -479,7 +493,6 @@ machine_command(MachineList *ml, const UiMachine *m, int command)
         break;
     case CMD_OPEN: machine_detail_open(tui, name); break;
     case CMD_ACTIONS: open_actions(ml); break;
-    case CMD_COPY: action_copy_command(tui, name); break;
     default: break;
     }
 }

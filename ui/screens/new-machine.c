@@ -25,6 +25,7 @@ enum {
 };
 
 #define AS_TEMPLATE "as the template says"
+#define ERROR_ROWS  5
 
 typedef struct {
     Screen screen;
@@ -134,24 +135,44 @@ check_path(NewMachine *nm, int field)
     return true;
 }
 
-/* A template that needs a medium cannot boot without one. */
+static bool
+starts_from_network(const Template *t)
+{
+    g_auto(GStrv) boot =
+        g_strsplit(profile_get_string(t->profile, "machine.boot"), ",", -1);
+
+    for (char **from = boot; *from != NULL; from++)
+        if (strcmp(g_strstrip(*from), "net") == 0)
+            return true;
+    return false;
+}
+
+/* A template that needs a medium cannot boot without one; a new disk is empty.
+ * Returns the field of the medium it asks for first, or -1. */
+static int
+missing_medium(NewMachine *nm)
+{
+    static const char *const kinds[] = {"floppy", "cd", "disk"};
+    const Template *t = current_template(nm);
+
+    if (t == NULL || *t->needs == '\0' || starts_from_network(t))
+        return -1;
+    for (int f = F_FLOPPY; f <= F_DISK; f++)
+        if (*form_text(nm->form, f) != '\0')
+            return -1;
+    for (int f = F_FLOPPY; f <= F_DISK; f++)
+        if (g_str_has_prefix(t->needs, kinds[f - F_FLOPPY]))
+            return f;
+    return -1;
+}
+
 static void
 check_media(NewMachine *nm)
 {
-    const Template *t = current_template(nm);
+    int field = missing_medium(nm);
 
-    if (t == NULL || *t->needs == '\0')
-        return;
-    for (int f = F_FLOPPY; f <= F_DISK; f++)
-        if (*form_text(nm->form, f) != '\0')
-            return;
-    for (int f = F_FLOPPY; f <= F_DISK; f++) {
-        static const char *const kinds[] = {"floppy", "cd", "disk"};
-        if (strstr(t->needs, kinds[f - F_FLOPPY]) != NULL) {
-            form_note(nm->form, f, false, g_strdup("one is needed"));
-            return;
-        }
-    }
+    if (field >= 0)
+        form_note(nm->form, field, false, g_strdup("one is needed"));
 }
 
 /* Empty fields say what the template gives. */
@@ -249,6 +270,21 @@ draw_preview(NewMachine *nm, int y, int x, int width, int rows)
                   lines[nm->preview_top + i]);
 }
 
+/* Under the fields, down to the line of notices. */
+static void
+draw_error(NewMachine *nm, int y, int width)
+{
+    Tui *tui = nm->screen.tui;
+    g_autofree char *safe = text_safe(nm->error, -1, tui_ascii(tui));
+    g_autoptr(GPtrArray) wrapped = text_wrap(safe, MAX(width, 8));
+    int room = MIN(draw_content_rows() + 1 - y, ERROR_ROWS);
+
+    for (int i = 0; i < MIN((int) wrapped->len, room); i++)
+        draw_format(tui, y + i, 2, width, STYLE_BAD, "%s%s",
+                    (char *) g_ptr_array_index(wrapped, (guint) i),
+                    i + 1 == room && room < (int) wrapped->len ? "…" : "");
+}
+
 static void
 new_draw(Screen *s)
 {
@@ -268,13 +304,8 @@ new_draw(Screen *s)
             draw_text(s->tui, 2 + i, left, 1, STYLE_DIM, "│");
         draw_preview(nm, 2, left + 2, draw_cols() - left - 3, rows);
     }
-    if (nm->error == NULL)
-        return;
-    g_autofree char *safe = text_safe(nm->error, -1, tui_ascii(s->tui));
-    g_autoptr(GPtrArray) wrapped = text_wrap(safe, MAX(left - 4, 8));
-    for (guint i = 0; i < MIN(wrapped->len, 5); i++)
-        draw_text(s->tui, (small ? 1 : 4) + N_FIELDS + (int) i, 2, left - 4,
-                  STYLE_BAD, g_ptr_array_index(wrapped, i));
+    if (nm->error != NULL)
+        draw_error(nm, (small ? 1 : 4) + MIN(rows, N_FIELDS), left - 4);
 }
 
 typedef struct {
@@ -301,6 +332,15 @@ create(NewMachine *nm, bool start)
 
     if (!validate(nm) || t == NULL) {
         tui_notify(tui, STYLE_WARN, "not yet: see the fields marked");
+        return;
+    }
+    int missing = start ? missing_medium(nm) : -1;
+    if (missing >= 0) {
+        form_note(nm->form, missing, true, g_strdup("one is needed"));
+        nm->form->focus = missing;
+        tui_notify(tui, STYLE_WARN,
+                   "nothing to start from: give it a medium, or Ctrl-S to save "
+                   "only");
         return;
     }
     settings = make_settings(nm);
@@ -379,6 +419,8 @@ fill_form(NewMachine *nm)
     for (guint i = 0; i < nm->templates->len; i++) {
         const Template *t = g_ptr_array_index(nm->templates, i);
         form_add_choice(form, F_TEMPLATE, t->title);
+        if (strcmp(t->id, TEMPLATE_DEFAULT) == 0)
+            form->fields[F_TEMPLATE].chosen = (int) i;
     }
     form_set_text(form, F_NAME, FIELD_TEXT, "Name", 20, "");
     form_set_text(form, F_FLOPPY, FIELD_PATH, "Floppy", 18, "");

@@ -9,12 +9,21 @@
 
 enum { F_KIND, F_MODEL, F_IMAGE, F_NETWORK, F_LEADS_TO, F_KEEP, N_FIELDS };
 
+typedef struct Request Request;
+
 typedef struct {
     Screen screen;
     char *machine;
     Form *form;
-    int kind; /* the one that the fields are for; -1: none yet */
+    int kind;         /* the one that the fields are for; -1: none yet */
+    Request *request; /* NULL: none under way */
 } Plug;
+
+/* Outlives its screen when that is left before the answer. */
+struct Request {
+    Plug *page; /* NULL: the screen is gone */
+    gpointer call;
+};
 
 enum { CMD_PLUG = CMD_SCREEN, CMD_NEXT };
 
@@ -41,7 +50,7 @@ static const struct {
     const char *kind, *text, *key, *help;
 } networks[] = {
     {"user", "user: NAT", NULL, ""},
-    {"switch", "switch: your other machines", "switch", "its name; empty is lan"},
+    {"switch", "switch: your other machines", "switch", "empty is lan"},
     {"bridge", "bridge of this host", "bridge", "such as br0"},
     {"tap", "tap", "interface", "the tap's name"},
     {"macvtap", "macvtap: a card of this host", "interface", "such as eth0"},
@@ -113,6 +122,22 @@ make_settings(const Plug *p)
     return (char **) g_ptr_array_free(out, FALSE);
 }
 
+/* After an error the form is still there, to be mended. */
+static void
+on_done(void *data, const GError *error)
+{
+    Request *request = data;
+    Plug *p = request->page;
+
+    tui_call_done(request->call, error);
+    g_free(request);
+    if (p == NULL)
+        return;
+    p->request = NULL;
+    if (error == NULL)
+        tui_pop(&p->screen);
+}
+
 static void
 plug(Plug *p)
 {
@@ -126,10 +151,12 @@ plug(Plug *p)
         return;
     }
     g_autofree char *what = g_strdup_printf("plug in a %s", kinds[kind].text);
+    Request *request = g_new0(Request, 1);
+    *request = (Request){p, tui_call(tui, what)};
+    p->request = request;
     tui_ops(tui)->plug(tui_host(tui), p->machine, kinds[kind].kind,
                        (const char *const *) settings, chosen(p, F_KEEP) == 1,
-                       tui_call_done, tui_call(tui, what));
-    tui_pop(&p->screen);
+                       on_done, request);
 }
 
 static void
@@ -142,8 +169,15 @@ plug_draw(Screen *s)
     draw_frame(s, title, "Esc back");
     form_draw(p->form, s->tui, 2, 2, draw_cols() - 4,
               MIN(draw_content_rows() - 1, N_FIELDS));
-    draw_text(s->tui, 3 + N_FIELDS, 2, draw_cols() - 3, STYLE_DIM,
-              "The guest must know hot-plug: Linux and Windows since 2003 do.");
+    g_autoptr(GPtrArray) wrapped =
+        text_wrap("The guest must know hot-plug: Linux and Windows since 2003 "
+                  "do.",
+                  MAX(draw_cols() - 3, 8));
+    int y = (draw_is_small() ? 2 : 3) + N_FIELDS;
+    for (int i = 0; i < (int) wrapped->len; i++)
+        if (y + i <= draw_content_rows())
+            draw_text(s->tui, y + i, 2, draw_cols() - 3, STYLE_DIM,
+                      g_ptr_array_index(wrapped, (guint) i));
 }
 
 static bool
@@ -161,7 +195,7 @@ plug_key(Screen *s, const Key *key)
 static void
 plug_command(Screen *s, int command)
 {
-    if (command == CMD_PLUG)
+    if (command == CMD_PLUG && ((Plug *) s)->request == NULL)
         plug((Plug *) s);
     else if (command == CMD_BACK)
         tui_pop(s);
@@ -172,6 +206,8 @@ plug_free(Screen *s)
 {
     Plug *p = (Plug *) s;
 
+    if (p->request != NULL)
+        p->request->page = NULL;
     form_free(p->form);
     g_free(p->machine);
     g_free(p);
@@ -208,7 +244,7 @@ plug_open(Tui *tui, const char *machine)
     form_set_text(form, F_LEADS_TO, FIELD_TEXT, "Name", 16, "");
     form_set_choice(form, F_KEEP, "Until");
     form_add_choice(form, F_KEEP, "the machine ends");
-    form_add_choice(form, F_KEEP, "it is taken out: in its settings, too");
+    form_add_choice(form, F_KEEP, "it is taken out (in settings)");
     adjust(p);
     tui_push(tui, &p->screen);
 }

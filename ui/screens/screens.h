@@ -42,8 +42,8 @@ void action_undo_delete(Tui *tui);
 void action_reset_menu(Tui *tui, const char *name);
 void action_view(Tui *tui, const char *name);
 void action_edit(Tui *tui, const char *name);
-/* Shows and copies what to type in a shell. */
-void action_copy_command(Tui *tui, const char *name);
+/* Shows and copies what to type in a shell, a line for each name (char *). */
+void action_copy_commands(Tui *tui, GPtrArray *names);
 /* "running", and the style it is shown in. */
 const char *action_state_name(UiMachineState state, Style *ret_style);
 bool action_is_up(const UiMachine *m);

@@ -25,7 +25,7 @@ enum { CMD_FORGET = CMD_SCREEN, CMD_AGAIN };
 
 /* clang-format off */
 const KeyBinding unplug_keys[] = {
-    {"Enter d", CMD_OPEN, "take out", "out of the running machine; at its next start it is there again", KEY_WRITES},
+    {"Enter d", CMD_OPEN, "take out", "out of it; there again at its next start", KEY_WRITES},
     {"D", CMD_FORGET, "for good", "out of it, and out of its settings", KEY_WRITES},
     {"r", CMD_AGAIN, "look again", "look again", 0},
     {"Esc q Left", CMD_BACK, "back", "back to the machine", 0},
@@ -107,7 +107,7 @@ unplug_draw(Screen *s)
     int n = u->cards != NULL ? (int) u->cards->len : 0;
     int rows = MAX(draw_content_rows() - 3, 1);
 
-    draw_frame(s, title, "");
+    draw_frame(s, title, "Esc back");
     tui_cursor(tui, 1, 1, false);
     list_fit(&u->list, n, rows);
     if (n == 0)

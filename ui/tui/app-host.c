@@ -148,6 +148,7 @@ tui_run_program(Tui *tui, char **argv, bool wait_key)
     int status = 0;
 
     term_leave(tui->term);
+    term_clear();
     tui->away = true;
     if (g_spawn_sync(NULL, argv, NULL,
                      G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN, NULL,

@@ -142,6 +142,18 @@ term_open(const TermOptions *options, GError **error)
     return term;
 }
 
+/* A terminal without a second screen would keep ours. */
+static void
+wipe(void)
+{
+    const char *leave = tigetstr("rmcup");
+
+    if (leave != NULL && leave != (char *) -1)
+        return;
+    erase();
+    refresh();
+}
+
 void
 term_close(Term *term)
 {
@@ -149,6 +161,7 @@ term_close(Term *term)
         return;
     unset_modes(term);
     curs_set(1);
+    wipe();
     endwin();
     theme_free(term->theme);
     g_string_free(term->paste, TRUE);
@@ -233,7 +246,18 @@ term_leave(Term *term)
     unset_modes(term);
     term->motion = false;
     curs_set(1);
+    wipe();
     endwin();
+}
+
+void
+term_clear(void)
+{
+    /* what was there goes into the scrollback, where people find it */
+    for (int i = 0; i < LINES; i++)
+        putchar('\n');
+    putp(tigetstr("clear"));
+    fflush(stdout);
 }
 
 void

@@ -43,6 +43,8 @@ void term_resized(Term *term);
 /* Between these two the terminal belongs to somebody else (a pager). */
 void term_leave(Term *term);
 void term_return(Term *term);
+/* Between them: an empty screen for what that somebody says. */
+void term_clear(void);
 /* Ctrl-Z: stops the process until it is continued. */
 void term_suspend(Term *term);
 /* Puts text on the person's clipboard by OSC 52, where the terminal is of a

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "ui/tui/text.h"
 #include "ui/widgets/draw.h"
 
 #define LABEL_WIDTH 11
+#define MIN_WIDTH   8 /* of a text field beside its remark */
 
 Form *
 form_new(int n_fields)
@@ -150,6 +152,9 @@ draw_field(Form *form, Tui *tui, int i, int y, int x, int width)
         if (on)
             tui_cursor(tui, y, at + 2, false);
     } else {
+        /* the remark is read, the text scrolls */
+        if (f->note != NULL)
+            used = MIN(used, MAX(room - text_width(f->note) - 1, MIN_WIDTH));
         edit_draw(&f->edit, tui, y, at, used, on);
     }
     if (f->note != NULL)

@@ -88,6 +88,18 @@ draw_found(Palette *p, int i, int y, int x, int width)
     draw_text(tui, y, x + width - 10, 10, style, keys_first(row, name));
 }
 
+/* The first word is a verb of carrel, or an option that is for all of them. */
+static bool
+is_verb(Palette *p)
+{
+    Tui *tui = p->screen.tui;
+    g_autofree char *word = g_strdup(p->edit.text->str);
+
+    g_strchug(word);
+    word[strcspn(word, " \t")] = '\0';
+    return *word == '-' || tui_ops(tui)->is_verb(tui_host(tui), word);
+}
+
 static void
 palette_draw(Screen *s)
 {
@@ -104,7 +116,9 @@ palette_draw(Screen *s)
             draw_found(p, p->list.top + r, y + 2 + r, x + 1, cols - 2);
     if (p->found->len == 0)
         draw_format(s->tui, y + 2, x + 2, cols - 4, STYLE_DIALOG,
-                    "Enter runs: carrel %s", p->edit.text->str);
+                    is_verb(p) ? "Enter runs: carrel %s"
+                               : "no such command, no such verb: %s",
+                    p->edit.text->str);
     edit_draw(&p->edit, s->tui, y + 1, x + 4, cols - 6, true);
 }
 
@@ -141,10 +155,12 @@ palette_enter(Palette *p)
             ? g_ptr_array_index(p->found, (guint) p->list.selected)
             : NULL;
 
+    if (row == NULL && *g_strstrip(line) != '\0' && !is_verb(p))
+        return; /* the box says so */
     tui_pop(&p->screen);
     if (row != NULL)
         tui_run_command(tui, row->command);
-    else if (*g_strstrip(line) != '\0')
+    else if (*line != '\0')
         run_verb(tui, line);
 }
 
