@@ -95,7 +95,7 @@ plug_virtio_disk(const Plugging *g, Drive *d)
     g_autofree char *at = firmware_path(g, "scsi", SLOT_DISK + d->number);
     pc_cards_add_boot(g->cards, PC_BOOT_DISK, d->number, "%s/disk@0,0", at);
     return set_u64(g, dev, "queues", queues(g)) &&
-           set_u64(g, dev, "own-thread", 1) && set_u64(g, dev, "answer", 1) &&
+           set_u64(g, dev, "own-thread", 1) &&
            (*serial == '\0' ||
             device_set_string(dev, "serial", serial, g->error));
 }
