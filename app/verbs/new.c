@@ -278,7 +278,9 @@ make(App *app, const Options *o, char **args)
         return app_fail(app, EXIT_STATE, "exists", NULL, NULL,
                         "there is already a machine '%s'", args[0]);
     g_autofree char *asked = o->from == NULL ? ask_template(app) : NULL;
-    const char *id = o->from != NULL ? o->from : asked != NULL ? asked : TEMPLATE_DEFAULT;
+    const char *id = o->from != NULL ? o->from
+                     : asked != NULL ? asked
+                                     : TEMPLATE_DEFAULT;
     g_autoptr(Template) template = template_find(id, &error);
     if (template == NULL)
         return app_fail_error(app, error);
