@@ -8,6 +8,7 @@
 #include "vmm/core/sysutil.h"
 #include "vmm/loop/loop.h"
 #include "vmm/net/net.h"
+#include "vmm/net/packet.h"
 
 #define MIN_PAYLOAD 8u
 #define MAX_ASKED   64u
@@ -95,25 +96,6 @@ bench_peer_idle(const BenchPeerState *state, BenchPeerSend send, void *data)
 }
 
 /* ---- on a switch ---- */
-
-static void
-put16(guint8 *at, guint32 value)
-{
-    at[0] = (guint8) (value >> 8);
-    at[1] = (guint8) value;
-}
-
-static guint32
-get16(const guint8 *at)
-{
-    return (guint32) at[0] << 8 | at[1];
-}
-
-static guint32
-get32(const guint8 *at)
-{
-    return get16(at) << 16 | get16(at + 2);
-}
 
 /* A full switch is a slow guest: it has room again in a moment. */
 static void

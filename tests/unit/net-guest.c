@@ -5,6 +5,7 @@
 
 #include "vmm/loop/loop.h"
 #include "vmm/net/offload.h"
+#include "vmm/net/packet.h"
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 
@@ -13,32 +14,6 @@ enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 #define RESEND_US  300000
 #define BUFFER_LEN (NET_HDR_MAX + NET_FRAME_MAX)
 #define LARGE_SEND 60000u
-
-static void
-put16(guint8 *p, guint32 v)
-{
-    p[0] = (guint8) (v >> 8);
-    p[1] = (guint8) v;
-}
-
-static void
-put32(guint8 *p, guint32 v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v);
-}
-
-static guint16
-get16(const guint8 *p)
-{
-    return (guint16) (p[0] << 8 | p[1]);
-}
-
-static guint32
-get32(const guint8 *p)
-{
-    return (guint32) get16(p) << 16 | get16(p + 2);
-}
 
 /* ---- out ---- */
 

@@ -8,16 +8,12 @@
 
 #include <string.h>
 
+#include "vmm/net/packet.h"
+
 #define ETH_TYPE_AT    12
-#define ETH_IPV4       0x0800
-#define ETH_IPV6       0x86dd
 #define ETH_VLAN       0x8100
 #define ETH_QINQ       0x88a8
-#define IPV4_MIN       20u
-#define IPV6_LEN       40u
-#define TCP_MIN        20u
 #define UDP_LEN        8u
-#define PROTO_TCP      6
 #define PROTO_UDP      17
 #define TCP_FIN        0x01
 #define TCP_PSH        0x08
@@ -25,32 +21,6 @@
 #define MIN_GSO        48u /* smaller ones only make work (TCP_MIN_MSS) */
 #define UDP_GSO_TYPE   5   /* VIRTIO_NET_HDR_GSO_UDP_L4 */
 #define GSO_KIND(type) ((type) & ~VIRTIO_NET_HDR_GSO_ECN)
-
-static guint16
-get16(const guint8 *p)
-{
-    return (guint16) (p[0] << 8 | p[1]);
-}
-
-static void
-put16(guint8 *p, guint32 v)
-{
-    p[0] = (guint8) (v >> 8);
-    p[1] = (guint8) v;
-}
-
-static guint32
-get32(const guint8 *p)
-{
-    return (guint32) get16(p) << 16 | get16(p + 2);
-}
-
-static void
-put32(guint8 *p, guint32 v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v);
-}
 
 guint16
 offload_sum(const guint8 *data, gsize len, guint32 sum)

@@ -4,14 +4,7 @@
 #include <string.h>
 
 #include "vmm/net/offload.h"
-
-#define ETH_LEN   14u
-#define ETH_IPV4  0x0800
-#define ETH_IPV6  0x86dd
-#define IPV4_MIN  20u
-#define IPV6_LEN  40u
-#define TCP_LEN   20u
-#define PROTO_TCP 6
+#include "vmm/net/packet.h"
 
 /* Less room than this is worth a question. */
 #define LITTLE 16384u
@@ -27,40 +20,14 @@ typedef struct {
     gsize payload;
 } Segment;
 
-static guint16
-get16(const guint8 *p)
-{
-    return (guint16) (p[0] << 8 | p[1]);
-}
-
-static guint32
-get32(const guint8 *p)
-{
-    return (guint32) get16(p) << 16 | get16(p + 2);
-}
-
-static void
-put16(guint8 *p, guint32 v)
-{
-    p[0] = (guint8) (v >> 8);
-    p[1] = (guint8) v;
-}
-
-static void
-put32(guint8 *p, guint32 v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v);
-}
-
 /* False: no TCP, or not whole. */
 static bool
 parse(Segment *ret, const guint8 *frame, gsize len)
 {
-    const guint8 *ip = frame + ETH_LEN;
+    const guint8 *ip = frame + NET_FRAME_MIN;
     gsize head, total;
 
-    if (len < ETH_LEN + IPV4_MIN + TCP_LEN)
+    if (len < NET_FRAME_MIN + IPV4_MIN + TCP_MIN)
         return false;
     if (get16(frame + 12) == ETH_IPV4 && ip[9] == PROTO_TCP) {
         head = (gsize) (ip[0] & 15) * 4;
@@ -73,11 +40,12 @@ parse(Segment *ret, const guint8 *frame, gsize len)
     } else {
         return false;
     }
-    if (head < IPV4_MIN || total > len - ETH_LEN || head + TCP_LEN > total)
+    if (head < IPV4_MIN || total > len - NET_FRAME_MIN ||
+        head + TCP_MIN > total)
         return false;
     ret->tcp = ip + head;
     gsize tcp_len = (gsize) (ret->tcp[12] >> 4) * 4;
-    if (tcp_len < TCP_LEN || head + tcp_len > total)
+    if (tcp_len < TCP_MIN || head + tcp_len > total)
         return false;
     ret->payload = total - head - tcp_len;
     return true;
@@ -92,7 +60,7 @@ find(UserWindows *w, const Segment *s, bool to_guest)
         const guint8 *tcp = flow->question + flow->l4;
         const guint8 *own = tcp - 2 * s->address_len;
         gsize head = s->address_len == 4 ? IPV4_MIN : IPV6_LEN;
-        if (flow->l4 != ETH_LEN + head)
+        if (flow->l4 != NET_FRAME_MIN + head)
             continue;
         const guint8 *from = s->addresses;
         const guint8 *to = s->addresses + s->address_len;
@@ -118,23 +86,23 @@ static void
 make_question(UserWindow *flow, const guint8 *frame, const Segment *s)
 {
     bool v4 = s->address_len == 4;
-    guint8 *ip = flow->question + ETH_LEN;
+    guint8 *ip = flow->question + NET_FRAME_MIN;
     gsize head = v4 ? IPV4_MIN : IPV6_LEN, n = s->address_len;
 
     memset(flow, 0, sizeof *flow);
-    flow->l4 = ETH_LEN + head;
-    flow->len = flow->l4 + TCP_LEN + 1;
+    flow->l4 = NET_FRAME_MIN + head;
+    flow->len = flow->l4 + TCP_MIN + 1;
     memcpy(flow->question, frame + 6, 6);
     memcpy(flow->question + 6, frame, 6);
     put16(flow->question + 12, v4 ? ETH_IPV4 : ETH_IPV6);
     if (v4) {
         ip[0] = 0x45;
-        put16(ip + 2, (guint32) (flow->len - ETH_LEN));
+        put16(ip + 2, (guint32) (flow->len - NET_FRAME_MIN));
         ip[8] = 64;
         ip[9] = PROTO_TCP;
     } else {
         ip[0] = 0x60;
-        put16(ip + 4, TCP_LEN + 1);
+        put16(ip + 4, TCP_MIN + 1);
         ip[6] = PROTO_TCP;
         ip[7] = 64;
     }
@@ -147,11 +115,11 @@ make_question(UserWindow *flow, const guint8 *frame, const Segment *s)
     memcpy(tcp + 2, s->tcp, 2);
     put32(tcp + 4, get32(s->tcp + 8) + FAR_AWAY);
     memcpy(tcp + 8, s->tcp + 4, 4);
-    tcp[12] = TCP_LEN / 4 << 4;
+    tcp[12] = TCP_MIN / 4 << 4;
     tcp[13] = ACK;
     put16(tcp + 14, G_MAXUINT16);
-    guint32 pseudo = offload_sum(tcp - 2 * n, 2 * n, PROTO_TCP + TCP_LEN + 1);
-    put16(tcp + 16, (guint16) ~offload_sum(tcp, TCP_LEN + 1, pseudo));
+    guint32 pseudo = offload_sum(tcp - 2 * n, 2 * n, PROTO_TCP + TCP_MIN + 1);
+    put16(tcp + 16, (guint16) ~offload_sum(tcp, TCP_MIN + 1, pseudo));
 }
 
 bool
