@@ -1,12 +1,12 @@
 /* app/verbs/doctor.c - carrel doctor: is this host ready for machines, and for
  * giving them devices; and what a person can do where it is not. */
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "app/helper/elevate.h"
 #include "app/helper/transaction.h"
 #include "app/store.h"
+#include "app/user.h"
 #include "app/verbs/passthrough.h"
 #include "app/verbs/run.h"
 #include "app/wrap.h"
@@ -109,7 +109,7 @@ write_record(const App *app, const HostRoot *root, const HostPci *host,
 typedef struct {
     char *root, *record, *only, *expect, *who;
     gboolean fix;
-    int user;
+    gint64 user;
     gint64 memory; /* of the largest machine; root's process is told */
 } Options;
 
@@ -248,24 +248,6 @@ split_fix(char **argv)
     return (char **) g_ptr_array_free(out, FALSE);
 }
 
-/* By name, as people know it, or by number, as programs do. */
-static bool
-find_user(const char *who, int *ret_user)
-{
-    const struct passwd *entry;
-    guint64 number;
-
-    if (g_ascii_string_to_unsigned(who, 10, 0, G_MAXINT32, &number, NULL)) {
-        *ret_user = (int) number;
-        return true;
-    }
-    entry = getpwnam(who);
-    if (entry == NULL)
-        return false;
-    *ret_user = (int) entry->pw_uid;
-    return true;
-}
-
 int
 verb_doctor(App *app, int argc, char **argv)
 {
@@ -303,11 +285,11 @@ verb_doctor(App *app, int argc, char **argv)
     if (!o.fix && (o.only != NULL || o.expect != NULL || o.who != NULL))
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "--only, --user and --expect go with --fix");
-    if (o.who != NULL && !find_user(o.who, &o.user))
-        return app_fail(app, EXIT_NOT_FOUND, "no-such-user", NULL, NULL,
-                        "--user: there is no user '%s' on this host", o.who);
+    code = user_option(app, o.who, &o.user);
+    if (code >= 0)
+        return code;
     if (o.fix && o.user < 0)
-        o.user = (int) elevate_user();
+        o.user = elevate_user();
     if (o.fix)
         elevate_arrive();
     g_autoptr(HostRoot) root = passthrough_root(app, o.root, &code);

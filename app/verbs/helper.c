@@ -6,6 +6,7 @@
 
 #include "app/helper/host-net.h"
 #include "app/helper/transaction.h"
+#include "app/user.h"
 #include "app/verbs/run.h"
 #include "vmm/core/sysutil.h"
 
@@ -125,7 +126,7 @@ what_is_wrong(const ActionRow *row, const JournalRecord *r)
     if (row->lower && !is_mac(r->mac))
         return "--mac=52:54:00:12:34:56 is missing";
     if ((row->bridge || row->lower) && r->user < 0)
-        return "--user=UID is missing, a number";
+        return "--user=NAME is missing, who may open it";
     if (r->queues < 1 || r->queues > NET_MAX_QUEUES)
         return "--queues is 1 to 8";
     return NULL;
@@ -275,19 +276,21 @@ undo(const App *app, const char *text)
 int
 verb_helper(App *app, int argc, char **argv)
 {
-    g_autofree char *bridge = NULL, *lower = NULL, *mac = NULL;
-    int user = -1, queues = 1;
-    const GOptionEntry entries[] = {
-        {"bridge", 0, 0, G_OPTION_ARG_STRING, &bridge, "tap-create: the bridge",
-         "br0"},
-        {"on", 0, 0, G_OPTION_ARG_STRING, &lower,
-         "macvtap-create: the host's card", "eth0"},
-        {"mac", 0, 0, G_OPTION_ARG_STRING, &mac,
-         "macvtap-create: the guest's address", "MAC"},
-        {"user", 0, 0, G_OPTION_ARG_INT, &user, "Who may open it", "UID"},
-        {"queues", 0, 0, G_OPTION_ARG_INT, &queues, "tap-create: queue pairs",
-         "N"},
-        {NULL, 0, 0, 0, NULL, NULL, NULL}};
+    g_autofree char *bridge = NULL, *lower = NULL, *mac = NULL, *who = NULL;
+    gint64 user = -1;
+    int queues = 1;
+    const GOptionEntry entries[] = {{"bridge", 0, 0, G_OPTION_ARG_STRING,
+                                     &bridge, "tap-create: the bridge", "br0"},
+                                    {"on", 0, 0, G_OPTION_ARG_STRING, &lower,
+                                     "macvtap-create: the host's card", "eth0"},
+                                    {"mac", 0, 0, G_OPTION_ARG_STRING, &mac,
+                                     "macvtap-create: the guest's address",
+                                     "MAC"},
+                                    {"user", 0, 0, G_OPTION_ARG_STRING, &who,
+                                     "Who may open it", "NAME|UID"},
+                                    {"queues", 0, 0, G_OPTION_ARG_INT, &queues,
+                                     "tap-create: queue pairs", "N"},
+                                    {NULL, 0, 0, 0, NULL, NULL, NULL}};
     g_auto(GStrv) args = NULL;
     int code = app_parse(app, argv, entries, 1, 2, &args);
 
@@ -302,6 +305,9 @@ verb_helper(App *app, int argc, char **argv)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "helper: tap-create, tap-delete, macvtap-create or "
                         "macvtap-delete with NAME, list, or undo ID");
+    code = user_option(app, who, &user);
+    if (code >= 0)
+        return code;
     JournalRecord r = {.action = args[0],
                        .name = args[1],
                        .bridge = bridge != NULL ? bridge : (char *) "",

@@ -9,6 +9,7 @@
 #include "app/helper/hold-plan.h"
 #include "app/helper/hold.h"
 #include "app/names.h"
+#include "app/user.h"
 #include "app/verbs/passthrough.h"
 #include "passthrough-wizard/boot-config.h"
 #include "profiles/pci-address.h"
@@ -16,8 +17,8 @@
 #include "vmm/core/sysutil.h"
 
 typedef struct {
-    char *root, *when, *expect, *memory;
-    int user, huge_pages;
+    char *root, *who, *when, *expect, *memory;
+    int huge_pages;
     gboolean unsafe, consent, console;
     char *fifo, *pages, *machine, **rebars; /* of hold */
     char **macs; /* of hold: "0000:01:10.0=52:54:00:12:34:56"; NULL: none */
@@ -29,6 +30,7 @@ static void
 options_clear(Options *o)
 {
     g_free(o->root);
+    g_free(o->who);
     g_free(o->when);
     g_free(o->expect);
     g_free(o->memory);
@@ -48,7 +50,8 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
         PASSTHROUGH_ROOT_OPTION(o->root),
         {"when", 'w', 0, G_OPTION_ARG_STRING, &o->when,
          "start (and given back at stop), boot or now", "WHEN"},
-        {"user", 0, 0, G_OPTION_ARG_INT, &o->user, "Who may open it", "UID"},
+        {"user", 0, 0, G_OPTION_ARG_STRING, &o->who, "Who may open it",
+         "NAME|UID"},
         {"memory", 'm', 0, G_OPTION_ARG_STRING, &o->memory,
          "Let the user lock that much for machines", "SIZE"},
         {"huge-pages", 0, 0, G_OPTION_ARG_INT, &o->huge_pages,
@@ -74,7 +77,6 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
         {NULL, 0, 0, 0, NULL, NULL, NULL}};
     guint64 bytes = 0;
 
-    o->user = -1;
     int code = app_parse(app, argv, entries, min, -1, ret_args);
     if (code >= 0)
         return code;
@@ -88,7 +90,10 @@ read_options(App *app, char **argv, int min, Options *o, char ***ret_args)
     if (o->huge_pages < 0 || o->huge_pages > 1 << 22)
         return app_fail(app, EXIT_USAGE, "usage", NULL, NULL,
                         "--huge-pages is 0 to %d", 1 << 22);
-    o->uid = o->user >= 0 ? o->user : elevate_user();
+    o->uid = elevate_user();
+    code = user_option(app, o->who, &o->uid);
+    if (code >= 0)
+        return code;
     elevate_arrive();
     o->bind = (BindOptions){.user = o->uid,
                             .memory = bytes,

@@ -7,6 +7,7 @@
 #include "app/helper/elevate.h"
 #include "app/helper/transaction.h"
 #include "app/machines.h"
+#include "app/user.h"
 #include "app/verbs/run.h"
 #include "app/verbs/running.h"
 #include "devices/usb/usb-bus.h"
@@ -274,8 +275,8 @@ detach(App *app, const char *name, const char *device, bool keep)
 
 typedef struct {
     gboolean keep;
-    char *root, *expect;
-    int user;
+    char *root, *expect, *who;
+    gint64 user;
 } Options;
 
 static void
@@ -283,6 +284,7 @@ options_clear(Options *o)
 {
     g_free(o->root);
     g_free(o->expect);
+    g_free(o->who);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -306,7 +308,8 @@ hand_over(const App *app, char **numbers, const Options *o, const Plan *plan)
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     g_autofree char *sum = transaction_sum(plan);
     g_autofree char *expect = g_strconcat("--expect=", sum, NULL);
-    g_autofree char *user = g_strdup_printf("--user=%d", o->user);
+    g_autofree char *user =
+        g_strdup_printf("--user=%" G_GINT64_FORMAT, o->user);
 
     g_ptr_array_add(words, (char *) "setup");
     for (gsize i = 0; numbers[i] != NULL; i++)
@@ -331,7 +334,7 @@ setup(const App *app, char **devices, Options *o)
     g_auto(GStrv) numbers =
         (char **) g_ptr_array_free(g_steal_pointer(&list), FALSE);
     if (o->user < 0)
-        o->user = (int) elevate_user();
+        o->user = elevate_user();
     elevate_arrive();
     root = host_root_open(o->root, &error);
     if (root == NULL)
@@ -365,7 +368,8 @@ verb_usb(App *app, int argc, char **argv)
     const GOptionEntry entries[] = {
         {"keep", 'k', 0, G_OPTION_ARG_NONE, &o.keep,
          "attach, detach: also in machine.ini, for the next start", NULL},
-        {"user", 0, 0, G_OPTION_ARG_INT, &o.user, "setup: for whom", "UID"},
+        {"user", 0, 0, G_OPTION_ARG_STRING, &o.who, "setup: for whom",
+         "NAME|UID"},
         {"root", 0, 0, G_OPTION_ARG_FILENAME, &o.root,
          "setup: the host in that directory", "DIR"},
         {"expect", 0, 0, G_OPTION_ARG_STRING, &o.expect,
@@ -388,8 +392,10 @@ verb_usb(App *app, int argc, char **argv)
         return app_fail(app, EXIT_STATE, "read-only", NULL, NULL,
                         "usb %s changes %s", args[0],
                         set_up ? "this host" : "the machine");
-    if (set_up)
-        return setup(app, args + 1, &o);
+    if (set_up) {
+        code = user_option(app, o.who, &o.user);
+        return code >= 0 ? code : setup(app, args + 1, &o);
+    }
     code = running_require(app, args[1]);
     if (code >= 0)
         return code;

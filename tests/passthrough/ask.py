@@ -8,6 +8,7 @@ usage: ask.py CARREL HOSTS-FOLDER
 import json
 import os
 import pty
+import pwd
 import select
 import shutil
 import subprocess
@@ -16,13 +17,19 @@ import tempfile
 
 CARREL, HOSTS = sys.argv[1], sys.argv[2]
 NOBODY = 65534
-STATE, PRIVILEGE = 4, 5  # app/exit-codes.h
+NOT_FOUND, STATE, PRIVILEGE = 3, 4, 5  # app/exit-codes.h
 cases = []
 
 
 def case(function):
     cases.append(function)
     return function
+
+
+def somebody():
+    """A user of this host who is not root: name and number."""
+    user = next(u for u in pwd.getpwall() if 0 < u.pw_uid < NOBODY)
+    return user.pw_name, user.pw_uid
 
 
 class Place:
@@ -175,6 +182,47 @@ def usb_devices_are_set_up_for_who_asks():
         user = NOBODY if os.getuid() == 0 else os.getuid()
         start = f'sudo CARREL usb setup 046d:c52b --user={user} --yes --expect='
         assert place.called().startswith(start), place.called()
+
+
+@case
+def usb_devices_are_set_up_for_a_user_by_name():
+    name, uid = somebody()
+    with Place(['sudo']) as place:
+        place.run('setup', '046d:c52b', f'--user={name}', '--yes', verb='usb')
+        start = f'sudo CARREL usb setup 046d:c52b --user={uid} --yes --expect='
+        assert place.called().startswith(start), place.called()
+
+
+@case
+def a_plan_for_a_name_is_the_one_for_its_number():
+    name, uid = somebody()
+    host = os.path.join(HOSTS, 'lab-dirty.host')
+    with Place([]) as place:
+        copy = shutil.copy(host, place.dir)
+        status, by_name = place.run('plan', '04:00.0', f'--user={name}',
+                                    CARREL_HOST_ROOT=copy)
+        _, by_number = place.run('plan', '04:00.0', f'--user={uid}',
+                                 CARREL_HOST_ROOT=copy)
+        _, of_another = place.run('plan', '04:00.0', f'--user={uid + 1}',
+                                  CARREL_HOST_ROOT=copy)
+        assert status == 0, by_name
+        assert by_name == by_number, by_name + by_number
+        assert by_name != of_another, by_name
+
+
+@case
+def a_user_who_is_not_there_is_named():
+    for words, verb in ((['setup'], 'usb'),
+                        (['plan', '04:00.0'], 'passthrough'),
+                        (['tap-create', 'cr0a1b2c3d-0', '--bridge=br0'],
+                         'helper'),
+                        (['--fix'], 'doctor')):
+        for name in ('no-such-user', '', '-5'):
+            with Place(['sudo']) as place:
+                status, text = place.run(*words, f'--user={name}', verb=verb)
+                assert status == NOT_FOUND, (verb, name, status, text)
+                assert f"--user: there is no user '{name}'" in text, text
+                assert place.called() == '', place.called()
 
 
 @case
