@@ -77,6 +77,7 @@ typedef struct {
     Timer *frames;
     gint64 frame_ns; /* guest clock: when s.frindex's frame began */
     unsigned idle;   /* frames since something happened */
+    unsigned next;   /* in how many it looks again; 0: nobody waits for it */
     bool found_active;
     unsigned bell_looks; /* since the doorbell rang, without a full round */
     bool drop;

@@ -269,10 +269,12 @@ on_done(void *controller, UsbPacket *packet)
         return;
     }
     g_mutex_lock(&e->pci.dev.lock);
-    if (!usb_isos_done(&e->isos, packet))
+    bool iso = usb_isos_done(&e->isos, packet); /* its frame comes */
+    if (!iso)
         usb_pipes_done(&e->pipes, packet);
     g_mutex_unlock(&e->pci.dev.lock);
-    ehci_kick(e);
+    if (!iso)
+        ehci_kick(e);
 }
 
 static void

@@ -34,8 +34,6 @@
 #define FRINDEX_MASK 0x3fffu
 #define LIST_FRAMES  1024u
 
-#define FRAME_NS     NSEC_PER_MSEC
-#define MAX_FRAMES   32u  /* at a look; those before are skipped */
 #define MAX_LINKS    256u /* of a frame */
 #define MAX_TDS      256u /* of each list at a look, and begun early */
 #define BELL_LOOKS   8u   /* a driver gives up after 10 ms or so */
@@ -94,7 +92,8 @@ now_ns(const Ehci *e)
 static guint32
 frindex_now(const Ehci *e)
 {
-    gint64 passed = (now_ns(e) - e->frame_ns) / (FRAME_NS / 8);
+    gint64 passed =
+        usb_isos_passed(now_ns(e), e->frame_ns, e->next, USB_FRAME_NS / 8);
 
     return ehci_is_running(e) ? (guint32) (e->s.frindex + passed) & FRINDEX_MASK
                               : e->s.frindex;
@@ -241,7 +240,6 @@ pass_frames(Ehci *e, EhciLook *look, gint64 passed)
     guint32 before = e->s.frindex;
 
     e->s.frindex = (guint32) (before + 8 * passed) & FRINDEX_MASK;
-    e->frame_ns += passed * FRAME_NS;
     if ((before ^ e->s.frindex) / (8 * LIST_FRAMES) != 0)
         look->status |= STS_ROLLOVER;
 }
@@ -249,11 +247,12 @@ pass_frames(Ehci *e, EhciLook *look, gint64 passed)
 static void
 run_lists(Ehci *e)
 {
-    gint64 passed = MAX((now_ns(e) - e->frame_ns) / FRAME_NS, 0);
-    unsigned n = (unsigned) MIN(passed, MAX_FRAMES);
+    gint64 skipped;
+    unsigned n = usb_isos_frames_due(&e->isos, now_ns(e), e->next, &e->frame_ns,
+                                     &skipped);
     EhciLook look = {.left = MAX_TDS};
 
-    pass_frames(e, &look, passed);
+    pass_frames(e, &look, skipped + n);
     e->pipes.round++;
     e->isos.round++;
     e->found_active = false;
@@ -303,9 +302,10 @@ run(Ehci *e)
     if (!ehci_is_running(e))
         return;
     run_lists(e);
-    unsigned next = next_look(e);
-    if (ehci_is_running(e) && next > 0)
-        timer_arm(e->frames, e->frame_ns + next * FRAME_NS);
+    e->next = next_look(e);
+    if (ehci_is_running(e) && e->next > 0)
+        timer_arm(e->frames, MAX(e->frame_ns + e->next * USB_FRAME_NS,
+                                 now_ns(e) + USB_CATCH_UP_NS));
 }
 
 static void
@@ -347,6 +347,7 @@ usbcmd_write(Ehci *e, guint32 value)
         if ((value & CMD_RUN) != 0 && !ehci_is_running(e)) {
             e->s.usbsts &= ~(guint32) STS_HALTED;
             e->frame_ns = now_ns(e);
+            e->next = 1;
         } else if ((value & CMD_RUN) == 0 && ehci_is_running(e)) {
             freeze(e);
             e->s.usbsts |= STS_HALTED;
@@ -512,6 +513,7 @@ ehci_restored(Device *dev)
     usb_isos_drop(&e->isos, NULL);
     memcpy(e->s.controls, controls, sizeof controls);
     e->frame_ns = now_ns(e);
+    e->next = 1;
     e->bell_looks = 0;
     e->drop = false;
     e->restored = true;

@@ -75,6 +75,7 @@ typedef struct {
     Timer *frames;
     gint64 frame_ns;   /* guest clock: when frame s.frnum began */
     unsigned idle;     /* frames since something happened */
+    unsigned next;     /* in how many it looks again; 0: nobody waits for it */
     bool found_active; /* at the last look: a TD that waits */
     bool drop;         /* what is under way is to be given up */
     bool irq_routed;   /* LEGSUP's bit */
@@ -89,7 +90,7 @@ void uhci_update_irq(Uhci *u);
 void uhci_fail(Uhci *u, guint16 sts_bit, const char *why);
 /* Something may have happened: the loop looks at once. Any thread. */
 void uhci_kick(Uhci *u);
-/* The frame that is now. */
+/* The frame that is now, as far as the guest may know. */
 guint16 uhci_frame_now(const Uhci *u);
 
 /* uhci-port.c */

@@ -27,8 +27,6 @@
 #define LEGSUP_W1C   0x8f00u
 #define SOFMOD_RESET 64u
 
-#define FRAME_NS     NSEC_PER_MSEC
-#define MAX_FRAMES   32u  /* at a look; those before are skipped */
 #define MAX_TDS      512u /* at a look */
 #define BUSY_FRAMES  64u  /* after something happened, each is looked at */
 #define REST_FRAMES  512u
@@ -78,7 +76,8 @@ now_ns(const Uhci *u)
 guint16
 uhci_frame_now(const Uhci *u)
 {
-    gint64 passed = (now_ns(u) - u->frame_ns) / FRAME_NS;
+    gint64 passed =
+        usb_isos_passed(now_ns(u), u->frame_ns, u->next, USB_FRAME_NS);
 
     return uhci_is_running(u) ? (guint16) (u->s.frnum + passed) & FRNUM_MASK
                               : u->s.frnum;
@@ -150,12 +149,13 @@ next_look(const Uhci *u)
 static void
 run_frames(Uhci *u)
 {
-    gint64 passed = MAX((now_ns(u) - u->frame_ns) / FRAME_NS, 0);
-    unsigned n = (unsigned) MIN(passed, MAX_FRAMES), tds_left = MAX_TDS;
+    gint64 skipped;
+    unsigned n = usb_isos_frames_due(&u->isos, now_ns(u), u->next, &u->frame_ns,
+                                     &skipped);
+    unsigned tds_left = MAX_TDS;
     bool any = false;
 
-    u->s.frnum = (guint16) (u->s.frnum + (passed - n)) & FRNUM_MASK;
-    u->frame_ns += passed * FRAME_NS;
+    u->s.frnum = (guint16) (u->s.frnum + skipped) & FRNUM_MASK;
     u->found_active = false;
     if (n == 0) /* woken amid a frame: what there is is done at once */
         any = uhci_run_frame(u, &tds_left);
@@ -184,9 +184,10 @@ run(Uhci *u)
     if (!uhci_is_running(u))
         return;
     run_frames(u);
-    unsigned next = next_look(u);
-    if (uhci_is_running(u) && next > 0)
-        timer_arm(u->frames, u->frame_ns + next * FRAME_NS);
+    u->next = next_look(u);
+    if (uhci_is_running(u) && u->next > 0)
+        timer_arm(u->frames, MAX(u->frame_ns + u->next * USB_FRAME_NS,
+                                 now_ns(u) + USB_CATCH_UP_NS));
 }
 
 static void
@@ -246,10 +247,11 @@ on_done(void *controller, UsbPacket *packet)
     Uhci *u = controller;
 
     g_mutex_lock(&u->pci.dev.lock);
-    if (!usb_isos_done(&u->isos, packet))
-        usb_pipes_done(&u->pipes, packet);
     u->idle = 0;
-    run(u);
+    if (!usb_isos_done(&u->isos, packet)) { /* else its frame comes */
+        usb_pipes_done(&u->pipes, packet);
+        run(u);
+    }
     g_mutex_unlock(&u->pci.dev.lock);
 }
 
@@ -313,6 +315,7 @@ usbcmd_write(Uhci *u, guint16 value)
         if ((value & CMD_RS) != 0 && !uhci_is_running(u)) {
             u->s.usbsts &= ~(guint16) STS_HALTED;
             u->frame_ns = now_ns(u);
+            u->next = 1;
         } else if ((value & CMD_RS) == 0 && uhci_is_running(u)) {
             freeze(u);
             u->s.usbsts |= STS_HALTED;
@@ -521,6 +524,7 @@ uhci_restored(Device *dev)
     drop_all(u); /* of what was before */
     memcpy(u->s.controls, controls, sizeof controls);
     u->frame_ns = now_ns(u);
+    u->next = 1;
     u->restored = true;
     follow_legsup(u);
     uhci_kick(u);

@@ -5,6 +5,8 @@
 
 #define MAX_ISO      512u
 #define STALE_ROUNDS 64u
+#define MAX_FRAMES   32u /* at a look */
+#define MAX_ISO_DUE  8u  /* the same while packets are under way */
 
 struct UsbIso {
     UsbPacket packet; /* first */
@@ -144,4 +146,29 @@ usb_isos_are_quiet(const UsbIsos *isos)
         if (iso->pending && !iso->packet.dev->is_host)
             return false;
     return true;
+}
+
+/* ---- frames ---- */
+
+unsigned
+usb_isos_frames_due(const UsbIsos *isos, gint64 now, unsigned next,
+                    gint64 *frame_ns, gint64 *ret_skipped)
+{
+    gint64 passed = MAX((now - *frame_ns) / USB_FRAME_NS, 0);
+    gint64 late = MAX(passed - MAX_FRAMES, 0);
+    unsigned n = (unsigned) (passed - late);
+
+    *ret_skipped = next == 0 || next > MAX_FRAMES ? late : 0;
+    if (next == 1 && isos->n > 0)
+        n = MIN(n, MAX_ISO_DUE);
+    *frame_ns += (late + n) * USB_FRAME_NS;
+    return n;
+}
+
+gint64
+usb_isos_passed(gint64 now, gint64 frame_ns, unsigned next, gint64 unit_ns)
+{
+    gint64 passed = (now - frame_ns) / unit_ns;
+
+    return next > 0 ? MIN(passed, next * (USB_FRAME_NS / unit_ns)) : passed;
 }

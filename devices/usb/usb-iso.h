@@ -9,6 +9,9 @@
 #include "devices/usb/usb-bus.h"
 
 #define USB_ISO_FRAMES 16u /* that a packet is early */
+#define USB_FRAME_NS   NSEC_PER_MSEC
+/* From a look to the next, when it is late. */
+#define USB_CATCH_UP_NS (USB_FRAME_NS / 4)
 
 typedef struct UsbIso UsbIso;
 
@@ -47,3 +50,20 @@ void usb_isos_drop(UsbIsos *isos, const UsbDevice *at);
 void usb_isos_drop_stale(UsbIsos *isos);
 /* Nothing is with an emulated device. */
 bool usb_isos_are_quiet(const UsbIsos *isos);
+
+/* How many frames a look is about, of those that have passed since *frame_ns, when
+ * the next was due after `next` (0: nobody waited for one). *frame_ns goes on by
+ * them, and by those that are skipped, *ret_skipped.
+ *
+ * Frames that nobody waited for are skipped. Otherwise a very late look makes
+ * frames longer, for what is skipped is sound that is not heard; and while
+ * packets are under way, a late look takes few, so that the guest can put new
+ * ones behind them. */
+unsigned usb_isos_frames_due(const UsbIsos *isos, gint64 now, unsigned next,
+                             gint64 *frame_ns, gint64 *ret_skipped);
+/* That many have passed as far as the guest may know, in units of unit_ns. Drivers
+ * take packets of frames that are over out of the list, done or not: when a look
+ * is late, time stands still, rather than have them take away what would have
+ * gone out a moment later. */
+gint64 usb_isos_passed(gint64 now, gint64 frame_ns, unsigned next,
+                       gint64 unit_ns);

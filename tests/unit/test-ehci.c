@@ -472,6 +472,23 @@ test_time_before_the_frame(void)
 }
 
 static void
+test_late(void)
+{
+    EhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    guint32 frindex = r.e->s.frindex;
+    r.e->next = 1;                  /* it looks at each frame */
+    r.e->frame_ns -= 20 * ER_FRAME; /* the loop has had no time for that long */
+    CU_ASSERT_EQUAL(er_read(&r, ER_OP + 0xc), frindex + 8);
+    ehci_kick(r.e);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(er_read(&r, ER_OP + 0xc), frindex + 20 * 8);
+    end(&r, f);
+}
+
+static void
 test_wild(void)
 {
     EhciRig r;
@@ -606,6 +623,7 @@ CU_MAIN(
     {"isochronous_packets_are_sent", test_isochronous_out},
     {"an_idle_controller_sleeps_until_the_rollover", test_rollover_and_sleep},
     {"a_frame_that_is_yet_to_come_is_waited_for", test_time_before_the_frame},
+    {"a_late_look_takes_nothing_from_the_guest", test_late},
     {"ports_and_packets_are_as_they_were_when_restored", test_restore},
     {"a_device_that_is_gone_when_restored_is_pulled", test_restore_without},
     {"what_cannot_be_is_bounded", test_wild})

@@ -630,6 +630,90 @@ test_isochronous_out(void)
     end(&r, f);
 }
 
+/* Sound: a packet in each frame from the next; TD 0's is the first. */
+static guint16
+put_sound(UhciRig *r, unsigned n)
+{
+    guint16 frame = ur_read(r, UHCI_FRNUM);
+
+    for (unsigned i = 0; i < n; i++) {
+        ur_td(r, i, USB_PID_OUT, 0, 1, 8, UR_LAST | 0x02000000);
+        ur_put32(r, UR_FRAMES + 4 * ((frame + 1 + i) & 0x3ff), UR_TD(i));
+    }
+    return frame;
+}
+
+static unsigned
+played(UhciRig *r, unsigned n)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        count += (ur_status(r, i) & UR_ACTIVE) == 0;
+    return count;
+}
+
+static void
+test_late(void)
+{
+    UhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    guint16 frame = put_sound(&r, 60);
+    ur_frames(&r, 1);
+    CU_ASSERT_EQUAL(played(&r, 60), 1);
+    r.u->frame_ns -= 20 * UR_FRAME; /* the loop has had no time for that long */
+    CU_ASSERT_EQUAL(ur_read(&r, UHCI_FRNUM), frame + 2);
+    CU_ASSERT_EQUAL(played(&r, 60), 1);
+    uhci_kick(r.u);
+    fake_advance(r.vm, 0);
+    CU_ASSERT_EQUAL(played(&r, 60), 9); /* not all at once */
+    CU_ASSERT_EQUAL(ur_read(&r, UHCI_FRNUM), frame + 10);
+    ur_frames(&r, 1); /* four looks */
+    CU_ASSERT_EQUAL(played(&r, 60), 22);
+    CU_ASSERT_EQUAL(ur_read(&r, UHCI_FRNUM), frame + 22);
+    end(&r, f);
+}
+
+static void
+test_very_late(void)
+{
+    UhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    guint16 frame = put_sound(&r, 200);
+    ur_frames(&r, 1);
+    r.u->frame_ns -= 150 * UR_FRAME;
+    ur_frames(&r, 200);
+    CU_ASSERT_EQUAL(f->n_submits, 200);
+    CU_ASSERT_EQUAL(played(&r, 200), 200);
+    /* 32 of 151 passed: the frame that was then was a long one */
+    CU_ASSERT_EQUAL(r.u->s.frnum, frame + 1 + 32 + 199);
+    end(&r, f);
+}
+
+static void
+test_end_of_a_packet(void)
+{
+    UhciRig r;
+    FakeUsb *f;
+
+    begin(&r, &f);
+    f->result = USB_ASYNC;
+    ur_td(&r, 0, USB_PID_OUT, 0, 1, 8, UR_LAST | UR_IOC | 0x02000000);
+    ur_put32(&r, UR_FRAMES + 4 * (ur_read(&r, UHCI_FRNUM) + 3), UR_TD(0));
+    ur_frames(&r, 3);
+    CU_ASSERT_TRUE(r.irq);
+    ur_write(&r, UHCI_USBSTS, STS_USBINT);
+    CU_ASSERT_FALSE(r.irq);
+    fake_usb_complete_oldest(f, 0); /* amid the frame, whose TD is over */
+    CU_ASSERT_FALSE(r.irq);
+    CU_ASSERT_EQUAL(r.u->isos.n, 0);
+    end(&r, f);
+}
+
 static void
 test_tablet(void)
 {
@@ -679,4 +763,7 @@ CU_MAIN("uhci", {"it_is_function_2_of_a_piix3", test_identity},
         {"a_control_transfer_goes_on_after_restoring", test_restored_amid},
         {"isochronous_packets_are_asked_for_early", test_isochronous},
         {"what_goes_out_goes_its_way_after_its_frame", test_isochronous_out},
+        {"a_late_look_takes_nothing_from_the_guest", test_late},
+        {"a_very_late_look_loses_no_packet", test_very_late},
+        {"a_packet_that_ends_does_not_interrupt_again", test_end_of_a_packet},
         {"a_tablet_is_set_up", test_tablet})
