@@ -375,6 +375,78 @@ test_transfers(void)
     end(&f);
 }
 
+/* The oldest packet comes in with that many bytes of this value. */
+static void
+come_in(enum libusb_transfer_status status, unsigned n, guint8 value)
+{
+    struct libusb_transfer *t = fake.under_way[0];
+
+    memset(t->buffer, value, n);
+    t->iso_packet_desc[0].status = status;
+    t->iso_packet_desc[0].actual_length = n;
+    complete(LIBUSB_TRANSFER_COMPLETED, 0); /* the packets say how it went */
+}
+
+/* A camera's way: several are with the kernel, one fails, the others go on. */
+static void
+test_isochronous_in(void)
+{
+    Fixture f;
+    XhciEvent e;
+
+    begin(&f, LIBUSB_SPEED_HIGH);
+    say(&f, "A");
+    CU_ASSERT_EQUAL(xr_address(&f.r, 1), CC_SUCCESS);
+    CU_ASSERT_EQUAL(xr_configure(&f.r, 5, EP_ISOCH | EP_IN), CC_SUCCESS);
+    for (unsigned i = 0; i < 4; i++)
+        xr_push(&f.r, 5, XR_DATA + 0x1000 * i, 1024,
+                TRB_ISOCH << 10 | TRB_IOC | TRB_ISP);
+    xr_ring_bell(&f.r, 1, 5);
+    CU_ASSERT_EQUAL_FATAL(fake.n, 4); /* before the first has come */
+    CU_ASSERT_EQUAL(fake.under_way[0]->endpoint, 0x82);
+    CU_ASSERT_EQUAL(fake.under_way[0]->num_iso_packets, 1);
+    CU_ASSERT_EQUAL(fake.under_way[0]->type, LIBUSB_TRANSFER_TYPE_ISOCHRONOUS);
+    come_in(LIBUSB_TRANSFER_COMPLETED, 1024, 0x11);
+    CU_ASSERT_EQUAL(xr_transfer_event(&f.r, &e), CC_SUCCESS);
+    come_in(LIBUSB_TRANSFER_ERROR, 0, 0);
+    CU_ASSERT_EQUAL(xr_transfer_event(&f.r, &e), CC_TRANSACTION);
+    come_in(LIBUSB_TRANSFER_COMPLETED, 12, 0x33); /* a header, no picture */
+    CU_ASSERT_EQUAL(xr_transfer_event(&f.r, &e), CC_SHORT_PACKET);
+    CU_ASSERT_EQUAL(e.status & 0xffffff, 1024 - 12);
+    come_in(LIBUSB_TRANSFER_COMPLETED, 0, 0);
+    CU_ASSERT_EQUAL(xr_transfer_event(&f.r, &e), CC_SHORT_PACKET);
+    const guint8 *ram = fake_ram(f.r.vm) + XR_DATA;
+    CU_ASSERT_EQUAL(ram[1023], 0x11);
+    CU_ASSERT_EQUAL(ram[0x1000], 0);
+    CU_ASSERT_EQUAL(ram[0x2000 + 11], 0x33);
+    CU_ASSERT_EQUAL(ram[0x2000 + 12], 0);
+    end(&f);
+}
+
+/* What the kernel still fills when the guest has given it up reaches nobody. */
+static void
+test_isochronous_in_given_up(void)
+{
+    Fixture f;
+
+    begin(&f, LIBUSB_SPEED_HIGH);
+    say(&f, "A");
+    CU_ASSERT_EQUAL(xr_address(&f.r, 1), CC_SUCCESS);
+    CU_ASSERT_EQUAL(xr_configure(&f.r, 5, EP_ISOCH | EP_IN), CC_SUCCESS);
+    for (unsigned i = 0; i < 2; i++)
+        xr_push(&f.r, 5, XR_DATA + 0x1000 * i, 1024, TRB_ISOCH << 10 | TRB_IOC);
+    xr_ring_bell(&f.r, 1, 5);
+    CU_ASSERT_EQUAL_FATAL(fake.n, 2);
+    CU_ASSERT_EQUAL(xr_command(&f.r, 0, 0, TRB_DISABLE_SLOT << 10 | 1u << 24),
+                    CC_SUCCESS);
+    CU_ASSERT_EQUAL(fake.under_way[0]->status, LIBUSB_TRANSFER_CANCELLED);
+    CU_ASSERT_EQUAL(fake.under_way[1]->status, LIBUSB_TRANSFER_CANCELLED);
+    come_in(LIBUSB_TRANSFER_COMPLETED, 1024, 0x44); /* it came in between */
+    CU_ASSERT_EQUAL(fake_ram(f.r.vm)[XR_DATA], 0);
+    end(&f);
+    CU_ASSERT_EQUAL(fake.n, 0);
+}
+
 /* A control transfer that the pool ends, sooner or later. */
 static unsigned
 control(Fixture *f, guint16 request, guint16 value, guint16 index)
@@ -481,6 +553,9 @@ test_refused(void)
 CU_MAIN("usb-host",
         {"a_device_comes_and_goes_by_the_channel", test_comes_and_goes},
         {"transfers_of_all_kinds_reach_it", test_transfers},
+        {"isochronous_packets_come_in_one_by_one", test_isochronous_in},
+        {"isochronous_packets_given_up_reach_nobody",
+         test_isochronous_in_given_up},
         {"the_kernel_does_what_is_its_part", test_kernel_does_its_part},
         {"pulling_it_ends_what_is_under_way", test_pulled_while_busy},
         {"a_device_that_is_refused_stays_with_the_host", test_refused},
