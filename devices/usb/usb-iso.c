@@ -6,7 +6,6 @@
 #define MAX_ISO      512u
 #define STALE_ROUNDS 64u
 #define MAX_FRAMES   32u /* at a look */
-#define MAX_ISO_DUE  8u  /* the same while packets are under way */
 
 struct UsbIso {
     UsbPacket packet; /* first */
@@ -155,12 +154,13 @@ usb_isos_frames_due(const UsbIsos *isos, gint64 now, unsigned next,
                     gint64 *frame_ns, gint64 *ret_skipped)
 {
     gint64 passed = MAX((now - *frame_ns) / USB_FRAME_NS, 0);
-    gint64 late = MAX(passed - MAX_FRAMES, 0);
+    bool paced = next == 1 && isos->n > 0;
+    gint64 late = MAX(passed - (paced ? USB_ISO_FRAMES : MAX_FRAMES), 0);
     unsigned n = (unsigned) (passed - late);
 
     *ret_skipped = next == 0 || next > MAX_FRAMES ? late : 0;
-    if (next == 1 && isos->n > 0)
-        n = MIN(n, MAX_ISO_DUE);
+    if (paced)
+        n = MIN(n, 1);
     *frame_ns += (late + n) * USB_FRAME_NS;
     return n;
 }

@@ -11,7 +11,7 @@
 #define USB_ISO_FRAMES 16u /* that a packet is early */
 #define USB_FRAME_NS   NSEC_PER_MSEC
 /* From a look to the next, when it is late. */
-#define USB_CATCH_UP_NS (USB_FRAME_NS / 4)
+#define USB_CATCH_UP_NS (USB_FRAME_NS * 3 / 4)
 
 typedef struct UsbIso UsbIso;
 
@@ -56,9 +56,11 @@ bool usb_isos_are_quiet(const UsbIsos *isos);
  * them, and by those that are skipped, *ret_skipped.
  *
  * Frames that nobody waited for are skipped. Otherwise a very late look makes
- * frames longer, for what is skipped is sound that is not heard; and while
- * packets are under way, a late look takes few, so that the guest can put new
- * ones behind them. */
+ * frames longer, for what is skipped is sound that is not heard. While packets are
+ * under way a look is about one frame, and what is late is caught up with in
+ * shorter ones: a driver has some 18 packets in the list, and puts new ones behind
+ * them only as fast as its processor is. What is later than the packets are early
+ * is not caught up with: the device has run dry. */
 unsigned usb_isos_frames_due(const UsbIsos *isos, gint64 now, unsigned next,
                              gint64 *frame_ns, gint64 *ret_skipped);
 /* That many have passed as far as the guest may know, in units of unit_ns. Drivers

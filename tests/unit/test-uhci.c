@@ -668,11 +668,12 @@ test_late(void)
     CU_ASSERT_EQUAL(played(&r, 60), 1);
     uhci_kick(r.u);
     fake_advance(r.vm, 0);
-    CU_ASSERT_EQUAL(played(&r, 60), 9); /* not all at once */
-    CU_ASSERT_EQUAL(ur_read(&r, UHCI_FRNUM), frame + 10);
-    ur_frames(&r, 1); /* four looks */
-    CU_ASSERT_EQUAL(played(&r, 60), 22);
-    CU_ASSERT_EQUAL(ur_read(&r, UHCI_FRNUM), frame + 22);
+    CU_ASSERT_EQUAL(played(&r, 60), 2); /* not all at once */
+    CU_ASSERT_EQUAL(ur_read(&r, UHCI_FRNUM), frame + 3);
+    ur_frames(&r, 3); /* four looks */
+    CU_ASSERT_EQUAL(played(&r, 60), 6);
+    ur_frames(&r, 42); /* four looks each three frames */
+    CU_ASSERT_EQUAL(played(&r, 60), 60);
     end(&r, f);
 }
 
@@ -689,8 +690,8 @@ test_very_late(void)
     ur_frames(&r, 200);
     CU_ASSERT_EQUAL(f->n_submits, 200);
     CU_ASSERT_EQUAL(played(&r, 200), 200);
-    /* 32 of 151 passed: the frame that was then was a long one */
-    CU_ASSERT_EQUAL(r.u->s.frnum, frame + 1 + 32 + 199);
+    /* 16 of 151 passed: the frame that was then was a long one */
+    CU_ASSERT_EQUAL(r.u->s.frnum, frame + 1 + 16 + 199);
     end(&r, f);
 }
 
