@@ -362,9 +362,11 @@ boot_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
     g_autoptr(Plan) plan = plan_new(title);
     const char *why =
         kind == NULL ? "this host has none of initramfs-tools, dracut and "
-                       "mkinitcpio, so nothing can be bound early"
+                       "mkinitcpio, so nothing can be bound early; have it "
+                       "given when the machine starts"
         : grub == NULL && sd == NULL
-            ? "this host starts neither by GRUB nor by systemd-boot"
+            ? "this host starts neither by GRUB nor by systemd-boot; have it "
+              "given when the machine starts"
             : NULL;
 
     if (set == NULL || !may_look(hand, error) ||

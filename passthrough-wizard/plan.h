@@ -45,6 +45,9 @@ bool step_check(const Step *step, GError **error);
  * where there are such; g_free. */
 char *step_say(const Step *step);
 char *step_say_undo(const Step *step);
+/* What that is for, for people who do not read a shell's words; g_free. NULL: it
+ * says so itself. */
+char *step_mean(const Step *step);
 /* A restart of the host does not take it back (files). */
 bool step_is_lasting(const Step *step);
 /* A step that runs a program: there is no value to compare. */

@@ -147,6 +147,34 @@ test_mac_of_others(void)
     CU_ASSERT_EQUAL(plan->steps->len, 0);
 }
 
+static char *
+meaning(const char *kind, const char *target, const char *from, const char *to)
+{
+    const Step step = {(char *) kind, (char *) target, (char *) from,
+                       (char *) to};
+
+    return step_mean(&step);
+}
+
+static void
+test_meaning(void)
+{
+    static const char bdf[] = "0000:01:00.0";
+    g_autofree char *from = meaning("driver", bdf, "nvidia", "");
+    g_autofree char *to = meaning("driver", bdf, "", "vfio-pci");
+    g_autofree char *none = meaning("vf-count", bdf, "3", "0");
+    g_autofree char *some = meaning("vf-count", bdf, "0", "3");
+    g_autofree char *file = meaning("file", "/etc/x", "", "0644 0 0\n");
+
+    CU_ASSERT_STRING_EQUAL(from, "Take 0000:01:00.0 from its driver, nvidia");
+    CU_ASSERT_STRING_EQUAL(to, "Give 0000:01:00.0 to vfio-pci");
+    CU_ASSERT_STRING_EQUAL(none,
+                           "Remove the virtual functions of 0000:01:00.0");
+    CU_ASSERT_STRING_EQUAL(some, "Have 3 virtual functions of 0000:01:00.0");
+    CU_ASSERT_PTR_NULL(file); /* "make the file /etc/x" says it */
+}
+
 CU_MAIN("sriov", {"what_only_root_reads_is_not_guessed", test_nvme_unseen},
         {"a_machine_gives_its_function_an_address", test_mac_of_machine},
-        {"addresses_of_others_are_refused", test_mac_of_others})
+        {"addresses_of_others_are_refused", test_mac_of_others},
+        {"a_step_says_what_it_is_for", test_meaning})

@@ -179,7 +179,7 @@ passthrough_draw_apply(Passthrough *p, int y, int end)
     g_autofree char *take = report_addresses(p->verdict->take);
 
     y = passthrough_text(p, y, end, 1, "Goes      ", STYLE_TITLE, take);
-    y = passthrough_text(p, y, end, 1, "Bound     ", STYLE_NORMAL,
+    y = passthrough_text(p, y, end, 1, "Given     ", STYLE_NORMAL,
                          whens[p->when]);
     if (p->plan == NULL) {
         (void) passthrough_draw_no_plan(p, y + 1, end);

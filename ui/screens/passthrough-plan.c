@@ -73,7 +73,7 @@ draw_when(Passthrough *p, int y)
     static const char *const names[N_WHENS] = {"when the machine starts",
                                                "when the host starts", "now"};
     Tui *tui = p->screen.tui;
-    int x = 1 + draw_text(tui, y, 1, 9, STYLE_HEADER, "Bound    ");
+    int x = 1 + draw_text(tui, y, 1, 9, STYLE_HEADER, "Given    ");
 
     for (int i = 0; i < N_WHENS; i++) {
         bool on = i == (int) p->when;
@@ -225,5 +225,6 @@ passthrough_draw_machine(Passthrough *p, int y, int end)
                 y = passthrough_text(p, y, end, 7, "-> ", STYLE_NORMAL, c->fix);
         }
     passthrough_text(p, y + 1, end, 1, "", STYLE_DIM,
-                     "H opens the host doctor, which has the commands.");
+                     "H opens the host doctor: f there mends what can be "
+                     "mended.");
 }

@@ -179,6 +179,28 @@ draw_row(Passthrough *p, int i, int y)
     draw_text(tui, y, 48, draw_cols() - 49, style, name);
 }
 
+static guint
+rows_of(const char *text, int indent)
+{
+    g_autoptr(GPtrArray) lines =
+        text_wrap(text, MAX(draw_cols() - indent - 2, 8));
+
+    return lines->len;
+}
+
+/* The first reason is all there is, and has room. */
+static bool
+is_all_shown(const Verdict *v, int room)
+{
+    if (v->reasons->len != 1)
+        return v->reasons->len == 0;
+    const VerdictReason *r = g_ptr_array_index(v->reasons, 0);
+    guint rows = rows_of(r->text, 1);
+    if (r->remedy != NULL)
+        rows += rows_of(r->remedy, 4);
+    return (int) rows <= room;
+}
+
 static void
 draw_reasons_short(Passthrough *p, int y, int end)
 {
@@ -188,6 +210,9 @@ draw_reasons_short(Passthrough *p, int y, int end)
     draw_rule(tui, y++, STYLE_DIM);
     if (fn == NULL || p->verdict == NULL)
         return;
+    if (!is_all_shown(p->verdict, end - y - 1))
+        draw_text(tui, y - 1, draw_cols() - 16, 15, STYLE_KEY,
+                  " w shows more ");
     g_autofree char *title = host_pci_fn_title(fn);
     draw_text(tui, y, 1, draw_cols() - 2, STYLE_TITLE, title);
     y++;
@@ -276,8 +301,9 @@ draw_group(Passthrough *p, int y, int end)
     draw_text(tui, y, 1, 8, STYLE_HEADER, "Chosen:");
     draw_text(tui, y++, 9, draw_cols() - 10, STYLE_TITLE, title);
     if (fn->group >= 0)
-        draw_format(tui, y++, 1, draw_cols() - 2, STYLE_NORMAL,
-                    "IOMMU group %d contains:", fn->group);
+        draw_format(
+            tui, y++, 1, draw_cols() - 2, STYLE_NORMAL,
+            "IOMMU group %d, what is not kept apart by the host:", fn->group);
     y = draw_members(p, y, end, p->verdict->take, "[x]", "must go together",
                      STYLE_NORMAL);
     y = draw_members(p, y, end, p->verdict->others, "[!]", "shares the group",

@@ -46,7 +46,12 @@ plan_page_lines(const Plan *plan, bool values)
         const Step *step = plan_step(plan, i);
         g_autofree char *say = step_say(step);
         g_autofree char *undo = step_say_undo(step);
-        g_ptr_array_add(lines, g_strdup_printf("%2u  %s", i + 1, say));
+        g_autofree char *mean = step_mean(step);
+        if (mean != NULL)
+            g_ptr_array_add(lines, g_strdup_printf("%2u  %s", i + 1, mean));
+        g_ptr_array_add(lines, mean != NULL
+                                   ? g_strdup_printf("    do:   %s", say)
+                                   : g_strdup_printf("%2u  %s", i + 1, say));
         if (values && is_short(step))
             g_ptr_array_add(
                 lines, g_strdup_printf("    before: %s  after: %s",

@@ -5,7 +5,7 @@
 #include "passthrough-wizard/plan.h"
 #include "ui/screens/screens.h"
 
-/* The steps as lines: what is done, with values the value before and after,
+/* The steps as lines: what each is for, what is done, with values the value before and after,
  * what takes it back; then the notes. Strings owned by the array. */
 GPtrArray *plan_page_lines(const Plan *plan, bool values);
 
