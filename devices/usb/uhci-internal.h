@@ -71,6 +71,7 @@ typedef struct {
     UsbDevice *ports[UHCI_PORTS];
     UsbPipes pipes;
     UsbIsos isos;
+    guint32 early[USB_ISO_FRAMES]; /* of the frame list when last looked at */
     IoRegion *region;
     Timer *frames;
     gint64 frame_ns;   /* guest clock: when frame s.frnum began */

@@ -37,8 +37,9 @@
 #define MAX_LINKS      1024u /* followed in a frame */
 #define MAX_QUEUES     128u  /* of a round */
 #define MAX_EARLY      32u   /* isochronous TDs of a frame begun before it */
-#define MAX_GROUP      32u   /* TDs that go to a device together */
-#define GROUP_PACKET   64u   /* the largest of full speed, USB 2.0, 5.8.3 */
+#define EARLY_ROUNDS   4u  /* to the next that looks behind the first of them */
+#define MAX_GROUP      32u /* TDs that go to a device together */
+#define GROUP_PACKET   64u /* the largest of full speed, USB 2.0, 5.8.3 */
 
 typedef struct {
     guint32 link, control, token, buffer;
@@ -143,13 +144,10 @@ run_iso(Uhci *u, UsbToken *t, guint32 at, const Td *td)
 
 /* They come first in a frame's list. */
 static void
-prepare_frame(Uhci *u, guint32 frame)
+prepare_frame(Uhci *u, guint32 link)
 {
-    guint32 link;
     Td td;
 
-    if (!load(u, u->s.flbase + 4 * (frame & 0x3ff), &link, 1))
-        return;
     for (unsigned i = 0; (link & (LINK_T | LINK_QH)) == 0 && i < MAX_EARLY;
          i++) {
         guint32 at = LINK_AT(link);
@@ -164,9 +162,17 @@ prepare_frame(Uhci *u, guint32 frame)
 void
 uhci_prepare_frames(Uhci *u)
 {
-    u->isos.round++;
-    for (unsigned i = 1; i <= USB_ISO_FRAMES && uhci_is_running(u); i++)
-        prepare_frame(u, u->s.frnum + i);
+    bool all = ++u->isos.round % EARLY_ROUNDS == 0;
+
+    for (unsigned i = 1; i <= USB_ISO_FRAMES && uhci_is_running(u); i++) {
+        unsigned frame = (u->s.frnum + i) & 0x3ff;
+        guint32 link, *early = &u->early[frame % USB_ISO_FRAMES];
+        if (!load(u, u->s.flbase + 4 * frame, &link, 1))
+            return;
+        if (link != *early || all)
+            prepare_frame(u, link);
+        *early = link;
+    }
 }
 
 /* ---- several TDs that are one transfer ---- */
