@@ -117,7 +117,10 @@ draw_who_row(Passthrough *p, int i, int y)
     draw_text(tui, y, 11, 1, style, on ? ">" : " ");
     if (m == NULL) {
         draw_text(tui, y, 13, draw_cols() - 14, style,
-                  p->when == WHEN_START ? "(choose one)" : "(none of them)");
+                  p->who.count == 1
+                      ? "(there is none yet: Esc, and n makes one)"
+                  : p->when == WHEN_START ? "(choose one)"
+                                          : "(none of them)");
         return;
     }
     const char *section = section_with(p, m->name);
