@@ -70,8 +70,8 @@ struct CpuBackend {
     struct kvm_pit_state2 pristine_pit;
     struct kvm_clock_data clock; /* kvmclock while stopped */
 
-    /* L0, before any device's: guards the taking of posted writes. */
-    GMutex posted_lock;
+    GMutex posted_lock; /* L0 guards the order in which devices get what is in
+                           posted; held around their handlers */
     struct kvm_coalesced_mmio_ring *posted; /* NULL: none was asked for */
 
     GMutex route_lock; /* L2 guards routes and the routing ioctl */
