@@ -253,7 +253,7 @@ def lock_comments(tree):
             if not (re.search(r'/\* L[0-3] guards \w', here) or
                     re.search(r'/\* L[0-3] guards \w[^;]*\*/\s*$', before)):
                 yield path, line, \
-                    f'{m[1]}: say /* L1 guards ... */, or L2, or L3 (L0: before any device's)'
+                    f'{m[1]}: say /* L1 guards ... */, or another level'
 
 
 def globals_rule(tree):
