@@ -207,6 +207,7 @@ struct Vga {
     MemSlot *lfb_slot, *bank_slot, *text_slot;
     IoRegion *mono_region, *vga_region, *color_region, *vbe_region;
     IoRegion *window_region, *mmio_region;
+    guint planar_writes; /* counted up to where they are posted */
 
     VgaWindow window;
     VgaTiming timing;

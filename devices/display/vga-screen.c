@@ -26,6 +26,7 @@ struct VgaScreen {
     Vga *vga;
     Display *display;
     Loop *loop;
+    IoSpace *mmio;
     Timer *timer;
     bool logging; /* the slots' dirty logs are on */
     bool blank;   /* the frame was blanked */
@@ -533,6 +534,7 @@ refresh(VgaScreen *v)
 {
     VgaMode mode;
     VgaPalette palette;
+    io_space_flush(v->mmio); /* planar writes may wait */
     bool all = take_snapshot(v);
 
     v->changed = false;
@@ -624,6 +626,7 @@ vga_screen_new(Vga *vga, DeviceEnv *env)
     v->vga = vga;
     v->display = env->display;
     v->loop = env->loop;
+    v->mmio = env->mmio;
     v->dirty_words = vga->vram_size / VGA_PAGE / 64;
     v->dirty = g_new0(guint64, v->dirty_words);
     v->timer = timer_new(v->loop, CLOCK_HOST, refresh_timer, v);

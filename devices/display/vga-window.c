@@ -10,7 +10,8 @@
 
 #include "devices/display/vga-internal.h"
 
-#define NO_OFFSET G_MAXUINT32
+#define NO_OFFSET   G_MAXUINT32
+#define POST_PLANAR 64
 
 /* ---- which window ---- */
 
@@ -268,6 +269,15 @@ locate(const Vga *vga, guint32 offset, unsigned *ret_planes)
     return (bank + offset) & (cells - 1);
 }
 
+/* Who draws in planes writes much and asks little: from now on an exit brings
+ * many writes (vmm/io/io.h). Only at A0000: at B8000 chips have registers. */
+static void
+count_planar_write(Vga *vga)
+{
+    if (vga->planar_writes < POST_PLANAR && ++vga->planar_writes == POST_PLANAR)
+        (void) io_region_set_posted(vga->window_region, 0, VGA_BANK_LEN, true);
+}
+
 static void
 planes_write(Vga *vga, guint64 addr, guint8 value)
 {
@@ -276,6 +286,7 @@ planes_write(Vga *vga, guint64 addr, guint8 value)
 
     if (offset == NO_OFFSET)
         return;
+    count_planar_write(vga);
     guint32 cell = locate(vga, offset, &planes);
     guint32 mask = spread(planes & vga->s.seq[SEQ_MAP_MASK]);
     if (mask == 0)

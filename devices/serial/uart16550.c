@@ -3,7 +3,11 @@
  * National Semiconductor PC16550D data sheet. The guest's bytes leave as soon
  * as they are written; only a peer that does not read makes the transmitter
  * look busy. Left out: baud rate pacing, parity and framing errors (a stream
- * has none), FIFO DMA modes. OUT2 gates the interrupt as on a PC. */
+ * has none), FIFO DMA modes. OUT2 gates the interrupt as on a PC.
+ *
+ * A guest that polls the transmitter, as consoles do, leaves KVM twice for a
+ * byte. While it streams, what it writes is posted (vmm/io/io.h) and arrives
+ * when it asks for room again; the loop fetches what is left at the end. */
 #include "vmm/char/char.h"
 #include "vmm/core/device.h"
 #include "vmm/io/io.h"
@@ -58,6 +62,9 @@
 #define FIFO_LEN       16
 #define OUT_LEN        4096 /* bytes on their way to the link, power of two */
 #define GATHER_NS      (1000 * 1000)
+#define STREAM_LEN     32 /* so many bytes in that time are a stream */
+#define QUIET_ROUNDS   20 /* of GATHER_NS without a byte end it */
+#define UNPOSTED_NS    (100 * GATHER_NS) /* rest after the guest ended it */
 
 typedef struct {
     guint8 ier, fcr, lcr, mcr, lsr_errors, msr, scr;
@@ -81,6 +88,9 @@ typedef struct {
     guint8 out[OUT_LEN];
     guint32 out_head, out_len;
     gint64 sent_at; /* host clock */
+    bool posted;    /* writes of THR may come late */
+    guint quiet_rounds;
+    gint64 post_after; /* host clock */
 } Uart;
 
 static const UartState uart_reset_state = {
@@ -207,12 +217,12 @@ write_thr(Uart *d, guint8 byte)
     }
 }
 
-/* Loop: sends in pieces, never with the lock held. */
-static void
+/* Loop: sends in pieces, never with the lock held. Returns the bytes sent. */
+static gsize
 send_out(Uart *d)
 {
     guint8 chunk[512];
-    gsize n, taken;
+    gsize n, taken, sent = 0;
 
     do {
         g_mutex_lock(&d->dev.lock);
@@ -223,7 +233,8 @@ send_out(Uart *d)
         g_mutex_unlock(&d->dev.lock);
         taken = n > 0 ? char_send(d->chr, chunk, n) : 0;
         if (taken == 0)
-            return;
+            break;
+        sent += taken;
         g_mutex_lock(&d->dev.lock);
         d->out_head = (d->out_head + (guint32) taken) % OUT_LEN;
         d->out_len -= (guint32) taken;
@@ -231,6 +242,54 @@ send_out(Uart *d)
         update_irq(d);
         g_mutex_unlock(&d->dev.lock);
     } while (taken == n);
+    return sent;
+}
+
+/* ---- streams ---- */
+
+/* Nothing may follow from a byte but that it is sent: no interrupt, no echo. */
+static bool
+may_post(const UartState *s)
+{
+    return (s->ier & UART_IER_THRI) == 0 && (s->mcr & UART_MCR_LOOP) == 0 &&
+           (s->lcr & UART_LCR_DLAB) == 0;
+}
+
+/* Lock held. */
+static void
+set_posted(Uart *d, bool on)
+{
+    if (on == d->posted)
+        return;
+    d->posted = io_region_set_posted(d->port, UART_RBR, 1, on) == 0 && on;
+    d->quiet_rounds = 0;
+}
+
+/* Lock held: the guest has changed what may_post() looks at, and writes bytes
+ * in another manner. */
+static void
+end_stream(Uart *d)
+{
+    if (!d->posted || may_post(&d->s))
+        return;
+    set_posted(d, false);
+    d->post_after = loop_now_ns(d->dev.env->loop, CLOCK_HOST) + UNPOSTED_NS;
+}
+
+/* Loop: begins and ends a stream by what was sent in the last round. */
+static void
+follow_stream(Uart *d, gsize sent)
+{
+    g_mutex_lock(&d->dev.lock);
+    d->quiet_rounds = sent > 0 ? 0 : d->quiet_rounds + 1;
+    if (d->quiet_rounds >= QUIET_ROUNDS)
+        set_posted(d, false);
+    else if (sent >= STREAM_LEN && may_post(&d->s) &&
+             d->sent_at >= d->post_after)
+        set_posted(d, true);
+    if (d->posted)
+        timer_arm(d->kick, d->sent_at + GATHER_NS);
+    g_mutex_unlock(&d->dev.lock);
 }
 
 static void
@@ -238,14 +297,19 @@ uart_kicked(void *data)
 {
     Uart *d = data;
 
-    if (d->chr != NULL)
-        send_out(d);
+    if (d->chr == NULL)
+        return;
+    io_space_flush(d->dev.env->ports); /* of which it may hear no other way */
+    follow_stream(d, send_out(d));
 }
 
 static void
 uart_writable(void *dev)
 {
-    uart_kicked(dev);
+    Uart *d = dev;
+
+    if (d->chr != NULL)
+        (void) send_out(d);
 }
 
 static gsize
@@ -435,6 +499,7 @@ uart_write(void *dev, guint64 offset, guint64 value, unsigned size)
     case UART_SCR: s->scr = byte; break;
     default: break; /* LSR and MSR are read-only */
     }
+    end_stream(d);
     update_irq(d);
 }
 
@@ -471,7 +536,7 @@ uart_unrealize(Device *dev)
     Uart *d = DEVICE_OF(Uart, dev);
 
     if (d->chr != NULL) {
-        send_out(d); /* the guest's last words */
+        (void) send_out(d); /* the guest's last words */
         char_set_ops(d->chr, NULL, NULL);
     }
     g_clear_pointer(&d->port, io_region_free);
@@ -486,6 +551,7 @@ uart_reset(Device *dev, ResetKind kind)
 
     g_mutex_lock(&dev->lock);
     d->s = uart_reset_state;
+    set_posted(d, false);
     update_irq(d);
     g_mutex_unlock(&dev->lock);
     if (d->chr != NULL)

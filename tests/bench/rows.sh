@@ -134,6 +134,19 @@ boot() {
     record boot "CPU time" "$1" "$2" "$(letter Z 3)" us
 }
 
+# ---- drawing in planes ----
+
+planar() {
+    cp "$tools/planar.bin" "$scratch/planar.raw"
+    vmm_bios 64 "$scratch/planar.raw"
+    stamps || return
+    local n=$((2 * 640 * 480 / 8))
+    record planar "write, elapsed" "$1" "$2" \
+        $((($(letter Z 2) - $(letter Y 2)) * 1000 / n)) ns
+    record planar "write, CPU time" "$1" "$2" \
+        $((($(letter Z 3) - $(letter Y 3)) * 1000 / n)) ns
+}
+
 # ---- the start of the process to PID 1 of Linux, without firmware ----
 
 linux() {
@@ -315,6 +328,7 @@ for row in $rows; do
     disk) each disk disk ;;
     sata) each sata sata ;;
     boot) each boot boot ;;
+    planar) each planar planar ;;
     linux) each linux linux ;;
     blk | blk-qcow2)
         [ -s "$scratch/blk.raw" ] ||

@@ -29,7 +29,7 @@ use_minivmm() {
 
 # The process of a machine: what `carrel start` starts.
 use_carrel() {
-    CAN='first exit disk sata boot memory linux blk blk-qcow2 net nic vfio'
+    CAN='first exit disk sata boot planar memory linux blk blk-qcow2 net nic vfio'
     LINK=$scratch/com1
     vmm_io() {
         local folder=$CARREL_MACHINES_DIR/bench
@@ -112,7 +112,7 @@ use_kvmtool() {
 # ---- qemu-pc: the same machine type ----
 
 use_qemu_pc() {
-    CAN='first exit disk sata boot memory blk blk-qcow2 net nic vfio'
+    CAN='first exit disk sata boot planar memory blk blk-qcow2 net nic vfio'
     aio=threads
     machine=pc
     vmm_io() {

@@ -250,10 +250,10 @@ def lock_comments(tree):
             near = ' '.join(text[max(0, line - 3):line + 1])
             here = text[line - 1] + (text[line] if line < len(text) else '')
             before = near.split(text[line - 1])[0]
-            if not (re.search(r'/\* L[123] guards \w', here) or
-                    re.search(r'/\* L[123] guards \w[^;]*\*/\s*$', before)):
+            if not (re.search(r'/\* L[0-3] guards \w', here) or
+                    re.search(r'/\* L[0-3] guards \w[^;]*\*/\s*$', before)):
                 yield path, line, \
-                    f'{m[1]}: say /* L1 guards ... */, or L2, or L3'
+                    f'{m[1]}: say /* L1 guards ... */, or another level'
 
 
 def globals_rule(tree):

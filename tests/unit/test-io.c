@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "tests/unit/cu-main.h"
+#include "tests/unit/fake-posted.h"
 #include "tests/unit/fake-vm.h"
 #include "vmm/core/sysutil.h"
 
@@ -205,6 +206,32 @@ test_eventfd_without_backend(void)
 }
 
 static void
+test_posted_follows(void)
+{
+    Fixture f = begin();
+    FakePosted posted = {0};
+
+    attach(&f, &any_ops, 0x100, 4);
+    CU_ASSERT_EQUAL(io_region_set_posted(f.region, 2, 1, true), -ENOTSUP);
+    io_space_set_backend(f.space, &fake_posted_ops, &posted);
+    CU_ASSERT_EQUAL(io_region_set_posted(f.region, 3, 2, true), -EINVAL);
+    CU_ASSERT_EQUAL(io_region_set_posted(f.region, 2, 1, true), 0);
+    CU_ASSERT_EQUAL(posted.addr, 0x102);
+    CU_ASSERT_EQUAL(io_map(f.space, f.region, 0x200, 0), 0);
+    CU_ASSERT_EQUAL(posted.addr, 0x202);
+    CU_ASSERT_EQUAL(posted.len, 1);
+    io_unmap(f.space, f.region);
+    CU_ASSERT_EQUAL(posted.len, 0);
+    CU_ASSERT_EQUAL(io_map(f.space, f.region, 0x100, 0), 0);
+    CU_ASSERT_EQUAL(posted.addr, 0x102);
+    CU_ASSERT_EQUAL(io_region_set_posted(f.region, 2, 1, false), 0);
+    CU_ASSERT_EQUAL(posted.len, 0);
+    io_space_flush(f.space);
+    CU_ASSERT_EQUAL(posted.flushes, 1);
+    end(&f);
+}
+
+static void
 test_string_falls_back(void)
 {
     Fixture f = begin();
@@ -312,6 +339,7 @@ CU_MAIN("io", {"unclaimed_addresses_read_all_ones", test_unclaimed},
         {"mapping_again_moves_a_region", test_move},
         {"a_held_space_shows_new_regions_when_released", test_held_space},
         {"an_eventfd_takes_matching_writes", test_eventfd_without_backend},
+        {"posted_writes_follow_their_region", test_posted_follows},
         {"string_io_falls_back_to_single_accesses", test_string_falls_back},
         {"an_mmio_miss_reads_guest_memory", test_mmio_miss_reads_memory},
         {"regions_may_move_and_go_under_readers", test_moving_under_readers})

@@ -3,6 +3,7 @@
 
 #include "devices/registry.h"
 #include "tests/unit/cu-main.h"
+#include "tests/unit/fake-posted.h"
 #include "tests/unit/fake-vm.h"
 #include "vmm/char/char.h"
 
@@ -84,6 +85,124 @@ test_gathering(void)
     fake_out8(f.vm, PORT, 'd');
     device_unrealize(f.dev);
     CU_ASSERT_EQUAL(sent(&f), 4);
+    teardown(&f);
+}
+
+/* As a console writes: it asks for room before each byte. */
+static void
+print(Fixture *f, unsigned n_bytes)
+{
+    for (unsigned i = 0; i < n_bytes; i++) {
+        CU_ASSERT_EQUAL(fake_in8(f->vm, PORT + 5) & 0x20, 0x20);
+        fake_out8(f->vm, PORT, 'x');
+    }
+}
+
+static void
+rounds(Fixture *f, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        fake_advance(f->vm, 1000 * 1000);
+}
+
+static void
+setup_posted(Fixture *f, FakePosted *posted)
+{
+    setup(f);
+    *posted = (FakePosted){0};
+    io_space_set_backend(f->vm->env.ports, &fake_posted_ops, posted);
+    rounds(f, 200);
+}
+
+static void
+test_stream_is_posted(void)
+{
+    Fixture f;
+    FakePosted posted;
+
+    setup_posted(&f, &posted);
+    print(&f, 8);
+    rounds(&f, 1);
+    CU_ASSERT_EQUAL(posted.len, 0); /* a line of a dialogue */
+    print(&f, 100);
+    rounds(&f, 1);
+    CU_ASSERT_EQUAL(posted.len, 1);
+    CU_ASSERT_EQUAL(posted.addr, PORT);
+    print(&f, 100);
+    unsigned before = posted.flushes;
+    rounds(&f, 5);
+    CU_ASSERT_EQUAL(posted.flushes - before, 5); /* the last byte comes soon */
+    rounds(&f, 30);
+    CU_ASSERT_EQUAL(posted.len, 0);
+    before = posted.flushes;
+    rounds(&f, 100);
+    CU_ASSERT_EQUAL(posted.flushes, before); /* and nobody is woken */
+    CU_ASSERT_EQUAL(sent(&f), 208);
+    teardown(&f);
+}
+
+/* What the guest writes there then has consequences of its own. */
+static void
+test_stream_ends(void)
+{
+    static const struct {
+        const char *why;
+        guint8 reg, value;
+    } rows[] = {
+        {"an interrupt when the transmitter is empty", 1, 0x02},
+        {"loopback", 4, 0x1b},
+        {"the divisor", 3, 0x83},
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Fixture f;
+        FakePosted posted;
+        setup_posted(&f, &posted);
+        print(&f, 100);
+        rounds(&f, 1);
+        CU_ASSERT_EQUAL(posted.len, 1);
+        fake_out8(f.vm, PORT + rows[i].reg, rows[i].value);
+        if (posted.len != 0)
+            CU_FAIL(rows[i].why);
+        teardown(&f);
+    }
+}
+
+static void
+test_stream_rests(void)
+{
+    Fixture f;
+    FakePosted posted;
+
+    setup_posted(&f, &posted);
+    print(&f, 100);
+    rounds(&f, 1);
+    fake_out8(f.vm, PORT + 1, 0x02);
+    fake_out8(f.vm, PORT + 1, 0x00);
+    print(&f, 100);
+    rounds(&f, 1);
+    CU_ASSERT_EQUAL(posted.len, 0); /* switching is not for nothing */
+    rounds(&f, 200);
+    print(&f, 100);
+    rounds(&f, 1);
+    CU_ASSERT_EQUAL(posted.len, 1);
+    device_reset(f.dev, RESET_WARM);
+    CU_ASSERT_EQUAL(posted.len, 0);
+    teardown(&f);
+}
+
+static void
+test_stream_without_posting(void)
+{
+    Fixture f;
+    FakePosted posted;
+
+    setup_posted(&f, &posted);
+    posted.refuses = true;
+    print(&f, 100);
+    rounds(&f, 2);
+    CU_ASSERT_EQUAL(posted.len, 0);
+    CU_ASSERT_EQUAL(sent(&f), 100);
     teardown(&f);
 }
 
@@ -253,6 +372,11 @@ test_modem_delta(void)
 CU_MAIN("uart16550", {"registers_after_reset", test_reset_values},
         {"bytes_in_quick_succession_are_gathered_and_none_is_lost",
          test_gathering},
+        {"a_stream_of_polled_bytes_is_posted_and_its_end_fetched",
+         test_stream_is_posted},
+        {"what_a_byte_may_cause_ends_the_posting", test_stream_ends},
+        {"after_such_an_end_it_rests", test_stream_rests},
+        {"a_backend_that_cannot_post_is_as_good", test_stream_without_posting},
         {"dlab_shows_the_divisor", test_divisor},
         {"output_reaches_the_link", test_output},
         {"output_without_a_reader_is_bounded", test_output_is_bounded},

@@ -2,6 +2,7 @@
  * planes as the CPU sees them, and what they look like. */
 #include "tests/unit/cu-main.h"
 
+#include "tests/unit/fake-posted.h"
 #include "tests/unit/vga-fixture.h"
 
 #define A000 0xa0000u
@@ -442,6 +443,25 @@ test_registers_sweep(void)
     rig_free(r);
 }
 
+static void
+test_writes_are_posted(void)
+{
+    VgaRig *r = planar_rig();
+    FakePosted posted = {0};
+
+    io_space_set_backend(r->vm->env.mmio, &fake_posted_ops, &posted);
+    poke(r, 0, 0xff);
+    CU_ASSERT_EQUAL(posted.len, 0); /* who tries one out is no painter */
+    for (unsigned i = 0; i < 100; i++)
+        poke(r, i, 0xff);
+    CU_ASSERT_EQUAL(posted.addr, A000);
+    CU_ASSERT_EQUAL(posted.len, 0x10000);
+    unsigned before = posted.flushes;
+    rig_look(r);
+    CU_ASSERT_TRUE(posted.flushes > before);
+    rig_free(r);
+}
+
 CU_MAIN("vga-planar", {"map_mask_selects_planes", test_map_mask},
         {"set_reset_replaces_cpu_data", test_set_reset},
         {"data_is_rotated_then_combined_with_the_latch", test_rotate_and_logic},
@@ -451,6 +471,8 @@ CU_MAIN("vga-planar", {"map_mask_selects_planes", test_map_mask},
         {"write_mode_3_masks_by_data", test_write_mode_3},
         {"read_mode_1_compares_colours", test_color_compare},
         {"planar_window_is_trapped_and_can_be_off", test_window_trapped},
+        {"many_writes_are_posted_and_fetched_for_the_picture",
+         test_writes_are_posted},
         {"mode_12_draws_and_damages_only_the_write", test_mode_12_pixels},
         {"mode_12_scrolls_and_pans", test_mode_12_scroll_pan},
         {"mode_13_is_guest_memory", test_mode_13_is_memory},

@@ -21,7 +21,7 @@ typedef struct {
     Display *display;
     Device *vga;
     Viewer *viewer;
-    const Frame *frame; /* of the last vga_look() */
+    const Frame *frame; /* of the last rig_look() */
     Rect damage[16];
     unsigned n_damage;
 } VgaRig;

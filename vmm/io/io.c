@@ -31,7 +31,9 @@ struct IoRegion {
     bool mapped;
     guint64 base;
     int priority;
-    GArray *eventfds; /* IoEventfd; changed only while unpublished */
+    GArray *eventfds;    /* IoEventfd; changed only while unpublished */
+    guint64 posted_at;   /* offset of the writes that may be late */
+    unsigned posted_len; /* 0: none */
 };
 
 typedef struct {
@@ -208,9 +210,24 @@ backend_eventfd(IoSpace *space, guint64 base, const IoEventfd *e, bool add)
         e->has_match ? &e->match : NULL, e->fd, add);
 }
 
-static void
-region_eventfds(IoRegion *r, bool add)
+static int
+backend_posted(const IoRegion *r, bool on)
 {
+    const IoSpace *space = r->space;
+
+    if (space == NULL || space->backend_ops == NULL ||
+        space->backend_ops->set_posted == NULL)
+        return -ENOTSUP;
+    return space->backend_ops->set_posted(
+        space->backend, space->kind, r->base + r->posted_at, r->posted_len, on);
+}
+
+/* What the backend knows of a region's place. */
+static void
+region_fast_paths(IoRegion *r, bool add)
+{
+    if (r->posted_len > 0)
+        (void) backend_posted(r, add);
     for (guint i = 0; i < r->eventfds->len; i++)
         (void) backend_eventfd(r->space, r->base, /* a failed fast path only */
                                &g_array_index(r->eventfds, IoEventfd, i), add);
@@ -246,6 +263,36 @@ io_region_set_eventfd(IoRegion *r, guint64 offset, unsigned size,
     if (space != NULL)
         g_mutex_unlock(&space->lock);
     return ret;
+}
+
+int
+io_region_set_posted(IoRegion *r, guint64 offset, unsigned len, bool on)
+{
+    IoSpace *space = r->space;
+    int ret = 0;
+
+    if (space == NULL)
+        return -ENOTSUP;
+    if (len == 0 || offset >= r->len || len > r->len - offset)
+        return -EINVAL;
+    g_mutex_lock(&space->lock);
+    if (r->posted_len > 0 && r->mapped)
+        (void) backend_posted(r, false); /* goes away, or moves */
+    r->posted_at = offset;
+    r->posted_len = on ? len : 0;
+    if (on && r->mapped)
+        ret = backend_posted(r, true);
+    if (ret < 0)
+        r->posted_len = 0;
+    g_mutex_unlock(&space->lock);
+    return ret;
+}
+
+void
+io_space_flush(IoSpace *space)
+{
+    if (space->backend_ops != NULL && space->backend_ops->flush_posted != NULL)
+        space->backend_ops->flush_posted(space->backend);
 }
 
 /* Without a backend the dispatcher does what the kernel would have done. */
@@ -366,7 +413,7 @@ io_map(IoSpace *space, IoRegion *r, guint64 base, int priority)
     } else {
         bool moves = r->mapped;
         if (moves)
-            region_eventfds(r, false);
+            region_fast_paths(r, false);
         else
             g_ptr_array_add(space->regions, r);
         r->space = space;
@@ -377,7 +424,7 @@ io_map(IoSpace *space, IoRegion *r, guint64 base, int priority)
             space_publish(space);
         else
             space_publish_new(space);
-        region_eventfds(r, true);
+        region_fast_paths(r, true);
     }
     g_mutex_unlock(&space->lock);
     return ret;
@@ -388,7 +435,7 @@ io_unmap(IoSpace *space, IoRegion *r)
 {
     g_mutex_lock(&space->lock);
     if (r->mapped) {
-        region_eventfds(r, false);
+        region_fast_paths(r, false);
         r->mapped = false;
         g_ptr_array_remove(space->regions, r);
         space_publish(space);

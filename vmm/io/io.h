@@ -61,10 +61,27 @@ bool io_region_is_mapped(const IoRegion *region);
 int io_region_set_eventfd(IoRegion *region, guint64 offset, unsigned size,
                           const guint64 *match, int fd);
 
-/* What the CPU backend does with eventfds; NULL ops: dispatcher only. */
+/* Writes of the guest within len bytes from offset may arrive late: in their
+ * order, and before anything else that a CPU comes to the dispatcher for, but
+ * while the guest has nothing else to say only at io_space_flush(). For
+ * registers of which a write moves nothing that the guest could notice without
+ * such an access, interrupts included. One range for a region; it follows the
+ * region when that moves. 0; -ENOTSUP: without a CPU backend that can, nothing
+ * changes. Any thread. */
+int io_region_set_posted(IoRegion *region, guint64 offset, unsigned len,
+                         bool on);
+/* Carries out the writes that wait, of all devices. Any thread, no device's
+ * lock held: it takes them. */
+void io_space_flush(IoSpace *space);
+
+/* What the CPU backend does with eventfds and posted writes; NULL ops:
+ * dispatcher only. The last two may be NULL. */
 typedef struct {
     int (*set_eventfd)(void *backend, IoKind kind, guint64 addr, unsigned size,
                        const guint64 *match, int fd, bool add);
+    int (*set_posted)(void *backend, IoKind kind, guint64 addr, unsigned len,
+                      bool on);
+    void (*flush_posted)(void *backend);
 } IoBackendOps;
 void io_space_set_backend(IoSpace *space, const IoBackendOps *ops,
                           void *backend);

@@ -61,6 +61,15 @@ access_step(unsigned len)
     return len == 8 || len == 4 || len == 2 ? len : 1;
 }
 
+void
+kvm_write_bytes(IoSpace *space, guint64 addr, const guint8 *data, unsigned len)
+{
+    unsigned step = access_step(len);
+
+    for (unsigned i = 0; i < len; i += step)
+        io_write(space, addr + i, load_le(data + i, step), step);
+}
+
 static CpuExit
 exit_mmio(CpuBackend *b, KvmVcpu *v)
 {
@@ -68,15 +77,15 @@ exit_mmio(CpuBackend *b, KvmVcpu *v)
     unsigned step = access_step(run->mmio.len);
 
     count(&v->stats.mmio);
+    if (run->mmio.is_write) {
+        kvm_write_bytes(b->mmio, run->mmio.phys_addr, run->mmio.data,
+                        run->mmio.len);
+        return CPU_EXIT_CONTINUE;
+    }
     for (unsigned i = 0; i < run->mmio.len; i += step) {
-        guint8 *data = run->mmio.data + i;
-        Gpa addr = run->mmio.phys_addr + i;
-        if (run->mmio.is_write) {
-            io_write(b->mmio, addr, load_le(data, step), step);
-            continue;
-        }
-        guint64 le = GUINT64_TO_LE(io_read(b->mmio, addr, step));
-        memcpy(data, &le, step);
+        guint64 le =
+            GUINT64_TO_LE(io_read(b->mmio, run->mmio.phys_addr + i, step));
+        memcpy(run->mmio.data + i, &le, step);
     }
     return CPU_EXIT_CONTINUE;
 }
@@ -240,6 +249,7 @@ kvm_handle_exit(CpuBackend *b, unsigned index)
         reason < G_N_ELEMENTS(handlers) ? handlers[reason] : NULL;
 
     count(&v->stats.exits);
+    kvm_flush_posted(b); /* they came before */
     return handler != NULL ? handler(b, v) : exit_unknown(b, v);
 }
 
@@ -248,6 +258,7 @@ kvm_handle_errno(CpuBackend *b, unsigned index, int err)
 {
     KvmVcpu *v = &b->vcpus[index];
 
+    kvm_flush_posted(b); /* who stops the guest wants to see all that it did */
     if (err == EINTR) {
         count(&v->stats.signals);
         __atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_RELEASE);

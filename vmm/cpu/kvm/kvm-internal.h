@@ -70,6 +70,10 @@ struct CpuBackend {
     struct kvm_pit_state2 pristine_pit;
     struct kvm_clock_data clock; /* kvmclock while stopped */
 
+    GMutex posted_lock; /* L0 guards the order in which devices get what is in
+                           posted; held around their handlers */
+    struct kvm_coalesced_mmio_ring *posted; /* NULL: none was asked for */
+
     GMutex route_lock; /* L2 guards routes and the routing ioctl */
     struct {
         bool used;
@@ -109,6 +113,15 @@ bool kvm_set_entry(CpuBackend *b, const CpuEntry *entry, GError **error);
 /* kvm-exit.c: what KVM_RUN returned for, on the vCPU's thread. */
 CpuExit kvm_handle_exit(CpuBackend *b, unsigned index);
 CpuExit kvm_handle_errno(CpuBackend *b, unsigned index, int err);
+
+/* What a guest wrote, of any length; no device's lock held. */
+void kvm_write_bytes(IoSpace *space, guint64 addr, const guint8 *data,
+                     unsigned len);
+
+/* kvm-posted.c: see IoBackendOps. */
+int kvm_set_posted(void *backend, IoKind kind, guint64 addr, unsigned len,
+                   bool on);
+void kvm_flush_posted(void *backend);
 
 /* kvm-limit.c: vCPU's own thread. run: KVM_RUN as ioctl() returns it. */
 bool kvm_limit(CpuBackend *b, unsigned index, gint64 ns);

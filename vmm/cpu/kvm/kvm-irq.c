@@ -233,4 +233,6 @@ set_eventfd(void *backend, IoKind kind, guint64 addr, unsigned size,
 
 const IoBackendOps kvm_io_ops = {
     .set_eventfd = set_eventfd,
+    .set_posted = kvm_set_posted,
+    .flush_posted = kvm_flush_posted,
 };

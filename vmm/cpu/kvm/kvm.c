@@ -241,6 +241,7 @@ kvm_close(CpuBackend *b)
     sys_close(&b->vm_fd);
     sys_close(&b->kvm_fd);
     g_mutex_clear(&b->route_lock);
+    g_mutex_clear(&b->posted_lock);
     g_free(b->model_name);
     g_free(b->hv_vendor);
     g_free(b);
@@ -262,6 +263,7 @@ kvm_open(const CpuConfig *config, IoSpace *ports, IoSpace *mmio, GError **error)
     b->ports = ports;
     b->mmio = mmio;
     g_mutex_init(&b->route_lock);
+    g_mutex_init(&b->posted_lock);
     install_kick_handler();
     if (open_kvm(b, error) && set_addresses(b, error) &&
         kvm_create_irqchip(b, error) && create_vcpus(b, error) &&
@@ -328,6 +330,7 @@ vcpu_settle(CpuBackend *b, unsigned index)
     /* KVM finishes the pending port or MMIO access on entry, then leaves */
     __atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
     (void) ioctl(v->fd, KVM_RUN, 0); /* always EINTR */
+    kvm_flush_posted(b);
     __atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_RELEASE);
 }
 
