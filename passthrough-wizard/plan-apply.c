@@ -129,7 +129,8 @@ undo_step(HostHand *hand, const Plan *plan, guint i, StepState state,
             !gone && (strcmp(now, step->after) == 0 || state != STEP_DONE);
         bool whole = strcmp(now, step->before) == 0 &&
                      (state == STEP_DONE || !step_is_lasting(step));
-        if (whole || !ours) /* a file's half may lie beside it */
+        /* a file's half may lie beside it */
+        if (whole || !ours || step_stays(hand, step))
             return scribe->record(scribe->ctx, i, STEP_UNDONE, error);
     }
     if (!scribe->record(scribe->ctx, i, STEP_UNDOING, error))
@@ -187,7 +188,8 @@ verify(HostHand *hand, const Plan *plan, const StepState *states,
         g_autoptr(GError) e = NULL;
         if (had_effect(step, states[i], restarted) && is_first(plan, i) &&
             !step_is_action(step) && !step_is_share(step) &&
-            !is_gone(hand, step) && !is_now(hand, step, step->before, &e))
+            !is_gone(hand, step) && !step_stays(hand, step) &&
+            !is_now(hand, step, step->before, &e))
             add_reason(reasons, e);
     }
 }

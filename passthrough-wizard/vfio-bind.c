@@ -7,6 +7,7 @@
 
 #include "passthrough-wizard/access.h"
 #include "passthrough-wizard/console.h"
+#include "passthrough-wizard/report.h"
 #include "passthrough-wizard/verdict.h"
 
 #define VFIO "vfio-pci"
@@ -166,6 +167,27 @@ may_go(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
         return false;
     }
     return true;
+}
+
+/* Without an IOMMU it is in no group, and vfio-pci would be all that it gets. */
+static bool
+has_iommu(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
+          GError **error)
+{
+    g_auto(ReportIommuFinding) f = {0};
+
+    if (fn->group >= 0 || options->after_restart)
+        return true;
+    report_iommu(host, &f);
+    g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
+                "%s cannot go now. No IOMMU: %s.%s%s%s", fn->bdf,
+                f.finding != NULL ? f.finding : "the function is in no group",
+                f.remedy != NULL ? " " : "", f.remedy != NULL ? f.remedy : "",
+                f.state == REPORT_IOMMU_ARGUMENT
+                    ? " `carrel passthrough apply --when=boot` puts it into a "
+                      "boot entry on trial, with the devices."
+                    : "");
+    return false;
 }
 
 /* No step ends a desktop of this one, and who draws may be another user's and
@@ -334,7 +356,8 @@ vfio_bind_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
         return NULL;
     for (guint i = 0; i < set->len; i++) {
         const HostPciFn *fn = g_ptr_array_index(set, i);
-        if (!may_go(host, fn, options, ends_desktop, error))
+        if (!may_go(host, fn, options, ends_desktop, error) ||
+            !has_iommu(host, fn, options, error))
             return NULL;
         nvidia = nvidia || g_strcmp0(fn->driver, "nvidia") == 0;
         console = console || (host_pci_fn_is_display(fn) &&

@@ -479,6 +479,8 @@ make_tree(FakeSysfs *fake)
     make_sriov(fake, "0000:03:00.0", "7\n");
     fake_sysfs_put(fake, "/sys/devices/pci0000:00/0000:03:00.0/net/eth0/flags",
                    "0x1002\n");
+    make_link(fake, "/sys/class/net/eth0",
+              "../../devices/pci0000:00/0000:03:00.0/net/eth0");
     fake_sysfs_put(
         fake, "/sys/devices/pci0000:00/0000:02:00.0/nvme/nvme0/cntlid", "0\n");
 }
