@@ -193,6 +193,15 @@ step_write_driver(HostHand *hand, const Step *step, const char *value,
     g_autofree char *bind =
         g_strdup_printf("/sys/bus/pci/drivers/%s/bind", value);
     err = hand->ops->write(hand, bind, step->target);
+    if (err == -ENOENT && step_is_module(value)) { /* it went with its module */
+        const char *load[] = {"modprobe", value, NULL};
+        if (!hand->ops->run(hand, load, error))
+            return false;
+        g_autofree char *then = step_read_driver(hand, step, error);
+        if (then == NULL || strcmp(then, value) == 0)
+            return then != NULL; /* a new driver takes what it knows */
+        err = hand->ops->write(hand, bind, step->target);
+    }
     return err == 0 || step_fail(error, err, "bind", step->target);
 }
 

@@ -33,6 +33,7 @@ bool step_is_bdf(const char *text);
 bool step_is_vf(const char *text);
 bool step_vf_split(const char *text, char ret_bdf[HOST_BDF_SIZE],
                    unsigned *ret_vf);
+bool step_is_module(const char *text);    /* one of those that steps may load */
 bool step_is_page_size(const char *text); /* "2048kB" */
 bool step_is_number(const char *text, guint64 max);
 /* Names of drivers, modules and interfaces: a short word of [A-Za-z0-9_.-]. */

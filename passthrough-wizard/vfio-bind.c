@@ -217,16 +217,46 @@ is_loaded(const HostHand *hand, const char *module)
     return host_root_exists(hand->root, path);
 }
 
-/* Its modules hold the card until they are gone; the order is theirs. */
-static void
-unload_nvidia(Plan *plan, const HostHand *hand)
-{
-    static const char *const modules[] = {"nvidia_drm", "nvidia_modeset",
-                                          "nvidia_uvm"};
+static const char *const nvidia_modules[] = {"nvidia_drm", "nvidia_modeset",
+                                             "nvidia_uvm"};
 
-    for (gsize i = 0; i < G_N_ELEMENTS(modules); i++)
-        if (is_loaded(hand, modules[i]))
-            plan_add(plan, "module", modules[i], "loaded", "");
+/* Another card of the host that the same modules drive; NULL: none. */
+static const HostPciFn *
+nvidia_of_host(const HostPci *host, const GPtrArray *set)
+{
+    for (guint i = 0; i < host->functions->len; i++) {
+        const HostPciFn *fn = g_ptr_array_index(host->functions, i);
+        if (g_strcmp0(fn->driver, "nvidia") == 0 &&
+            !g_ptr_array_find((GPtrArray *) set, fn, NULL))
+            return fn;
+    }
+    return NULL;
+}
+
+/* Its modules hold the card until they are gone; the order is theirs. */
+static bool
+unload_nvidia(Plan *plan, const HostHand *hand, const HostPci *host,
+              const GPtrArray *set, const BindOptions *options, GError **error)
+{
+    const HostPciFn *other = nvidia_of_host(host, set);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(nvidia_modules); i++) {
+        if (!is_loaded(hand, nvidia_modules[i]))
+            continue;
+        if (other == NULL) {
+            plan_add(plan, "module", nvidia_modules[i], "loaded", "");
+        } else if (!options->consent && !options->after_restart) {
+            g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
+                        "the driver nvidia cannot let the card go now: its "
+                        "module %s serves %s of this host as well. `carrel "
+                        "passthrough apply --when=boot` binds the card before "
+                        "nvidia sees it; --consent tries it now, and may hang "
+                        "the driver.",
+                        nvidia_modules[i], other->bdf);
+            return false;
+        }
+    }
+    return true;
 }
 
 static void
@@ -369,8 +399,8 @@ vfio_bind_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
     if (console)
         console_add_hand_over(plan, hand);
     add_modules(plan, hand, host, options);
-    if (nvidia)
-        unload_nvidia(plan, hand);
+    if (nvidia && !unload_nvidia(plan, hand, host, set, options, error))
+        return NULL;
     for (guint i = 0; i < set->len; i++)
         add_function(plan, g_ptr_array_index(set, i));
     if (!add_owners(plan, hand, set, options, error) ||

@@ -2,6 +2,7 @@
  * devices: huge pages of the host, and the size of a BAR. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "passthrough-wizard/huge-pages.h"
 #include "passthrough-wizard/rebar.h"
@@ -314,6 +315,58 @@ without_an_iommu_nothing_is_bound_now(void)
     CU_ASSERT_PTR_NOT_NULL(plan);
 }
 
+static Plan *
+bind_card(FakeSysfs *fake, bool consent, GError **error)
+{
+    const char *bdfs[] = {"01:00.0", NULL};
+    const BindOptions options = {.consent = consent};
+    g_autoptr(HostPci) host = host_pci_read(fake->root, NULL);
+
+    return vfio_bind_plan(&fake->hand, host, bdfs, &options, error);
+}
+
+/* modprobe -r of one takes along those that only it needed, and the driver. */
+static void
+nvidias_modules_go_and_come_back(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autoptr(GError) error = NULL;
+
+    fake_sysfs_add_nvidia(fake);
+    g_autofree char *before = fake_sysfs_snapshot(fake);
+    g_autoptr(Plan) plan = bind_card(fake, true, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    CU_ASSERT_TRUE(apply(fake, plan, &error));
+    g_autofree char *driver = fake_sysfs_get(fake, CARD "driver");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(driver);
+    CU_ASSERT_PTR_NOT_NULL(strstr(driver, "vfio-pci"));
+    g_autofree char *module = fake_sysfs_get(fake, "/sys/module/nvidia/refcnt");
+    CU_ASSERT_PTR_NULL(module);
+    CU_ASSERT_TRUE(undo(fake, plan, &error));
+    g_autofree char *after = fake_sysfs_snapshot(fake);
+    CU_ASSERT_STRING_EQUAL(after, before);
+}
+
+static void
+nvidias_modules_stay_for_the_hosts_own_card(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autofree char *other = g_build_filename(
+        fake->dir, "sys/devices/pci0000:00/0000:02:00.0/driver", NULL);
+    g_autoptr(GError) error = NULL;
+
+    fake_sysfs_add_nvidia(fake);
+    CU_ASSERT_EQUAL_FATAL(remove(other), 0);
+    CU_ASSERT_EQUAL_FATAL(symlink("../../../bus/pci/drivers/nvidia", other), 0);
+    CU_ASSERT_PTR_NULL(bind_card(fake, false, &error));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(error);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "serves 0000:02:00.0"));
+    g_autoptr(Plan) plan = bind_card(fake, true, NULL); /* on its own risk */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    for (guint i = 0; i < plan->steps->len; i++)
+        CU_ASSERT_STRING_NOT_EQUAL(plan_step(plan, i)->target, "nvidia_drm");
+}
+
 #define CASE(fn)                                                               \
     {                                                                          \
 #fn, fn                                                                \
@@ -329,4 +382,6 @@ CU_MAIN("passthrough-held", CASE(pages_come_and_go),
         CASE(the_size_that_it_has_needs_no_step),
         CASE(a_size_that_no_bar_has_is_refused),
         CASE(what_another_machine_uses_stays),
-        CASE(without_an_iommu_nothing_is_bound_now))
+        CASE(without_an_iommu_nothing_is_bound_now),
+        CASE(nvidias_modules_go_and_come_back),
+        CASE(nvidias_modules_stay_for_the_hosts_own_card))
