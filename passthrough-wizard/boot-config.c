@@ -320,7 +320,7 @@ add_lasting(Plan *plan, HostHand *hand, const HostPci *host,
 {
     BindOptions lasting = *options;
 
-    lasting.udev_rule = true;
+    lasting.udev_rule = lasting.after_restart = true;
     lasting.huge_pages = 0;
     g_autoptr(Plan) bind = vfio_bind_plan(hand, host, bdfs, &lasting, error);
     for (guint i = 0; bind != NULL && i < bind->steps->len; i++) {

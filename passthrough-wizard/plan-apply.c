@@ -29,6 +29,27 @@ is_now(HostHand *hand, const Step *step, const char *value, GError **error)
     return false;
 }
 
+/* modprobe -r takes along the modules that only that one needed, and a driver's
+ * devices lose it then: what an earlier step of the plan unloaded may have
+ * done this one's work. Undone it is like one that was done by itself. */
+static bool
+went_along(HostHand *hand, const Plan *plan, guint i)
+{
+    const Step *step = plan_step(plan, i);
+    bool unloaded = false;
+
+    for (guint k = 0; k < i; k++) {
+        const Step *other = plan_step(plan, k);
+        unloaded |= strcmp(other->kind, "module") == 0 && *other->after == '\0';
+    }
+    if (!unloaded || *step->after != '\0' ||
+        (strcmp(step->kind, "module") != 0 &&
+         strcmp(step->kind, "driver") != 0))
+        return false;
+    g_autofree char *now = step_read(hand, step, NULL);
+    return now != NULL && *now == '\0';
+}
+
 /* *state becomes BEGUN when there may be an effect: what was refused before
  * that is not ours to take back. */
 static bool
@@ -39,13 +60,15 @@ do_step(HostHand *hand, const Plan *plan, guint i, const PlanScribe *scribe,
 
     if (!step_check(step, error))
         return false;
-    if (!step_is_action(step) && !is_now(hand, step, step->before, error))
+    bool went = went_along(hand, plan, i);
+    if (!went && !step_is_action(step) &&
+        !is_now(hand, step, step->before, error))
         return false;
     if (!scribe->record(scribe->ctx, i, STEP_BEGUN, error))
         return false;
     *state = STEP_BEGUN;
     tell(scribe, i, step, STEP_BEGUN);
-    if (!step_write(hand, step, step->after, error))
+    if (!went && !step_write(hand, step, step->after, error))
         return false;
     if (!step_is_action(step) && !is_now(hand, step, step->after, error))
         return false;
@@ -129,7 +152,8 @@ undo_step(HostHand *hand, const Plan *plan, guint i, StepState state,
             !gone && (strcmp(now, step->after) == 0 || state != STEP_DONE);
         bool whole = strcmp(now, step->before) == 0 &&
                      (state == STEP_DONE || !step_is_lasting(step));
-        if (whole || !ours) /* a file's half may lie beside it */
+        /* a file's half may lie beside it */
+        if (whole || !ours || step_stays(hand, step))
             return scribe->record(scribe->ctx, i, STEP_UNDONE, error);
     }
     if (!scribe->record(scribe->ctx, i, STEP_UNDOING, error))
@@ -187,7 +211,8 @@ verify(HostHand *hand, const Plan *plan, const StepState *states,
         g_autoptr(GError) e = NULL;
         if (had_effect(step, states[i], restarted) && is_first(plan, i) &&
             !step_is_action(step) && !step_is_share(step) &&
-            !is_gone(hand, step) && !is_now(hand, step, step->before, &e))
+            !is_gone(hand, step) && !step_stays(hand, step) &&
+            !is_now(hand, step, step->before, &e))
             add_reason(reasons, e);
     }
 }

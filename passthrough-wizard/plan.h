@@ -66,6 +66,9 @@ bool step_is_root_read(const Step *step);
 /* What it is about may be gone by itself ("" then), as a USB device that is
  * pulled: there is nothing to take back. */
 bool step_is_fleeting(const Step *step);
+/* Others use by now what it brought, another machine the module that a first one
+ * had loaded: undone it stays, and counts as taken back. */
+bool step_stays(HostHand *hand, const Step *step);
 /* The value now. NULL: unreadable. g_free. */
 char *step_read(HostHand *hand, const Step *step, GError **error);
 /* Makes the value be so. */

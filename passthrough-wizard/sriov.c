@@ -141,17 +141,21 @@ add_count(Plan *plan, const HostPciFn *fn, unsigned n, bool host_drivers)
 /* The driver of the physical function has to be there first: "bind". */
 static bool
 add_rule(Plan *plan, const HostHand *hand, const HostPciFn *fn, unsigned n,
-         GError **error)
+         bool host_drivers, GError **error)
 {
     g_autofree char *name = g_strdelimit(g_strdup(fn->bdf), ":", '-');
     g_autofree char *path =
         g_strdup_printf("/etc/udev/rules.d/70-carrel-vf-%s.rules", name);
+    /* as add_count() does: udev assigns one after the other */
+    bool quiet = !host_drivers && fn->vf_autoprobe;
     g_autofree char *text = g_strdup_printf(
         "# Carrel: %u virtual functions of %s, as soon as its driver is "
         "there.\n"
         "ACTION==\"bind\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
-        "ATTR{sriov_numvfs}=\"%u\"\n",
-        n, fn->bdf, fn->bdf, n);
+        "%sATTR{sriov_numvfs}=\"%u\"%s\n",
+        n, fn->bdf, fn->bdf,
+        quiet ? "ATTR{sriov_drivers_autoprobe}=\"0\", " : "", n,
+        quiet ? ", ATTR{sriov_drivers_autoprobe}=\"1\"" : "");
 
     return plan_add_file(plan, hand, path, 0644, text, error);
 }
@@ -194,8 +198,13 @@ sriov_count_plan(HostHand *hand, const HostPci *host, const char *bdf,
         add_online(plan, fn, n);
     }
     if (n == 0 ? !drop_rules(plan, hand, fn, error)
-               : options->persist && !add_rule(plan, hand, fn, n, error))
+               : options->persist &&
+                     !add_rule(plan, hand, fn, n, options->host_drivers, error))
         return NULL;
+    if (n > 0 && options->persist && host_pci_fn_is_nvme(fn))
+        plan_note(plan, "after a restart the functions are there, and offline: "
+                        "the rule cannot bring them online. Say `carrel "
+                        "passthrough vf create` again then");
     if (n > 0 && host_pci_fn_is_network(fn) && fn->num_vfs != n)
         plan_note(plan, "the card's own link goes down for a moment");
     return g_steal_pointer(&plan);
@@ -327,7 +336,59 @@ add_setting(Plan *plan, HostHand *hand, const char *target, const char *setting,
     return true;
 }
 
-/* udev runs ip(8) when the function appears; words of it are like ours. */
+/* A setting in the words of ip(8), most of which are ours. g_free. */
+static char *
+ip_words(const char *setting)
+{
+    g_autofree char *lower = g_ascii_strdown(setting, -1);
+    g_auto(GStrv) pair = g_strsplit(lower, "=", 2);
+    g_auto(GStrv) parts = g_strsplit_set(pair[1], ".-", 2);
+    bool two = parts[0] != NULL && parts[1] != NULL;
+
+    if (strcmp(pair[0], "vlan") == 0)
+        return g_strdup_printf("vlan %s%s%s", parts[0], two ? " qos " : "",
+                               two ? parts[1] : "");
+    if (strcmp(pair[0], "rate") == 0)
+        return g_strdup_printf("%s%s max_tx_rate %s", two ? "min_tx_rate " : "",
+                               two ? parts[0] : "", two ? parts[1] : parts[0]);
+    if (strcmp(pair[0], "link") == 0)
+        return g_strdup_printf("state %s", strcmp(pair[1], "on") == 0 ? "enable"
+                                           : strcmp(pair[1], "off") == 0
+                                               ? "disable"
+                                               : "auto");
+    return g_strdup_printf("%s %s", pair[0], pair[1]);
+}
+
+/* Of two texts that begin with words of ip(8). */
+static bool
+sets_the_same(const char *a, const char *b)
+{
+    gsize n = strcspn(a, " \"");
+
+    if (strstr(a, "_tx_rate") != NULL || strstr(b, "_tx_rate") != NULL)
+        return strstr(a, "_tx_rate") != NULL && strstr(b, "_tx_rate") != NULL;
+    return n == strcspn(b, " \"") && strncmp(a, b, n) == 0;
+}
+
+/* What an earlier rule sets and this one does not. */
+static void
+keep_lines(GString *text, const char *old, const char *intro,
+           const char *const *settings)
+{
+    g_auto(GStrv) lines = g_strsplit(old, "\n", -1);
+
+    for (gsize k = 0; lines[k] != NULL; k++) {
+        bool kept = g_str_has_prefix(lines[k], intro);
+        for (gsize i = 0; kept && settings[i] != NULL; i++) {
+            g_autofree char *words = ip_words(settings[i]);
+            kept = !sets_the_same(lines[k] + strlen(intro), words);
+        }
+        if (kept)
+            g_string_append_printf(text, "%s\n", lines[k]);
+    }
+}
+
+/* udev runs ip(8) when the function appears. */
 static bool
 add_set_rule(Plan *plan, const HostHand *hand, const HostPciFn *fn, unsigned vf,
              const char *const *settings, GError **error)
@@ -344,33 +405,19 @@ add_set_rule(Plan *plan, const HostHand *hand, const HostPciFn *fn, unsigned vf,
                     fn->bdf);
         return false;
     }
+    g_autofree char *old = host_hand_file(hand, path, error);
+    if (old == NULL)
+        return false;
+    g_autofree char *intro =
+        g_strdup_printf("ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
+                        "RUN+=\"/usr/sbin/ip link set dev %s vf %u ",
+                        fn->vfs[vf], fn->netdevs[0], vf);
     g_string_append_printf(text, "# Carrel: virtual function %u of %s.\n", vf,
                            fn->bdf);
+    keep_lines(text, old, intro, settings);
     for (gsize i = 0; settings[i] != NULL; i++) {
-        g_autofree char *lower = g_ascii_strdown(settings[i], -1);
-        g_auto(GStrv) pair = g_strsplit(lower, "=", 2);
-        g_auto(GStrv) parts = g_strsplit_set(pair[1], ".-", 2);
-        bool two = parts[0] != NULL && parts[1] != NULL;
-        g_string_append_printf(
-            text,
-            "ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
-            "RUN+=\"/usr/sbin/ip link set dev %s vf %u ",
-            fn->vfs[vf], fn->netdevs[0], vf);
-        if (strcmp(pair[0], "vlan") == 0)
-            g_string_append_printf(text, "vlan %s%s%s", parts[0],
-                                   two ? " qos " : "", two ? parts[1] : "");
-        else if (strcmp(pair[0], "rate") == 0)
-            g_string_append_printf(
-                text, "%s%s max_tx_rate %s", two ? "min_tx_rate " : "",
-                two ? parts[0] : "", two ? parts[1] : parts[0]);
-        else if (strcmp(pair[0], "link") == 0)
-            g_string_append_printf(text, "state %s",
-                                   strcmp(pair[1], "on") == 0    ? "enable"
-                                   : strcmp(pair[1], "off") == 0 ? "disable"
-                                                                 : "auto");
-        else
-            g_string_append_printf(text, "%s %s", pair[0], pair[1]);
-        g_string_append(text, "\"\n");
+        g_autofree char *words = ip_words(settings[i]);
+        g_string_append_printf(text, "%s%s\"\n", intro, words);
     }
     return plan_add_file(plan, hand, path, 0644, text->str, error);
 }

@@ -100,6 +100,23 @@ step_write_module(HostHand *hand, const Step *step, const char *value,
     return hand->ops->run(hand, *value != '\0' ? load : unload, error);
 }
 
+/* Without its driver a device is nobody's, and one that is bound and not open
+ * shows in no count of users. */
+bool
+step_module_stays(HostHand *hand, const Step *step)
+{
+    g_autofree char *name = g_strdelimit(g_strdup(step->target), "-", '_');
+    g_auto(GStrv) bound =
+        host_root_names(hand->root, "/sys/bus/pci/drivers/%s", step->target);
+
+    if (*step->before != '\0')
+        return false;
+    for (gsize i = 0; bound != NULL && bound[i] != NULL; i++)
+        if (step_is_bdf(bound[i]))
+            return true;
+    return host_root_int(hand->root, 0, "/sys/module/%s/refcnt", name) > 0;
+}
+
 /* ---- drivers ---- */
 
 static bool
@@ -176,6 +193,15 @@ step_write_driver(HostHand *hand, const Step *step, const char *value,
     g_autofree char *bind =
         g_strdup_printf("/sys/bus/pci/drivers/%s/bind", value);
     err = hand->ops->write(hand, bind, step->target);
+    if (err == -ENOENT && step_is_module(value)) { /* it went with its module */
+        const char *load[] = {"modprobe", value, NULL};
+        if (!hand->ops->run(hand, load, error))
+            return false;
+        g_autofree char *then = step_read_driver(hand, step, error);
+        if (then == NULL || strcmp(then, value) == 0)
+            return then != NULL; /* a new driver takes what it knows */
+        err = hand->ops->write(hand, bind, step->target);
+    }
     return err == 0 || step_fail(error, err, "bind", step->target);
 }
 

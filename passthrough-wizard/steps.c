@@ -60,8 +60,8 @@ step_is_vf(const char *text)
     return step_vf_split(text, bdf, &vf);
 }
 
-static bool
-is_module(const char *text)
+bool
+step_is_module(const char *text)
 {
     static const char *const modules[] = {
         "vfio-pci",   "vfio_iommu_type1", "nvidia_drm", "nvidia_modeset",
@@ -263,7 +263,7 @@ say_vf(const Step *s, const char *from, const char *to)
 /* clang-format off */
 static const StepKind kinds[] = {
     /* until the host restarts */
-    { "module",            false, false, is_module,        loaded_or_not,   step_read_module,   step_write_module,   say_module },
+    { "module",            false, false, step_is_module,   loaded_or_not,   step_read_module,   step_write_module,   say_module, .stays = step_module_stays },
     { "driver-override",   false, false, step_is_bdf,      word_or_none,    step_read_override, step_write_override, say_override },
     { "driver",            false, false, step_is_bdf,      word_or_none,    step_read_driver,   step_write_driver,   say_driver },
     { "vf-count",          false, false, step_is_bdf,      up_to_65535,     step_read_sysfs,    step_write_sysfs,    say_sysfs },
@@ -365,6 +365,13 @@ step_is_fleeting(const Step *step)
 {
     const StepKind *kind = step_kind(step->kind);
     return kind != NULL && kind->fleeting;
+}
+
+bool
+step_stays(HostHand *hand, const Step *step)
+{
+    const StepKind *kind = step_kind(step->kind);
+    return kind != NULL && kind->stays != NULL && kind->stays(hand, step);
 }
 
 char *

@@ -20,6 +20,9 @@ typedef struct StepKind {
     bool root_reads;   /* nobody else is told the value */
     bool fleeting;     /* what it is about may go by itself, and is then as
                           good as taken back; its value is "" */
+    /* Others use by now what the step brought: it stays, which is as good as
+     * taken back. NULL: never. */
+    bool (*stays)(HostHand *hand, const Step *step);
 } StepKind;
 
 const StepKind *step_kind(const char *name); /* NULL: none */
@@ -30,6 +33,7 @@ bool step_is_bdf(const char *text);
 bool step_is_vf(const char *text);
 bool step_vf_split(const char *text, char ret_bdf[HOST_BDF_SIZE],
                    unsigned *ret_vf);
+bool step_is_module(const char *text);    /* one of those that steps may load */
 bool step_is_page_size(const char *text); /* "2048kB" */
 bool step_is_number(const char *text, guint64 max);
 /* Names of drivers, modules and interfaces: a short word of [A-Za-z0-9_.-]. */
@@ -47,6 +51,7 @@ bool step_vfs_not_in_use(HostHand *hand, const char *bdf, GError **error);
 char *step_read_module(HostHand *hand, const Step *step, GError **error);
 bool step_write_module(HostHand *hand, const Step *step, const char *value,
                        GError **error);
+bool step_module_stays(HostHand *hand, const Step *step);
 char *step_read_override(HostHand *hand, const Step *step, GError **error);
 bool step_write_override(HostHand *hand, const Step *step, const char *value,
                          GError **error);

@@ -7,6 +7,7 @@
 
 #include "passthrough-wizard/access.h"
 #include "passthrough-wizard/console.h"
+#include "passthrough-wizard/report.h"
 #include "passthrough-wizard/verdict.h"
 
 #define VFIO "vfio-pci"
@@ -168,6 +169,27 @@ may_go(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
     return true;
 }
 
+/* Without an IOMMU it is in no group, and vfio-pci would be all that it gets. */
+static bool
+has_iommu(const HostPci *host, const HostPciFn *fn, const BindOptions *options,
+          GError **error)
+{
+    g_auto(ReportIommuFinding) f = {0};
+
+    if (fn->group >= 0 || options->after_restart)
+        return true;
+    report_iommu(host, &f);
+    g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
+                "%s cannot go now. No IOMMU: %s.%s%s%s", fn->bdf,
+                f.finding != NULL ? f.finding : "the function is in no group",
+                f.remedy != NULL ? " " : "", f.remedy != NULL ? f.remedy : "",
+                f.state == REPORT_IOMMU_ARGUMENT
+                    ? " `carrel passthrough apply --when=boot` puts it into a "
+                      "boot entry on trial, with the devices."
+                    : "");
+    return false;
+}
+
 /* No step ends a desktop of this one, and who draws may be another user's and
  * not be seen. */
 static bool
@@ -195,16 +217,46 @@ is_loaded(const HostHand *hand, const char *module)
     return host_root_exists(hand->root, path);
 }
 
-/* Its modules hold the card until they are gone; the order is theirs. */
-static void
-unload_nvidia(Plan *plan, const HostHand *hand)
-{
-    static const char *const modules[] = {"nvidia_drm", "nvidia_modeset",
-                                          "nvidia_uvm"};
+static const char *const nvidia_modules[] = {"nvidia_drm", "nvidia_modeset",
+                                             "nvidia_uvm"};
 
-    for (gsize i = 0; i < G_N_ELEMENTS(modules); i++)
-        if (is_loaded(hand, modules[i]))
-            plan_add(plan, "module", modules[i], "loaded", "");
+/* Another card of the host that the same modules drive; NULL: none. */
+static const HostPciFn *
+nvidia_of_host(const HostPci *host, const GPtrArray *set)
+{
+    for (guint i = 0; i < host->functions->len; i++) {
+        const HostPciFn *fn = g_ptr_array_index(host->functions, i);
+        if (g_strcmp0(fn->driver, "nvidia") == 0 &&
+            !g_ptr_array_find((GPtrArray *) set, fn, NULL))
+            return fn;
+    }
+    return NULL;
+}
+
+/* Its modules hold the card until they are gone; the order is theirs. */
+static bool
+unload_nvidia(Plan *plan, const HostHand *hand, const HostPci *host,
+              const GPtrArray *set, const BindOptions *options, GError **error)
+{
+    const HostPciFn *other = nvidia_of_host(host, set);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(nvidia_modules); i++) {
+        if (!is_loaded(hand, nvidia_modules[i]))
+            continue;
+        if (other == NULL) {
+            plan_add(plan, "module", nvidia_modules[i], "loaded", "");
+        } else if (!options->consent && !options->after_restart) {
+            g_set_error(error, CARREL_PLAN_ERROR, CARREL_PLAN_ERROR_REFUSED,
+                        "the driver nvidia cannot let the card go now: its "
+                        "module %s serves %s of this host as well. `carrel "
+                        "passthrough apply --when=boot` binds the card before "
+                        "nvidia sees it; --consent tries it now, and may hang "
+                        "the driver.",
+                        nvidia_modules[i], other->bdf);
+            return false;
+        }
+    }
+    return true;
 }
 
 static void
@@ -334,7 +386,8 @@ vfio_bind_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
         return NULL;
     for (guint i = 0; i < set->len; i++) {
         const HostPciFn *fn = g_ptr_array_index(set, i);
-        if (!may_go(host, fn, options, ends_desktop, error))
+        if (!may_go(host, fn, options, ends_desktop, error) ||
+            !has_iommu(host, fn, options, error))
             return NULL;
         nvidia = nvidia || g_strcmp0(fn->driver, "nvidia") == 0;
         console = console || (host_pci_fn_is_display(fn) &&
@@ -346,8 +399,8 @@ vfio_bind_plan(HostHand *hand, const HostPci *host, const char *const *bdfs,
     if (console)
         console_add_hand_over(plan, hand);
     add_modules(plan, hand, host, options);
-    if (nvidia)
-        unload_nvidia(plan, hand);
+    if (nvidia && !unload_nvidia(plan, hand, host, set, options, error))
+        return NULL;
     for (guint i = 0; i < set->len; i++)
         add_function(plan, g_ptr_array_index(set, i));
     if (!add_owners(plan, hand, set, options, error) ||

@@ -13,6 +13,7 @@ typedef struct {
     bool unsafe_interrupts; /* consent, without interrupt remapping */
     bool consent;           /* to what the host needs itself */
     bool console;           /* the host's console goes along with its card */
+    bool after_restart;     /* with what a boot entry will change */
 } BindOptions;
 
 /* All functions of the cards and groups of bdfs (NULL-terminated; each form

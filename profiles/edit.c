@@ -130,11 +130,9 @@ set_unknown(GError **error, const char *full, const char *section,
     if (near != NULL && strcmp(near, full) != 0)
         g_set_error(error, CARREL_PROFILE_ERROR, CARREL_PROFILE_ERROR_KEY,
                     "there is no setting '%s'; did you mean %s?", full, near);
-    else
+    else /* the verb's hint says where all of them are */
         g_set_error(error, CARREL_PROFILE_ERROR, CARREL_PROFILE_ERROR_KEY,
-                    "there is no setting '%s'; 'carrel help settings' lists "
-                    "all",
-                    full);
+                    "there is no setting '%s'", full);
 }
 
 bool

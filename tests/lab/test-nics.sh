@@ -69,6 +69,9 @@ asks() {
         check "$3" "$carrel" expect net "$2" --serial --timeout "${4:-90}"
 }
 
+# until_true CONDITION - a command line for the guest's shell: drivers take their time.
+until_true() { echo "for i in \$(seq 60); do $1 && break; sleep 1; done;"; }
+
 [ "$model" = ne2000 ] || asks root '~ #|/root #' "root logs in"
 asks "for m in $modules; do insmod /modules/\$m.ko || echo bad; done; ls /sys/class/net | tr '\n' ," \
     'eth0,eth1,lo' "$model: two cards"
@@ -107,13 +110,13 @@ transfers 192.168.81.1 7100 "tap"
 
 check "the cable of the tap is pulled" "$carrel" net link net net1 down
 [ -n "$ne" ] ||
-    asks 'sleep 3; echo carrier=$(cat /sys/class/net/eth1/carrier)=' \
+    asks "$(until_true 'grep -q 0 /sys/class/net/eth1/carrier')"' echo carrier=$(cat /sys/class/net/eth1/carrier)=' \
         'carrier=0=' "the guest sees it"
 asks 'ping -c 1 -W 2 192.168.81.1 | grep -o "[0-9] packets received"' \
     '0 packets received' "no frame passes"
 check "and plugged in again" "$carrel" net link net net1 up
 [ -n "$ne" ] ||
-    asks 'sleep 3; echo carrier=$(cat /sys/class/net/eth1/carrier)=' \
+    asks "$(until_true 'grep -q 1 /sys/class/net/eth1/carrier')"' echo carrier=$(cat /sys/class/net/eth1/carrier)=' \
         'carrier=1=' "the guest sees that"
 asks 'ping -c 3 -W 5 192.168.81.1 | grep -o "[0-9] packets received"' \
     '[1-3] packets received' "and frames pass again"
@@ -121,12 +124,14 @@ asks 'ping -c 3 -W 5 192.168.81.1 | grep -o "[0-9] packets received"' \
 comes_and_goes() {
     check "a third card is plugged in" "$carrel" attach net net2 \
         "model=$model" kind=user || return
-    asks 'sleep 2; ls /sys/class/net | tr "\n" ,' 'eth0,eth1,eth2,lo' \
+    asks "$(until_true '[ -e /sys/class/net/eth2 ]')"' ls /sys/class/net | tr "\n" ,' \
+        'eth0,eth1,eth2,lo' \
         "its driver takes it"
     asks 'udhcpc -i eth2 -q -n; ip addr show eth2 | grep "inet "' \
         'inet 10\.0\.2\.' "it has an address by DHCP"
     check "and is taken out again" "$carrel" detach net net2
-    asks 'sleep 2; ls /sys/class/net | tr "\n" ,' 'eth0,eth1,lo' "it has gone"
+    asks "$(until_true '[ ! -e /sys/class/net/eth2 ]')"' ls /sys/class/net | tr "\n" ,' \
+        'eth0,eth1,lo' "it has gone"
 }
 [ -z "$plug" ] || comes_and_goes
 

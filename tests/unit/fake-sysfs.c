@@ -269,6 +269,77 @@ fake_sysfs_add_console(FakeSysfs *fake)
     set_frame_buffer(fake, "efi-framebuffer");
 }
 
+/* ---- modules; nvidia's three stand on one, which drives 01:00.0 ---- */
+
+static const struct {
+    const char *module, *needs;
+} module_needs[] = {{"nvidia_drm", "nvidia_modeset"},
+                    {"nvidia_modeset", "nvidia"},
+                    {"nvidia_uvm", "nvidia"}};
+
+#define NVIDIA_CARD   "/sys/devices/pci0000:00/0000:01:00.0/"
+#define NVIDIA_DRIVER PCI "/drivers/nvidia/bind"
+
+static bool
+module_is(FakeSysfs *fake, const char *name)
+{
+    g_autofree char *path = g_strdup_printf("/sys/module/%s/refcnt", name);
+    g_autofree char *text = fake_sysfs_get(fake, path);
+    return text != NULL;
+}
+
+/* As modprobe -r: with what nobody else needs then. */
+static void
+unload(FakeSysfs *fake, const char *name)
+{
+    g_autofree char *path = g_strdup_printf("/sys/module/%s", name);
+
+    remove_tree(fake, path);
+    if (strcmp(name, "nvidia") == 0) {
+        g_autofree char *driver = fake_sysfs_get(fake, NVIDIA_CARD "driver");
+        if (driver != NULL && g_str_has_suffix(driver, "/nvidia"))
+            drop(fake, NVIDIA_CARD "driver");
+        remove_tree(fake, PCI "/drivers/nvidia");
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(module_needs); i++) {
+        bool needed = false;
+        for (gsize k = 0; k < G_N_ELEMENTS(module_needs); k++)
+            needed |=
+                strcmp(module_needs[k].needs, module_needs[i].needs) == 0 &&
+                module_is(fake, module_needs[k].module);
+        if (strcmp(module_needs[i].module, name) == 0 && !needed &&
+            module_is(fake, module_needs[i].needs))
+            unload(fake, module_needs[i].needs);
+    }
+}
+
+static void
+load(FakeSysfs *fake, const char *name)
+{
+    g_autofree char *path = g_strdup_printf("/sys/module/%s/refcnt", name);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(module_needs); i++)
+        if (strcmp(module_needs[i].module, name) == 0 &&
+            !module_is(fake, module_needs[i].needs))
+            load(fake, module_needs[i].needs);
+    fake_sysfs_put(fake, path, "0\n");
+    if (strcmp(name, "nvidia") != 0)
+        return;
+    g_autofree char *driver = fake_sysfs_get(fake, NVIDIA_CARD "driver");
+    fake_sysfs_put(fake, NVIDIA_DRIVER, "");
+    if (driver == NULL)
+        make_link(fake, NVIDIA_CARD "driver",
+                  "../../../bus/pci/drivers/nvidia");
+}
+
+void
+fake_sysfs_add_nvidia(FakeSysfs *fake)
+{
+    drop(fake, NVIDIA_CARD "driver");
+    load(fake, "nvidia_drm");
+    load(fake, "nvidia_uvm");
+}
+
 static int
 sim_write(HostHand *hand, const char *path, const char *text)
 {
@@ -287,6 +358,9 @@ sim_write(HostHand *hand, const char *path, const char *text)
         set_frame_buffer(fake, strcmp(name, "bind") == 0 ? above : "");
         return 0;
     }
+    if (strcmp(name, "bind") == 0 && strcmp(above, "nvidia") == 0 &&
+        !module_is(fake, "nvidia"))
+        return -ENOENT;
     if (strcmp(name, "bind") == 0 && strstr(path, "/drivers/") != NULL)
         return bind_driver(fake, above, plain);
     if (strcmp(name, "unbind") == 0) {
@@ -330,9 +404,11 @@ sim_run(HostHand *hand, const char *const *argv, GError **error)
         fake_sysfs_put(fake, "/ran", argv[0]);
         drop(fake, "/ran");
     } else if (strcmp(argv[1], "-r") == 0) {
-        remove_tree(fake, "/sys/module/vfio_pci");
+        g_autofree char *name = g_strdelimit(g_strdup(argv[2]), "-", '_');
+        unload(fake, name);
     } else {
-        fake_sysfs_put(fake, "/sys/module/vfio_pci/refcnt", "0\n");
+        g_autofree char *name = g_strdelimit(g_strdup(argv[1]), "-", '_');
+        load(fake, name);
     }
     return true;
 }
@@ -479,6 +555,8 @@ make_tree(FakeSysfs *fake)
     make_sriov(fake, "0000:03:00.0", "7\n");
     fake_sysfs_put(fake, "/sys/devices/pci0000:00/0000:03:00.0/net/eth0/flags",
                    "0x1002\n");
+    make_link(fake, "/sys/class/net/eth0",
+              "../../devices/pci0000:00/0000:03:00.0/net/eth0");
     fake_sysfs_put(
         fake, "/sys/devices/pci0000:00/0000:02:00.0/nvme/nvme0/cntlid", "0\n");
 }

@@ -29,6 +29,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FakeSysfs, fake_sysfs_free)
 /* And a desktop: gdm3, a text console on a frame buffer, the firmware's frame
  * buffer. Stopping and starting the unit makes its control group come and go. */
 void fake_sysfs_add_console(FakeSysfs *fake);
+/* 01:00.0 is driven by nvidia, with its modules as modprobe treats them. */
+void fake_sysfs_add_nvidia(FakeSysfs *fake);
 /* All there is, one line an entry, with contents and links. g_free. */
 char *fake_sysfs_snapshot(const FakeSysfs *fake);
 /* Puts text into a file; directories above are made. */

@@ -1,6 +1,8 @@
 /* tests/unit/test-passthrough-held.c - what a machine holds besides its
  * devices: huge pages of the host, and the size of a BAR. */
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "passthrough-wizard/huge-pages.h"
 #include "passthrough-wizard/rebar.h"
@@ -248,6 +250,123 @@ a_size_that_no_bar_has_is_refused(void)
     CU_ASSERT_EQUAL(plan->notes->len, 1);
 }
 
+/* A first machine had the module loaded, and ends while a second has a device. */
+static void
+what_another_machine_uses_stays(void)
+{
+    static const char *const signs[] = {
+        "/sys/bus/pci/drivers/vfio-pci/0000:02:00.0", /* bound, open or not */
+        "/sys/module/vfio_pci/refcnt"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(signs); i++) {
+        g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+        const char *bdfs[] = {"01:00.0", NULL};
+        const BindOptions options = {.consent = true};
+        g_autoptr(HostPci) host = host_pci_read(fake->root, NULL);
+        g_autoptr(Plan) plan =
+            vfio_bind_plan(&fake->hand, host, bdfs, &options, NULL);
+        g_autoptr(GError) error = NULL;
+        CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+        CU_ASSERT_TRUE(apply(fake, plan, NULL));
+        fake_sysfs_put(fake, signs[i], "1\n");
+        CU_ASSERT_TRUE(undo(fake, plan, &error));
+        g_autofree char *module =
+            fake_sysfs_get(fake, "/sys/module/vfio_pci/refcnt");
+        CU_ASSERT_PTR_NOT_NULL(module);
+        g_autofree char *driver =
+            fake_sysfs_get(fake, "/sys/devices/pci0000:00/0000:01:00.0/driver");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(driver);
+        CU_ASSERT_PTR_NOT_NULL(strstr(driver, "radeon"));
+    }
+}
+
+static void
+remove_iommu(const FakeSysfs *fake)
+{
+    static const char *const entries[] = {
+        "sys/class/iommu/dmar0/intel-iommu/cap",
+        "sys/class/iommu/dmar0/intel-iommu", "sys/class/iommu/dmar0",
+        "sys/devices/pci0000:00/0000:02:00.0/iommu_group"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(entries); i++) {
+        g_autofree char *path = g_build_filename(fake->dir, entries[i], NULL);
+        CU_ASSERT_EQUAL_FATAL(remove(path), 0);
+    }
+}
+
+/* In no group: vfio-pci would take it and no machine could have it. */
+static void
+without_an_iommu_nothing_is_bound_now(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    const char *bdfs[] = {"02:00.0", NULL};
+    BindOptions options = {.consent = true};
+    g_autoptr(GError) error = NULL;
+
+    remove_iommu(fake);
+    g_autoptr(HostPci) host = host_pci_read(fake->root, NULL);
+    CU_ASSERT_PTR_NULL(
+        vfio_bind_plan(&fake->hand, host, bdfs, &options, &error));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(error);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "No IOMMU"));
+    options.after_restart = true; /* a boot entry may switch it on */
+    g_autoptr(Plan) plan =
+        vfio_bind_plan(&fake->hand, host, bdfs, &options, NULL);
+    CU_ASSERT_PTR_NOT_NULL(plan);
+}
+
+static Plan *
+bind_card(FakeSysfs *fake, bool consent, GError **error)
+{
+    const char *bdfs[] = {"01:00.0", NULL};
+    const BindOptions options = {.consent = consent};
+    g_autoptr(HostPci) host = host_pci_read(fake->root, NULL);
+
+    return vfio_bind_plan(&fake->hand, host, bdfs, &options, error);
+}
+
+/* modprobe -r of one takes along those that only it needed, and the driver. */
+static void
+nvidias_modules_go_and_come_back(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autoptr(GError) error = NULL;
+
+    fake_sysfs_add_nvidia(fake);
+    g_autofree char *before = fake_sysfs_snapshot(fake);
+    g_autoptr(Plan) plan = bind_card(fake, true, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    CU_ASSERT_TRUE(apply(fake, plan, &error));
+    g_autofree char *driver = fake_sysfs_get(fake, CARD "driver");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(driver);
+    CU_ASSERT_PTR_NOT_NULL(strstr(driver, "vfio-pci"));
+    g_autofree char *module = fake_sysfs_get(fake, "/sys/module/nvidia/refcnt");
+    CU_ASSERT_PTR_NULL(module);
+    CU_ASSERT_TRUE(undo(fake, plan, &error));
+    g_autofree char *after = fake_sysfs_snapshot(fake);
+    CU_ASSERT_STRING_EQUAL(after, before);
+}
+
+static void
+nvidias_modules_stay_for_the_hosts_own_card(void)
+{
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autofree char *other = g_build_filename(
+        fake->dir, "sys/devices/pci0000:00/0000:02:00.0/driver", NULL);
+    g_autoptr(GError) error = NULL;
+
+    fake_sysfs_add_nvidia(fake);
+    CU_ASSERT_EQUAL_FATAL(remove(other), 0);
+    CU_ASSERT_EQUAL_FATAL(symlink("../../../bus/pci/drivers/nvidia", other), 0);
+    CU_ASSERT_PTR_NULL(bind_card(fake, false, &error));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(error);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error->message, "serves 0000:02:00.0"));
+    g_autoptr(Plan) plan = bind_card(fake, true, NULL); /* on its own risk */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    for (guint i = 0; i < plan->steps->len; i++)
+        CU_ASSERT_STRING_NOT_EQUAL(plan_step(plan, i)->target, "nvidia_drm");
+}
+
 #define CASE(fn)                                                               \
     {                                                                          \
 #fn, fn                                                                \
@@ -261,4 +380,8 @@ CU_MAIN("passthrough-held", CASE(pages_come_and_go),
         CASE(a_bar_is_resized_and_gets_its_size_back),
         CASE(without_room_for_a_bar_the_driver_is_back),
         CASE(the_size_that_it_has_needs_no_step),
-        CASE(a_size_that_no_bar_has_is_refused))
+        CASE(a_size_that_no_bar_has_is_refused),
+        CASE(what_another_machine_uses_stays),
+        CASE(without_an_iommu_nothing_is_bound_now),
+        CASE(nvidias_modules_go_and_come_back),
+        CASE(nvidias_modules_stay_for_the_hosts_own_card))

@@ -174,7 +174,94 @@ test_meaning(void)
     CU_ASSERT_PTR_NULL(file); /* "make the file /etc/x" says it */
 }
 
+/* What a plan writes into the file that ends in tail; NULL: nothing. */
+static const char *
+rule_of(const Plan *plan, const char *tail)
+{
+    for (guint i = 0; i < plan->steps->len; i++) {
+        const Step *step = plan_step(plan, i);
+        if (strcmp(step->kind, "file") == 0 &&
+            g_str_has_suffix(step->target, tail))
+            return step->after;
+    }
+    return NULL;
+}
+
+static void
+persist(FakeSysfs *fake, const char *setting)
+{
+    const char *settings[] = {setting, NULL};
+    const PlanScribe scribe = {record_nothing, NULL, NULL};
+    g_autoptr(HostPci) host = look(fake);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan =
+        sriov_set_plan(&fake->hand, host, "03:00.0", 1, settings, true, &error);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    CU_ASSERT_TRUE(plan_apply(&fake->hand, plan, &scribe, NULL));
+}
+
+/* One setting at a time, as the panel does. */
+static void
+test_rule_grows(void)
+{
+    static const char path[] =
+        "/etc/udev/rules.d/70-carrel-vf-0000-03-00.0-1.rules";
+    static const struct {
+        const char *text;
+        unsigned times;
+    } wanted[] = {{"vf 1 mac 52:54:00:aa:bb:01\"", 1},
+                  {"vf 1 vlan 7 qos 3\"", 1},
+                  {"vlan", 1},
+                  {"max_tx_rate 200\"", 1},
+                  {"_tx_rate", 1},
+                  {"ACTION==\"add\"", 3}};
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    const PlanScribe scribe = {record_nothing, NULL, NULL};
+    g_autoptr(Plan) three = make_three(fake, NULL);
+
+    CU_ASSERT_TRUE_FATAL(plan_apply(&fake->hand, three, &scribe, NULL));
+    persist(fake, "mac=52:54:00:aa:bb:01");
+    persist(fake, "vlan=5");
+    persist(fake, "rate=10-100");
+    persist(fake, "vlan=7.3");
+    persist(fake, "rate=200");
+    g_autofree char *rule = fake_sysfs_get(fake, path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+    for (gsize i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        g_auto(GStrv) parts = g_strsplit(rule, wanted[i].text, -1);
+        CU_ASSERT_EQUAL(g_strv_length(parts), wanted[i].times + 1);
+    }
+}
+
+/* At boot as now: the host's drivers do not take what a machine is to have. */
+static void
+test_rule_of_count(void)
+{
+    static const char tail[] = "/70-carrel-vf-0000-03-00.0.rules";
+    g_autoptr(FakeSysfs) fake = fake_sysfs_new();
+    g_autoptr(HostPci) host = look(fake);
+
+    for (unsigned host_drivers = 0; host_drivers < 2; host_drivers++) {
+        const SriovOptions options = {.persist = true,
+                                      .host_drivers = host_drivers != 0};
+        g_autoptr(Plan) plan =
+            sriov_count_plan(&fake->hand, host, "03:00.0", 3, &options, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+        const char *rule = rule_of(plan, tail);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+        const char *off = strstr(rule, "ATTR{sriov_drivers_autoprobe}=\"0\"");
+        const char *count = strstr(rule, "ATTR{sriov_numvfs}=\"3\"");
+        const char *on = strstr(rule, "ATTR{sriov_drivers_autoprobe}=\"1\"");
+        CU_ASSERT_PTR_NOT_NULL(count);
+        CU_ASSERT_EQUAL(off == NULL, host_drivers != 0);
+        CU_ASSERT_TRUE(host_drivers != 0 || (off < count && count < on));
+    }
+}
+
 CU_MAIN("sriov", {"what_only_root_reads_is_not_guessed", test_nvme_unseen},
+        {"a_rule_keeps_what_was_set_before", test_rule_grows},
+        {"a_rule_keeps_the_hosts_drivers_off_as_well", test_rule_of_count},
         {"a_machine_gives_its_function_an_address", test_mac_of_machine},
         {"addresses_of_others_are_refused", test_mac_of_others},
         {"a_step_says_what_it_is_for", test_meaning})
