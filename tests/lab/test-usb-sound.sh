@@ -3,7 +3,7 @@
 # isochronous transfers: the tone is what the card played. Wants the lab with its
 # devices (--topology clean). Arguments: CPUS-MEMORY-xhci; with uhci and ehci a frame
 # has to be looked at each millisecond, for which an emulated processor that others
-# share has been too slow: 1.1 and 1.3 of the two seconds were heard.
+# share has been too slow: 0.2 to 1.3 of the two seconds were heard.
 . "$(dirname "$0")/lib.sh"
 here=$(dirname "$0")
 IFS=- read -r cpus memory usb <<<"$3"
