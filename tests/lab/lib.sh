@@ -84,5 +84,5 @@ has_linux_686() {
             dpkg-deb -x "$deb" "$root_686"
         done
     fi
-    [ -x "$root_686/bin/busybox" ]
+    [ -n "$root_686" ] && [ -x "$root_686/bin/busybox" ]
 }
