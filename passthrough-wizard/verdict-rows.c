@@ -415,8 +415,8 @@ judge_vfs(VerdictCase *c)
             g_strdup_printf("It has %u virtual functions, which would go away.",
                             c->fn->num_vfs),
             "Give machines the virtual functions, or remove them first.");
-        r->command =
-            g_strdup_printf("echo 0 | sudo tee %s/sriov_numvfs", c->fn->sysfs);
+        r->command = g_strdup_printf("carrel passthrough vf remove %s",
+                                     report_short(c->fn));
     }
 }
 

@@ -11,7 +11,7 @@
 #include "passthrough-wizard/sriov.h"
 #include "profiles/schema.h"
 
-#define MAX_PCI 16
+#define MAX_PCI 8 /* as profiles/schema.c has them */
 
 /* ---- list ---- */
 

@@ -6,7 +6,7 @@
 #include "ui/screens/plan-page.h"
 #include "ui/widgets/dialog.h"
 
-#define MAX_PCI 16 /* pci0 to pci15 */
+#define MAX_PCI 8 /* pci0 to pci7, as profiles/schema.c has them */
 
 /* ---- which machine ------------------------------------------------------- */
 
@@ -77,12 +77,13 @@ section_for(const Passthrough *p, const char *machine)
 static char *
 settings_command(const Passthrough *p, const UiMachine *m)
 {
-    g_autofree char *section = section_for(p, m->name);
+    g_autofree char *free_one = section_for(p, m->name);
+    const char *section = free_one != NULL ? free_one : "pci0";
     bool console = p->console && passthrough_has_console(p);
 
-    return g_strdup_printf("carrel set %s %s.host=%s%s%s%s", m->name,
-                           section != NULL ? section : "pci0", p->chosen,
-                           console ? " " : "", console ? section : "",
+    return g_strdup_printf("carrel set %s %s.host=%s%s%s%s", m->name, section,
+                           p->chosen, console ? " " : "",
+                           console ? section : "",
                            console ? ".console=true" : "");
 }
 
