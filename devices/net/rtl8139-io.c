@@ -91,9 +91,14 @@ write_imr(Rtl8139 *d, guint32 value, guint32 mask)
     nic_kick_rx(&d->nic);
 }
 
+/* Drivers look why before they acknowledge. */
 static void
 write_isr(Rtl8139 *d, guint32 value, guint32 mask)
 {
+    guint16 cscr = pci_get16(d->s.reg, RTL_CSCR);
+
+    if ((value & mask & ISR_PUN) != 0)
+        pci_put16(d->s.reg, RTL_CSCR, (guint16) (cscr & ~CSCR_LINK_CHANGED));
     keep(d, RTL_ISR, 2, 0, value & mask);
     rtl8139_update_irq(d);
     nic_kick_rx(&d->nic);

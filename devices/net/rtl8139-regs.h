@@ -38,10 +38,12 @@
 #define RTL_ANLPAR   0x68u
 #define RTL_ANER     0x6au
 #define RTL_CSCR     0x74u
-#define RTL_CONFIG5  0xd8u
-#define RTL_TPPOLL   0xd9u
-#define RTL_CPCR     0xe0u
-#define RTL_RDSAR    0xe4u
+#define CSCR_LINK_CHANGED                                                      \
+    0x0800u /* ISR_PUN is of the cable, not of receiving */
+#define RTL_CONFIG5 0xd8u
+#define RTL_TPPOLL  0xd9u
+#define RTL_CPCR    0xe0u
+#define RTL_RDSAR   0xe4u
 
 /* Of PCI: how drivers tell the chips */
 #define RTL_REVISION      0x10u

@@ -135,6 +135,8 @@ link_changed(Nic *nic, bool up)
     if (up == (d->s.link != 0))
         return;
     rtl8139_set_link(d, up);
+    pci_put16(d->s.reg, RTL_CSCR,
+              (guint16) (pci_get16(d->s.reg, RTL_CSCR) | CSCR_LINK_CHANGED));
     rtl8139_cause(d, ISR_PUN);
 }
 

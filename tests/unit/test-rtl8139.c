@@ -198,7 +198,10 @@ test_link(void)
     CU_ASSERT_TRUE(r.irq);
     CU_ASSERT_EQUAL(in8(&r, RTL_MSR) & MSR_LINKB, MSR_LINKB);
     CU_ASSERT_EQUAL(in16(&r, RTL_BMSR) & 4, 0);
+    /* by which a driver knows that nothing was lost in receiving */
+    CU_ASSERT_EQUAL(in16(&r, RTL_CSCR) & CSCR_LINK_CHANGED, CSCR_LINK_CHANGED);
     out16(&r, RTL_ISR, ISR_PUN);
+    CU_ASSERT_EQUAL(in16(&r, RTL_CSCR) & CSCR_LINK_CHANGED, 0);
     net_set_plugged(r.link, true);
     nr_run(&r);
     CU_ASSERT_EQUAL(in16(&r, RTL_BMSR) & 4, 4);
