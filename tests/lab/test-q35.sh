@@ -30,9 +30,12 @@ log_says() { "$carrel" logs q35 -n 1000 | grep -q "$1"; }
 
 cp "$disk" "$home/disk.img"
 truncate -s 16M "$home/extra.img"
-starts q35 --memory "$memory" --cpus "$cpus" --set serial0.kind=pane \
-    --set machine.chipset=pc-q35 "disk=$home/disk.img"
-logs_in first
+begins() {
+    starts q35 --memory "$memory" --cpus "$cpus" --set serial0.kind=pane \
+        --set machine.chipset=pc-q35 "disk=$home/disk.img"
+    logs_in "$1"
+}
+begins first
 asks 'grep -c . /sys/bus/pci/devices/0000:00:1f.2/sata_* 2>/dev/null; readlink /sys/bus/pci/devices/0000:00:1f.2/driver; grep " / " /proc/mounts' \
     '/dev/sda1 / ext4' "the root is a SATA disk"
 asks 'cat /sys/bus/pci/devices/0000:00:00.0/device /sys/bus/pci/devices/0000:00:1f.0/device; echo "id-$((6*7))"' \
@@ -85,11 +88,18 @@ asks 'dmesg | grep -E "ACPI (BIOS )?(Error|Warning|Exception)|AE_[A-Z]"; echo "s
 until_guest '-b /dev/vda' after "the disk is there after the restart"
 until_guest '-e /sys/class/net/eth0' net "and the network"
 check "the guest lets the network go" "$carrel" detach q35 net1 --timeout 60
-# Linux (6.1) then waits for ever for the card's answer, and empties no other slot.
+check "the power button ends it" "$carrel" stop q35 --timeout 60
+check "it is gone" gone q35 10
+
+# Linux (6.1) waits for ever for the answer of a card that was pulled: it empties
+# no other slot after that, and no power button ends it.
+begins "to be pulled from"
+check "a disk is plugged in" "$carrel" attach q35 disk1 \
+    "path=$home/extra.img" model=virtio-blk
+until_guest '-b /dev/vda' last "the guest finds it"
 check "it is pulled out" "$carrel" detach q35 disk1 --force
 until_guest '! -e /dev/vda' pulled "the guest notices"
 asks 'dmesg -r | grep "^<[0-3]>"; echo "quiet-$((6*7))"' 'quiet-42' "the kernel's errors after that"
 "$carrel" logs q35 -s serial0 -n 400 | sed 's/^/# /'
-check "the power button ends it" "$carrel" stop q35 --timeout 60
-check "it is gone" gone q35 10
+check "a forced stop ends it" "$carrel" stop q35 --force
 finish
