@@ -379,13 +379,14 @@ explain_map(const Mapping *m, Gpa gpa, guint64 len, int err)
 
     (void) getrlimit(RLIMIT_MEMLOCK, &limit); /* only for the message */
     if (err == ENOMEM && limit.rlim_cur != RLIM_INFINITY)
-        g_set_error(m->error, CARREL_VFIO_ERROR, CARREL_VFIO_ERROR_MEMLOCK,
-                    "devices need all %" G_GUINT64_FORMAT
-                    " MiB of guest RAM locked in memory, and the limit of this "
-                    "user is %" G_GUINT64_FORMAT
-                    " MiB; raise it (memlock in /etc/security/limits.d, then "
-                    "log in anew), or give the machine less memory",
-                    m->total >> MIB, (guint64) limit.rlim_cur >> MIB);
+        g_set_error(
+            m->error, CARREL_VFIO_ERROR, CARREL_VFIO_ERROR_MEMLOCK,
+            "devices need all %" G_GUINT64_FORMAT
+            " MiB of guest RAM locked in memory, and the limit of this "
+            "user is %" G_GUINT64_FORMAT
+            " MiB; raise it (`carrel doctor --fix --only=memlock`, then "
+            "log in anew), or give the machine less memory",
+            m->total >> MIB, (guint64) limit.rlim_cur >> MIB);
     else
         g_set_error(m->error, CARREL_VFIO_ERROR, CARREL_VFIO_ERROR_ADDRESS,
                     "%" G_GUINT64_FORMAT
